@@ -1,0 +1,1 @@
+"""Operations of billing, over the pure rules in `portal.billing.rules`."""

@@ -1,0 +1,187 @@
+"""What a plan limits and what counts against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.billing.rules import describe
+from portal.billing.rules.look_alikes import folded, skeleton
+
+
+class Metric(StrEnum):
+    SEATS = "seats"
+    CLIENTS = "clients"
+    STORAGE = "storage"
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NEAR = "near"
+    FULL = "full"
+    OVER = "over"
+
+
+# Storage is in bytes; a limit of None is unlimited.
+Usage = Mapping[Metric, int]
+Limits = Mapping[Metric, int | None]
+
+NEAR_PERCENT = 80
+SEAT_ROLES = frozenset({"admin", "member"})
+
+
+@dataclass(frozen=True)
+class BuiltInStatus:
+    key: str
+    name: str
+    counted: bool
+
+
+BUILT_IN_STATUSES = (
+    BuiltInStatus("client", "Client", counted=True),
+    BuiltInStatus("lead", "Lead", counted=False),
+    BuiltInStatus("prospect", "Prospect", counted=False),
+    BuiltInStatus("inactive", "Inactive", counted=False),
+    BuiltInStatus("suspended", "Suspended", counted=False),
+)
+_BUILT_IN = {status.key: status for status in BUILT_IN_STATUSES}
+_BUILT_IN_SKELETONS = frozenset(skeleton(status.name) for status in BUILT_IN_STATUSES)
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """A metric whose usage is above a plan's limit."""
+
+    metric: Metric
+    used: int
+    limit: int
+
+    @property
+    def too_many(self) -> int:
+        return self.used - self.limit
+
+    @property
+    def sentence(self) -> str:
+        """As in "312 of 300 clients: 12 too many"."""
+        if self.metric is Metric.STORAGE:
+            used, limit = describe.storage(self.used), describe.storage(self.limit)
+            return f"{used} of {limit}: {self._excess} too much"
+        used, limit = describe.number(self.used), amount_of(self.metric, self.limit)
+        return f"{used} of {limit}: {describe.number(self.too_many)} too many"
+
+    @property
+    def to_remove(self) -> str:
+        """What has to go before the plan fits: "12 clients"."""
+        if self.metric is Metric.STORAGE:
+            return f"{self._excess} of documents"
+        return amount_of(self.metric, self.too_many)
+
+    @property
+    def _excess(self) -> str:
+        return describe.storage(self.too_many, round_up=True)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How today's usage goes with a plan's limits; `shortfalls` is empty where it fits."""
+
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def fits(self) -> bool:
+        return not self.shortfalls
+
+    @property
+    def to_remove(self) -> str:
+        """What has to go: "3 seats and 40 clients"; "" where it fits."""
+        return describe.listing([shortfall.to_remove for shortfall in self.shortfalls] or [""])
+
+
+def is_counted(built_in_key: str | None) -> bool:
+    """Whether clients of a status count; None is a custom status, and those always do.
+
+    An unknown key raises ValueError.
+    """
+    if built_in_key is None:
+        return True
+    if built_in_key not in _BUILT_IN:
+        raise ValueError(f"{built_in_key!r} is not a built-in status")
+    return _BUILT_IN[built_in_key].counted
+
+
+def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -> str:
+    """Why a client counts or not: "counted: status Round 3", "not counted: suspended"."""
+    if deleted:
+        return "not counted: deleted"
+    if is_counted(built_in_key):
+        return f"counted: status {status_name}"
+    return f"not counted: {status_name.lower()}"
+
+
+def takes_seat(role: str, active: bool) -> bool:
+    """Active Admins and Members take a seat; billing contacts and the deactivated take none."""
+    return active and role in SEAT_ROLES
+
+
+def seat_reason(role_name: str, *, role: str, active: bool) -> str:
+    """Why a user counts or not: "counted: active Admin", "not counted: deactivated"."""
+    if takes_seat(role, active):
+        return f"counted: active {role_name}"
+    return f"not counted: {role_name.lower() if active else 'deactivated'}"
+
+
+def status_name_key(name: str) -> str:
+    """The form in which two status names are the same; "" for a name that shows nothing.
+
+    Case, spaces, invisible and combining characters, Unicode compatibility forms and letters of
+    other scripts that look Latin are folded.
+    """
+    return folded(name)
+
+
+def shadows_built_in(name: str) -> bool:
+    """Whether a person could take `name` for a built-in status ("cliént", "CIient", "Сlient")."""
+    return skeleton(name) in _BUILT_IN_SKELETONS
+
+
+def level(used: int, limit: int | None) -> Level:
+    """How a meter stands: NEAR from 80 %, FULL at exactly the limit, OVER above it."""
+    if limit is None:
+        return Level.OK
+    if used >= limit:
+        return Level.OVER if used > limit else Level.FULL
+    return Level.NEAR if used * 100 >= limit * NEAR_PERCENT else Level.OK
+
+
+def over_by(used: int, limit: int | None) -> int:
+    return 0 if limit is None else max(used - limit, 0)
+
+
+def left(used: int, limit: int | None) -> int | None:
+    """What may still be added, never below zero; None where the metric is unlimited."""
+    return None if limit is None else max(limit - used, 0)
+
+
+def fit(usage: Usage, limits: Limits) -> Fit:
+    return Fit(shortfalls(usage, limits))
+
+
+def shortfalls(usage: Usage, limits: Limits) -> tuple[Shortfall, ...]:
+    """Every metric whose usage is above its limit, in the order of Metric.
+
+    A metric missing from either raises KeyError: not counted is not the same as zero.
+    """
+    found = []
+    for metric in Metric:
+        used, limit = usage[metric], limits[metric]
+        if limit is not None and used > limit:
+            found.append(Shortfall(metric, used, limit))
+    return tuple(found)
+
+
+def amount_of(metric: Metric, count: int) -> str:
+    """As in "1 seat", "300 clients", "5 GB"."""
+    if metric is Metric.STORAGE:
+        return describe.storage(count)
+    return describe.counted(count, metric.value.removesuffix("s"))
