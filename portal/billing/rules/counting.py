@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from portal.billing.rules import describe
 from portal.billing.rules.look_alikes import folded, skeleton
+from portal.billing.rules.roles import Role
 
 
 class Metric(StrEnum):
@@ -28,7 +29,8 @@ Usage = Mapping[Metric, int]
 Limits = Mapping[Metric, int | None]
 
 NEAR_PERCENT = 80
-SEAT_ROLES = frozenset({"admin", "member"})
+NAME_KEY_LENGTH = 120
+SEAT_ROLES = frozenset({Role.ADMIN, Role.MEMBER})
 
 
 @dataclass(frozen=True)
@@ -119,25 +121,25 @@ def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -
     return f"not counted: {status_name.lower()}"
 
 
-def takes_seat(role: str, active: bool) -> bool:
+def takes_seat(role: Role, active: bool) -> bool:
     """Active Admins and Members take a seat; billing contacts and the deactivated take none."""
     return active and role in SEAT_ROLES
 
 
-def seat_reason(role_name: str, *, role: str, active: bool) -> str:
+def seat_reason(role: Role, active: bool) -> str:
     """Why a user counts or not: "counted: active Admin", "not counted: deactivated"."""
     if takes_seat(role, active):
-        return f"counted: active {role_name}"
-    return f"not counted: {role_name.lower() if active else 'deactivated'}"
+        return f"counted: active {role.label}"
+    return f"not counted: {role.label.lower() if active else 'deactivated'}"
 
 
 def status_name_key(name: str) -> str:
     """The form in which two status names are the same; "" for a name that shows nothing.
 
-    Case, spaces, invisible and combining characters, Unicode compatibility forms and letters of
+    At most 120 characters, also where compatibility forms are spelt out at length. Case, spaces, invisible and combining characters, Unicode compatibility forms and letters of
     other scripts that look Latin are folded.
     """
-    return folded(name)
+    return folded(name)[:NAME_KEY_LENGTH]
 
 
 def shadows_built_in(name: str) -> bool:

@@ -1,0 +1,210 @@
+"""An account over its limit: three warnings, then the upgrade, and never one without the other.
+
+    warning 1 ── ≥ 48 h ── warning 2 ── ≥ 48 h ── warning 3 ── ≥ 24 h ── upgrade
+        └───────────────────────── ≥ 120 h ─────────────────────────────────┘
+
+The gaps are measured from when the mail server accepted a warning, not from when it was written.
+So a worker or a mail server that was down moves what follows to later, never closer together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from portal.billing.rules.policies import Policy
+
+WARNINGS = 3
+WARNING_GAP = timedelta(hours=48)
+FINAL_NOTICE = timedelta(hours=24)
+GRACE = timedelta(hours=120)
+
+# What each warning promises: this long from the moment it is written, at the least.
+NOTICE_GIVEN = {1: GRACE, 2: timedelta(hours=72), 3: FINAL_NOTICE}
+
+# How soon to ask again where no instant is known: a mail on its way, an invoice to be paid.
+LOOK_AGAIN = timedelta(hours=1)
+
+_HOUR = timedelta(hours=1)
+
+
+class CloseReason(StrEnum):
+    WITHIN_LIMIT = "within_limit"
+    PLAN_CHANGED = "plan_changed"
+    SUBSCRIPTION_ENDED = "subscription_ended"
+    NO_AUTO_UPGRADE = "no_auto_upgrade"
+    OFFER_CHANGED = "offer_changed"
+
+
+class ParkReason(StrEnum):
+    MAIL_REFUSED = "mail_refused"
+    NOBODY_TO_WARN = "nobody_to_warn"
+    TOP_TIER = "top_tier"
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning that was written: the deadline it tells, and what became of it.
+
+    `accepted_at` is when the last mail server took it, None while it is under way; `refused` says
+    that no Admin can be reached with it.
+    """
+
+    number: int
+    deadline_at: datetime
+    accepted_at: datetime | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """An open episode as it is now; all of it read in the transaction that acts on the answer.
+
+    `plan_changed`: the plan is not the one the episode was opened on. `ended`: the subscription
+    is over or was cancelled. `has_next_tier`: an auto-upgrade has somewhere to go.
+    `offer_changed`: the upgrade would lead to another plan, or a dearer price version, than the
+    last warning said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
+    to be paid, and plan changes with it.
+    """
+
+    opened_at: datetime
+    warnings: tuple[Warned, ...]
+    used: int
+    limit: int | None
+    policy: Policy
+    hard_cap: bool = False
+    plan_changed: bool = False
+    ended: bool = False
+    has_next_tier: bool = True
+    offer_changed: bool = False
+    reachable: bool = True
+    past_due: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = [warning.number for warning in self.warnings]
+        if numbers != list(range(1, len(numbers) + 1)) or len(numbers) > WARNINGS:
+            raise ValueError(f"warnings come as 1, 2, 3, not as {numbers}")
+        if any(warning.accepted_at is None for warning in self.warnings[:-1]):
+            raise ValueError("a warning follows one that was accepted")
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do; ask again at `until`, or when something changes."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class SendWarning:
+    """Write warning `number` now, telling `deadline_at`."""
+
+    number: int
+    deadline_at: datetime
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """Upgrade to the next tier now."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """The episode is over; only WITHIN_LIMIT is news worth a mail that all is well."""
+
+    reason: CloseReason
+
+
+@dataclass(frozen=True)
+class Park:
+    """Nothing more happens by itself; the vendor is told. Ask again when something changes."""
+
+    reason: ParkReason
+
+
+Decision = Wait | SendWarning | Upgrade | Close | Park
+
+
+def opens(used: int, limit: int | None, policy: Policy, hard_cap: bool) -> bool:
+    """Whether the daily check that finds this opens an episode. Equal to the limit is not over."""
+    return _is_over(used, limit) and policy is Policy.AUTO_UPGRADE and not hard_cap
+
+
+def decide(facts: EpisodeFacts, now: datetime) -> Decision:
+    """The one next step of an open episode at `now`."""
+    reason = _close_reason(facts)
+    if reason is not None:
+        return Close(reason)
+    last = facts.warnings[-1] if facts.warnings else None
+    if last is not None and last.accepted_at is None:
+        return Park(ParkReason.MAIL_REFUSED) if last.refused else Wait(now + LOOK_AGAIN)
+    if len(facts.warnings) < WARNINGS:
+        return _next_warning(facts, now)
+    return _after_the_last(facts, now)
+
+
+def deadline_to_tell(warnings: tuple[Warned, ...], now: datetime) -> datetime:
+    """The deadline in the next warning, written at `now`: a full hour, never before one told."""
+    number = len(warnings) + 1
+    earliest = _up_to_the_hour(now + NOTICE_GIVEN[number])
+    return max([earliest, *(warning.deadline_at for warning in warnings)])
+
+
+def upgrade_due_at(warnings: tuple[Warned, ...]) -> datetime | None:
+    """When the upgrade may be made; None until all three warnings are accepted.
+
+    due = latest of every deadline told, warning 1 + 120 h, warning 3 + 24 h, by acceptance
+    """
+    accepted = [w.accepted_at for w in warnings if w.accepted_at is not None]
+    if len(accepted) < WARNINGS:
+        return None
+    told = [warning.deadline_at for warning in warnings]
+    return max([*told, accepted[0] + GRACE, accepted[-1] + FINAL_NOTICE])
+
+
+def _close_reason(facts: EpisodeFacts) -> CloseReason | None:
+    if facts.ended:
+        return CloseReason.SUBSCRIPTION_ENDED
+    if facts.plan_changed:
+        return CloseReason.PLAN_CHANGED
+    if not _is_over(facts.used, facts.limit):
+        return CloseReason.WITHIN_LIMIT
+    if facts.hard_cap or facts.policy is not Policy.AUTO_UPGRADE:
+        return CloseReason.NO_AUTO_UPGRADE
+    return None
+
+
+def _next_warning(facts: EpisodeFacts, now: datetime) -> Decision:
+    due_at = _next_warning_at(facts.warnings)
+    if due_at is not None and now < due_at:
+        return Wait(due_at)
+    if not facts.reachable:
+        return Park(ParkReason.NOBODY_TO_WARN)
+    return SendWarning(len(facts.warnings) + 1, deadline_to_tell(facts.warnings, now))
+
+
+def _next_warning_at(warnings: tuple[Warned, ...]) -> datetime | None:
+    accepted_at = warnings[-1].accepted_at if warnings else None
+    return None if accepted_at is None else accepted_at + WARNING_GAP
+
+
+def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
+    due_at = upgrade_due_at(facts.warnings)
+    if due_at is None or now < due_at:
+        return Wait(due_at or now + LOOK_AGAIN)
+    if not facts.has_next_tier:
+        return Park(ParkReason.TOP_TIER)
+    if facts.offer_changed:
+        # Nobody was warned of this one: a new episode says it three times again.
+        return Close(CloseReason.OFFER_CHANGED)
+    return Wait(now + LOOK_AGAIN) if facts.past_due else Upgrade()
+
+
+def _is_over(used: int, limit: int | None) -> bool:
+    return limit is not None and used > limit
+
+
+def _up_to_the_hour(instant: datetime) -> datetime:
+    full = instant.replace(minute=0, second=0, microsecond=0)
+    return full if full == instant else full + _HOUR
