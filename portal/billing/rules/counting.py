@@ -30,7 +30,6 @@ Limits = Mapping[Metric, int | None]
 
 NEAR_PERCENT = 80
 NAME_KEY_LENGTH = 120
-SEAT_ROLES = frozenset({Role.ADMIN, Role.MEMBER})
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -
 
 def takes_seat(role: Role, active: bool) -> bool:
     """Active Admins and Members take a seat; billing contacts and the deactivated take none."""
-    return active and role in SEAT_ROLES
+    return active and role.takes_seat
 
 
 def seat_reason(role: Role, active: bool) -> str:
