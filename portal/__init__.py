@@ -1,0 +1,86 @@
+"""A self-hosted customer billing portal."""
+
+from flask import Flask
+
+from portal import access, clock, engine, errors, extensions, formatting, htmx, queue, security
+from portal.blueprints import (
+    account,
+    auth,
+    change_plan,
+    clients,
+    dev,
+    health,
+    invoices,
+    live,
+    sandbox,
+    users,
+)
+from portal.cli import register_commands
+from portal.config import Settings
+
+
+def create_app(settings: Settings | None = None, the_clock: clock.Clock | None = None) -> Flask:
+    """Assemble the portal. `settings` default to the environment's; `the_clock` to the mode's."""
+    settings = settings or Settings.from_env()
+    app = Flask(__name__)
+    _configure(app, settings)
+    app.extensions[clock.EXTENSION] = the_clock or _clock_of(settings)
+    app.extensions["portal.redis"] = queue.connect(settings.redis_url) if settings.redis_url else None
+
+    extensions.db.init_app(app)
+    extensions.migrate.init_app(app, extensions.db, directory=str(settings.migrations))
+    extensions.csrf.init_app(app)
+    extensions.login.init_app(app)
+    extensions.mail.init_app(app)
+    extensions.htmx.init_app(app)
+    extensions.limiter.init_app(app)
+
+    security.init_app(app, settings)
+    access.init_app(app)
+    errors.init_app(app)
+    formatting.register(app)
+    htmx.register(app)
+
+    for blueprint in (auth, account, change_plan, clients, users, invoices, live, sandbox, dev, health):
+        app.register_blueprint(blueprint.bp)
+    register_commands(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    mail = settings.mail
+    app.config.update(
+        PORTAL=settings,
+        SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine.options(settings.database_url),
+        MAIL_SERVER=mail.server or "localhost",
+        MAIL_PORT=mail.port,
+        MAIL_USERNAME=mail.username,
+        MAIL_PASSWORD=mail.password,
+        MAIL_USE_TLS=mail.use_tls,
+        MAIL_DEFAULT_SENDER=mail.sender,
+        RATELIMIT_STORAGE_URI=_limits_storage(settings),
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_STRATEGY="fixed-window",
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=2 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        MAX_FORM_PARTS=1000,
+        SESSION_COOKIE_NAME="__Host-portal" if settings.is_https else "portal",
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+
+
+def _clock_of(settings: Settings) -> clock.Clock:
+    return clock.SandboxClock() if settings.is_sandbox else clock.SystemClock()
+
+
+def _limits_storage(settings: Settings) -> str:
+    """Where attempts are counted: shared by all processes when there is a Redis."""
+    if settings.redis_url is None:
+        return "memory://"
+    return settings.redis_url.replace("unix://", "redis+unix://", 1)

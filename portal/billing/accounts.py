@@ -1,0 +1,58 @@
+"""Opening an account, and the lock that every command on it takes first."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.audit import Actor, record
+from portal.billing import usage
+from portal.billing.rules.counting import BUILT_IN_STATUSES, status_name_key
+from portal.models import Account, ClientStatus
+
+
+def lock(session: Session, account_id: int) -> Account:
+    """The account's row, locked until the transaction ends.
+
+    Every command begins here, so commands on one account run one after the other: counts,
+    audit chain and plan changes need no other lock. Raises NoResultFound.
+    """
+    statement = (
+        select(Account)
+        .where(Account.id == account_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return session.scalars(statement).one()
+
+
+def open_account(
+    session: Session,
+    *,
+    name: str,
+    country: str,
+    currency: str,
+    time_zone: str,
+    now: datetime,
+    actor: Actor,
+) -> Account:
+    """A new account without people, plan or clients, but with its built-in statuses."""
+    account = Account(
+        name=name, country=country, currency=currency, time_zone=time_zone, created_at=now
+    )
+    account.audit_length, account.audit_head = 0, "0" * 64
+    session.add(account)
+    session.flush()
+    usage.open_for(session, account.id)
+    session.add_all(
+        ClientStatus(
+            account_id=account.id,
+            built_in=status.key,
+            name=status.name,
+            name_key=status_name_key(status.name),
+            position=position,
+        )
+        for position, status in enumerate(BUILT_IN_STATUSES)
+    )
+    record(session, account, "account.opened", at=now, actor=actor, name=name)
+    return account

@@ -1,0 +1,5 @@
+"""Pages of clients."""
+
+from flask import Blueprint
+
+bp = Blueprint("clients", __name__)

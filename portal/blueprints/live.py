@@ -1,0 +1,5 @@
+"""Pages of live."""
+
+from flask import Blueprint
+
+bp = Blueprint("live", __name__)

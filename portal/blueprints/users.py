@@ -1,0 +1,5 @@
+"""Pages of users."""
+
+from flask import Blueprint
+
+bp = Blueprint("users", __name__)

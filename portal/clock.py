@@ -1,0 +1,93 @@
+"""The one reader of time.
+
+`now()` is the portal's clock: in sandbox mode it can be ahead of the wall by the offset kept in
+the database, so that all processes agree. `wall_now()` is for what must not follow it: the
+lifetime of sign-ins, links and leases.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from flask import current_app, g
+from sqlalchemy import select
+
+from portal.extensions import db
+from portal.models.records import ClockState
+
+EXTENSION = "portal.clock"
+BACKWARD_TOLERANCE = timedelta(minutes=5)
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """This instant, aware, in UTC."""
+
+
+class SystemClock:
+    """Real time. The only clock of production mode."""
+
+    def now(self) -> datetime:
+        return wall_now()
+
+
+class SandboxClock:
+    """Real time plus the offset row; read once per request or job."""
+
+    def now(self) -> datetime:
+        if "clock_offset" not in g:
+            g.clock_offset = _offset()
+        return wall_now() + g.clock_offset
+
+
+class ClockWentBack(RuntimeError):
+    """Time is behind where it has been: nothing that moves money may run."""
+
+
+def now() -> datetime:
+    """The portal's instant of the running app."""
+    clock: Clock = current_app.extensions[EXTENSION]
+    return clock.now()
+
+
+def wall_now() -> datetime:
+    """The wall's instant, whatever the sandbox clock says."""
+    return datetime.now(UTC)
+
+
+def state() -> ClockState:
+    """The clock's row, made when first asked for. Call inside a transaction to change it."""
+    row = db.session.get(ClockState, 1)
+    if row is None:
+        row = ClockState(id=1)
+        db.session.add(row)
+    return row
+
+
+def set_to(instant: datetime) -> None:
+    """Move the sandbox clock to `instant`; inside a transaction.
+
+    Raises ValueError when that is in the past: what has happened can't unhappen.
+    """
+    if instant < now():
+        raise ValueError("the sandbox clock only moves forward")
+    state().offset_us = (instant - wall_now()) // timedelta(microseconds=1)
+    g.pop("clock_offset", None)
+
+
+def note_passing() -> datetime:
+    """Remember how far time has been, inside a transaction; returns now.
+
+    Raises ClockWentBack when now is more than five minutes behind that mark, as after a
+    wrong clock on one machine or a restored snapshot.
+    """
+    current, row = now(), state()
+    if row.latest_at and current < row.latest_at - BACKWARD_TOLERANCE:
+        raise ClockWentBack(f"it is {current}, but it has been {row.latest_at}")
+    if row.latest_at is None or current > row.latest_at:
+        row.latest_at = current
+    return current
+
+
+def _offset() -> timedelta:
+    microseconds = db.session.execute(select(ClockState.offset_us)).scalar()
+    return timedelta(microseconds=microseconds or 0)

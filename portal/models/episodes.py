@@ -1,0 +1,98 @@
+"""Over-limit episodes and their warnings."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from portal.billing.rules.counting import Metric
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.extensions import Model
+from portal.models.catalog import Price
+from portal.models.types import (
+    Instant,
+    MinorUnits,
+    Name,
+    one_of,
+    owned,
+    partial_index,
+    same_account,
+)
+
+OPEN = "state IN ('open', 'parked')"
+
+
+class EpisodeState(StrEnum):
+    OPEN = "open"
+    PARKED = "parked"
+    RESOLVED = "resolved"
+    SUPERSEDED = "superseded"
+    UPGRADED = "upgraded"
+
+
+class Episode(Model):
+    """The time from when an account is found over a limit until that is over, one way or other."""
+
+    __tablename__ = "episode"
+    __table_args__ = (
+        owned(),
+        same_account("subscription_id", "subscription"),
+        partial_index("uq_episode_open", "account_id", "metric", where=OPEN, unique=True),
+        partial_index("ix_episode_due", "next_step_at", where="state = 'open'"),
+        one_of("metric", Metric),
+        one_of("state", EpisodeState),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    subscription_id: Mapped[int]
+    metric: Mapped[Metric] = mapped_column(Name(Metric))
+    state: Mapped[EpisodeState] = mapped_column(Name(EpisodeState), default=EpisodeState.OPEN)
+    # The plan the account was warned on; on any other plan the episode is superseded.
+    price_id: Mapped[int] = mapped_column(ForeignKey("price.id"))
+    used_at_opening: Mapped[int] = mapped_column(MinorUnits)
+    limit_at_opening: Mapped[int] = mapped_column(MinorUnits)
+    opened_at: Mapped[datetime] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    close_reason: Mapped[str | None] = mapped_column(String(200))
+    next_step_at: Mapped[datetime] = mapped_column(Instant)
+
+    price: Mapped[Price] = relationship()
+    warnings: Mapped[list["EpisodeWarning"]] = relationship(
+        back_populates="episode", order_by="EpisodeWarning.number"
+    )
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (EpisodeState.OPEN, EpisodeState.PARKED)
+
+
+class EpisodeWarning(Model):
+    """One of the three warnings: what it told, and when the mail server accepted it."""
+
+    __tablename__ = "episode_warning"
+    __table_args__ = (
+        owned(),
+        same_account("episode_id", "episode"),
+        UniqueConstraint("episode_id", "number"),
+        CheckConstraint("number BETWEEN 1 AND 3", name="number_is_1_to_3"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    episode_id: Mapped[int]
+    number: Mapped[int]
+    used: Mapped[int] = mapped_column(MinorUnits)
+    limit_value: Mapped[int] = mapped_column(MinorUnits)
+    target_price_id: Mapped[int | None] = mapped_column(ForeignKey("price.id"))
+    due_minor: Mapped[int | None] = mapped_column(MinorUnits)
+    written_at: Mapped[datetime] = mapped_column(Instant)
+    deadline_at: Mapped[datetime] = mapped_column(Instant)
+    accepted_at: Mapped[datetime | None] = mapped_column(Instant)
+    refused_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    episode: Mapped[Episode] = relationship(
+        back_populates="warnings",
+        primaryjoin="foreign(EpisodeWarning.episode_id) == Episode.id",
+    )
+    target_price: Mapped[Price | None] = relationship()

@@ -1,0 +1,114 @@
+"""Work that leaves the database, kept in it until it has left.
+
+An item is written in the transaction that makes it necessary, claimed by a lease, done outside
+any transaction, and settled in another. A holder that dies lets its lease run out.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from portal import queue
+from portal.models import OutboxItem, OutboxState, Work
+from portal.transaction import after_commit
+
+LEASE = timedelta(seconds=90)
+FIRST_RETRY = timedelta(seconds=30)
+LONGEST_RETRY = timedelta(hours=6)
+ATTEMPTS = 10
+
+
+def put(
+    session: Session,
+    work: Work,
+    subject_id: int,
+    *,
+    account_id: int | None,
+    at: datetime,
+) -> OutboxItem:
+    """Write that `work` is due on its subject from `at` on, and wake a worker after the commit.
+
+    The same work on the same subject can be written once only.
+    """
+    item = OutboxItem(
+        account_id=account_id,
+        work=work,
+        subject_id=subject_id,
+        dedupe_key=f"{work}:{subject_id}",
+        created_at=at,
+        next_at=at,
+    )
+    session.add(item)
+    session.flush()
+    item_id = item.id
+    after_commit(session, lambda: queue.hand_out(item_id))
+    return item
+
+
+def due(session: Session, *, now: datetime, wall: datetime, limit: int = 500) -> list[int]:
+    """Ids of items that are due and that nobody holds, oldest first."""
+    statement = (
+        select(OutboxItem.id)
+        .where(_is_claimable(now, wall))
+        .order_by(OutboxItem.next_at, OutboxItem.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
+
+
+def claim(
+    session: Session, item_id: int, *, owner: str, now: datetime, wall: datetime
+) -> OutboxItem | None:
+    """Take the lease of an item; None when it is done, not due, or somebody holds it."""
+    statement = (
+        select(OutboxItem)
+        .where(OutboxItem.id == item_id, _is_claimable(now, wall))
+        .with_for_update(skip_locked=True)
+    )
+    item = session.scalars(statement).one_or_none()
+    if item is not None:
+        item.lease_owner = owner
+        item.lease_until = wall + LEASE
+        item.attempts += 1
+    return item
+
+
+def find(session: Session, work: Work, subject_id: int) -> OutboxItem:
+    """The item of `work` on a subject; raises NoResultFound."""
+    key = f"{work}:{subject_id}"
+    return session.scalars(select(OutboxItem).where(OutboxItem.dedupe_key == key)).one()
+
+
+def held(session: Session, item_id: int, *, owner: str) -> OutboxItem | None:
+    """The item, locked, if `owner` still holds it; None when the lease went to another."""
+    statement = (
+        select(OutboxItem)
+        .where(OutboxItem.id == item_id, OutboxItem.lease_owner == owner)
+        .with_for_update()
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def settle(item: OutboxItem, *, at: datetime) -> None:
+    """The work is done."""
+    item.state = OutboxState.DONE
+    item.done_at = at
+    item.lease_owner = item.lease_until = None
+
+
+def put_off(item: OutboxItem, error: str, *, at: datetime) -> None:
+    """The attempt failed: try again later, and after ten attempts leave it to the operator."""
+    item.last_error = error[:500]
+    item.lease_owner = item.lease_until = None
+    item.next_at = at + min(FIRST_RETRY * 2 ** (item.attempts - 1), LONGEST_RETRY)
+    if item.attempts >= ATTEMPTS:
+        item.state = OutboxState.DEAD
+
+
+def _is_claimable(now: datetime, wall: datetime):  # type: ignore[no-untyped-def]
+    return (
+        (OutboxItem.state == OutboxState.WAITING)
+        & (OutboxItem.next_at <= now)
+        & or_(OutboxItem.lease_until.is_(None), OutboxItem.lease_until < wall)
+    )

@@ -1,0 +1,67 @@
+"""The only place that commits. What must leave after a commit leaves after it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from portal.engine import WRITES
+from portal.extensions import db
+
+OPEN = "portal_transaction_open"
+AFTER_COMMIT = "portal_after_commit"
+
+
+class InsideTransaction(RuntimeError):
+    """A foreign call was about to be made while rows were locked."""
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: commits at the end, or rolls back and forgets what was to leave.
+
+    Ends the read transaction a page may have begun, so that what is read in here is what the
+    locks protect. Doesn't nest: an operation never decides when its work becomes final.
+    """
+    session = db.session()
+    if session.info.get(OPEN):
+        raise RuntimeError("a transaction is open already")
+    session.rollback()
+    session.connection(execution_options={WRITES: True})
+    session.info[OPEN] = True
+    session.info[AFTER_COMMIT] = []
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        session.info[AFTER_COMMIT] = []
+        raise
+    finally:
+        session.info[OPEN] = False
+    _let_leave(session.info.pop(AFTER_COMMIT))
+
+
+def after_commit(session: Session, action: Callable[[], object]) -> None:
+    """Do `action` once the running transaction is committed, and not at all if it isn't.
+
+    For hints only (wake a worker, tell open pages): a crash between the commit and the action
+    loses it, and nothing may depend on it.
+    """
+    session.info[AFTER_COMMIT].append(action)
+
+
+def assert_outside() -> None:
+    """Raise unless no transaction is open: networks and files are slow, and locks don't wait."""
+    if db.session().info.get(OPEN):
+        raise InsideTransaction("a foreign call inside a transaction")
+    db.session().rollback()
+
+
+def _let_leave(actions: list[Callable[[], object]]) -> None:
+    for action in actions:
+        try:
+            action()
+        except Exception:
+            current_app.logger.warning("a hint after a commit was lost", exc_info=True)
