@@ -8,10 +8,10 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_currency, format_decimal
 from flask import Flask, g, has_app_context
 
-from portal.billing.rules.money import Money
+from portal.billing.rules.money import Money, minor_digits
 
 LOCALE = "en"
 MINUS = "\u2212"
@@ -28,9 +28,11 @@ def register(app: Flask) -> None:
 
 def money(amount: Money) -> str:
     """$1,234.50; a credit carries a real minus sign: −$25.00."""
-    places = get_currency_precision(amount.currency)
-    value = Decimal(amount.minor).scaleb(-places)
-    return format_currency(value, amount.currency, locale=LOCALE).replace("-", MINUS)
+    digits = minor_digits(amount.currency)
+    value = Decimal(amount.amount).scaleb(-digits)
+    pattern = "¤#,##0" + ("." + "0" * digits if digits else "")
+    text = format_currency(value, amount.currency, pattern, LOCALE, currency_digits=False)
+    return text.replace("-", MINUS)
 
 
 def date(value: Date, zone: str | None = None) -> str:

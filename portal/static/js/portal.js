@@ -1,0 +1,159 @@
+// Manners only: every page works without this file. Everything is delegated from the document, so
+// that regions swapped in by htmx need no set-up of their own.
+(() => {
+  "use strict";
+
+  const POLL_MILLISECONDS = 10000;
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // A page whose stream of events is broken asks every ten seconds until the stream is open again.
+  const brokenStreams = new Set();
+  let polling = null;
+
+  const refresh = () => all("[data-live]").forEach((region) => htmx.trigger(region, "refresh"));
+
+  function followStreams() {
+    for (const element of brokenStreams) if (!element.isConnected) brokenStreams.delete(element);
+    if (brokenStreams.size && !polling) polling = setInterval(poll, POLL_MILLISECONDS);
+    if (!brokenStreams.size && polling) polling = clearInterval(polling);
+  }
+
+  function poll() {
+    followStreams();
+    if (brokenStreams.size && !document.hidden) refresh();
+  }
+
+  document.addEventListener("htmx:sseError", (event) => {
+    brokenStreams.add(event.target);
+    followStreams();
+  });
+  document.addEventListener("htmx:sseOpen", (event) => {
+    if (brokenStreams.delete(event.target)) refresh();
+    followStreams();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && brokenStreams.size) refresh();
+  });
+
+  // Bulk forms: one box for all rows, a count of those chosen, and the bar only when there are any.
+  function showSelection(table) {
+    const boxes = all("input[data-select]", table);
+    const chosen = boxes.filter((box) => box.checked).length;
+    const whole = one("input[data-select-all]", table);
+    if (whole) {
+      whole.checked = chosen > 0 && chosen === boxes.length;
+      whole.indeterminate = chosen > 0 && chosen < boxes.length;
+    }
+    const form = boxes[0]?.form ?? table.closest("form");
+    if (!form) return;
+    all("[data-selected-count]", form).forEach((count) => (count.textContent = chosen));
+    all("[data-bulk-bar]", form).forEach((bar) => (bar.hidden = chosen === 0));
+  }
+
+  const showSelections = () => all("table").filter((table) => one("[data-select-all]", table)).forEach(showSelection);
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-select-all]")) {
+      all("input[data-select]", target.closest("table")).forEach((box) => (box.checked = target.checked));
+    }
+    if (target.matches("[data-select-all], [data-select]")) showSelection(target.closest("table"));
+    if (target.matches("[data-theme-choice] input")) chooseTheme(target.value);
+    if (target.matches("[data-submit-on-change]")) target.form.requestSubmit();
+  });
+
+  // A submitted form shows that it is busy and is not sent twice.
+  const release = (form) => {
+    delete form.dataset.busy;
+    all("[aria-busy]", form).forEach((button) => button.removeAttribute("aria-busy"));
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "dialog" || form.method === "get") return;
+    if (form.dataset.busy) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    form.dataset.busy = "yes";
+    event.submitter?.setAttribute("aria-busy", "true");
+    if (form.hasAttribute("data-download")) setTimeout(() => release(form), 1500);
+  }, true);
+  document.addEventListener("htmx:afterRequest", ({ target }) => {
+    const form = target.closest("form");
+    if (form) release(form);
+  });
+  addEventListener("pageshow", () => all("form[data-busy]").forEach(release));
+
+  // Menus, questions and dialogs.
+  document.addEventListener("click", (event) => {
+    const { target } = event;
+    all("details[data-menu][open]").filter((menu) => !menu.contains(target)).forEach((menu) => (menu.open = false));
+    const opener = target.closest("[data-opens]");
+    const dialog = opener && document.getElementById(opener.dataset.opens);
+    if (dialog) {
+      event.preventDefault();
+      dialog.showModal();
+    }
+    if (target.matches("dialog[open]")) target.close();
+    target.closest("[data-dismiss]")?.parentElement.remove();
+    if (target.closest("[data-close]")) closeMenu(target.closest("details"));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = event.target.closest("details[data-menu][open]") ?? one("details[data-menu][open]");
+    if (menu) closeMenu(menu);
+  });
+
+  function closeMenu(menu) {
+    menu.open = false;
+    one("summary", menu).focus();
+  }
+
+  // Appearance: a cookie, so that the server can say it in the page's first byte.
+  function chooseTheme(theme) {
+    const root = document.documentElement;
+    if (theme === "auto") delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    const age = theme === "auto" ? 0 : 31536000;
+    document.cookie = `theme=${theme}; path=/; max-age=${age}; samesite=lax`;
+  }
+
+  // After a swap: to the first mistake, else back to where the person was.
+  let focusedId = null;
+  document.addEventListener("htmx:beforeSwap", () => {
+    focusedId = document.activeElement?.id || null;
+  });
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    prepare(target);
+    const mistake = one('[aria-invalid="true"]', target);
+    const asked = one("[data-focus]", target);
+    const lost = document.activeElement === document.body;
+    if (mistake) mistake.focus();
+    else if (asked) asked.focus();
+    else if (lost && focusedId) document.getElementById(focusedId)?.focus();
+  });
+
+  // The request got no answer, or one without a message of ours.
+  const showFailure = () => {
+    const message = one("#failed-message")?.content.cloneNode(true);
+    if (message) one("#flashes")?.replaceChildren(message);
+  };
+  document.addEventListener("htmx:sendError", showFailure);
+  document.addEventListener("htmx:timeout", showFailure);
+  document.addEventListener("htmx:responseError", () => {
+    setTimeout(() => one("#flashes")?.children.length || showFailure());
+    scrollTo({ top: 0 });
+  });
+
+  // What only makes sense with this file is hidden until it runs.
+  function prepare(root) {
+    all("[data-dismiss], [data-close], [data-theme-choice]", root).forEach((element) => (element.hidden = false));
+    const theme = document.documentElement.dataset.theme ?? "auto";
+    all("[data-theme-choice] input", root).forEach((input) => (input.checked = input.value === theme));
+    showSelections();
+  }
+
+  prepare(document);
+})();
