@@ -135,8 +135,8 @@ def seat_reason(role: Role, active: bool) -> str:
 def status_name_key(name: str) -> str:
     """The form in which two status names are the same; "" for a name that shows nothing.
 
-    At most 120 characters, also where compatibility forms are spelt out at length. Case, spaces, invisible and combining characters, Unicode compatibility forms and letters of
-    other scripts that look Latin are folded.
+    Case, spaces, accents, invisible characters, Unicode compatibility forms and letters of other
+    scripts that look Latin are folded. At most NAME_KEY_LENGTH characters.
     """
     return folded(name)[:NAME_KEY_LENGTH]
 

@@ -30,3 +30,49 @@ class CycleEnded(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__("Your plan is being renewed right now. Try again in a minute.")
+
+
+class NoPaymentMethod(RuleBroken):
+    """Something is to be charged, but there is no way to collect it."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no way to pay on file. Add one first.")
+
+
+class ChangeUnderWay(RuleBroken):
+    """A plan change of the account has no outcome yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A plan change is still waiting for its payment. It is finished or called off as soon"
+            " as the payment is known; nothing else is charged meanwhile."
+        )
+
+
+class InvoiceUnpaid(RuleBroken):
+    """Plan changes wait while an invoice is past due."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"Invoice {number} is not paid yet. Pay it first, then change the plan.")
+        self.number = number
+
+
+class DoesNotFit(RuleBroken):
+    """A downgrade to a plan that today's usage doesn't fit."""
+
+    def __init__(self, plan: str, to_remove: str) -> None:
+        super().__init__(f"{plan} doesn't fit what you use today. Remove {to_remove} first.")
+
+
+class AlreadySubscribed(RuleBroken):
+    """A first plan was asked for where one is running."""
+
+    def __init__(self) -> None:
+        super().__init__("This account has a plan already. Change it under Change plan.")
+
+
+class UsedForSomethingElse(RuleBroken):
+    """A confirmation was posted again with other content than the first time."""
+
+    def __init__(self) -> None:
+        super().__init__("This confirmation was used for something else. Start again.")

@@ -52,14 +52,14 @@ class Money:
         match = _MAJOR_UNITS.fullmatch(major_units)
         if match is None:
             raise AmountNotUnderstood(
-                f"“{major_units}” is not an amount: write it like “{_sample(currency)}”."
+                f"“{major_units}” is not an amount: write it like “{sample(currency)}”."
             )
         digits = minor_digits(currency)
         whole, fraction = match[1], (match[2] or "").rstrip("0")
         if len(fraction) > digits:
             raise AmountNotUnderstood(
                 f"“{major_units}” is not exact in {currency}, which has {digits} digits after "
-                f"the point: write it like “{_sample(currency)}”."
+                f"the point: write it like “{sample(currency)}”."
             )
         return cls(int(whole + fraction.ljust(digits, "0")), currency)
 
@@ -113,13 +113,14 @@ def minor_digits(currency: str) -> int:
         raise ValueError(f"{currency!r} is not a currency code such as USD or EUR") from None
 
 
+def sample(currency: str) -> str:
+    """An amount as it is written in this currency, for who wrote it otherwise: "50.00"."""
+    digits = minor_digits(currency)
+    return "50" if digits == 0 else "50." + "0" * digits
+
+
 def _whole(number: int) -> int:
     # bool is an int to Python; an amount of True is a mistake.
     if type(number) is not int:
         raise TypeError(f"money is counted in whole numbers, not in {type(number).__name__}")
     return number
-
-
-def _sample(currency: str) -> str:
-    digits = minor_digits(currency)
-    return "50" if digits == 0 else "50." + "0" * digits

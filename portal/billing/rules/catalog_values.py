@@ -1,0 +1,78 @@
+"""What a catalog file says, as values: what the vendor sells, in what order, at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.billing.rules.counting import Limits, Metric
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import Interval
+from portal.billing.rules.policies import Policy
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """`address` is a line each; `country` an ISO 3166 code such as "US"; `tax_id` may be ""."""
+
+    name: str
+    email: str
+    address: tuple[str, ...]
+    country: str
+    tax_id: str
+
+
+@dataclass(frozen=True)
+class Price:
+    interval: Interval
+    money: Money
+
+
+@dataclass(frozen=True)
+class AddOnPrice:
+    interval: Interval
+    money: Money
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A plan in every interval and currency; storage limits are bytes, None is unlimited."""
+
+    key: str
+    name: str
+    position: int
+    limits: Limits
+    features: tuple[str, ...]
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True)
+class AddOn:
+    """`quantity` more of `metric` (bytes for storage) on any tier of its family."""
+
+    key: str
+    name: str
+    position: int
+    metric: Metric
+    quantity: int
+    prices: tuple[AddOnPrice, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tiers from the smallest to the largest."""
+
+    key: str
+    name: str
+    position: int
+    features: tuple[str, ...]
+    tiers: tuple[Tier, ...]
+    add_ons: tuple[AddOn, ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    vendor: Vendor
+    currencies: tuple[str, ...]
+    policies: Mapping[Metric, Policy]
+    families: tuple[Family, ...]
