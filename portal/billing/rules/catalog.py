@@ -202,7 +202,7 @@ def _prices(table: Table, currencies: Sequence[str]) -> Iterable[tuple[Interval,
 
 
 def _sample_prices(interval: Interval, currencies: Sequence[str]) -> str:
-    amounts = ", ".join(f'{currency} = "{sample(currency)}"' for currency in currencies)
+    amounts = ", ".join(f'{currency} = "{sample(currency)}"' for currency in currencies or ["USD"])
     return f"{interval} = {{ {amounts} }}"
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from portal.billing.rules.policies import Policy
 
@@ -41,6 +42,7 @@ class ParkReason(StrEnum):
     MAIL_REFUSED = "mail_refused"
     NOBODY_TO_WARN = "nobody_to_warn"
     TOP_TIER = "top_tier"
+    WARNED_TOO_CLOSELY = "warned_too_closely"
 
 
 @dataclass(frozen=True)
@@ -193,12 +195,29 @@ def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
     due_at = upgrade_due_at(facts.warnings)
     if due_at is None or now < due_at:
         return Wait(due_at or now + LOOK_AGAIN)
-    if not facts.has_next_tier:
-        return Park(ParkReason.TOP_TIER)
+    park = _what_forbids(facts)
+    if park is not None:
+        return Park(park)
     if facts.offer_changed:
         # Nobody was warned of this one: a new episode says it three times again.
         return Close(CloseReason.OFFER_CHANGED)
     return Wait(now + LOOK_AGAIN) if facts.past_due else Upgrade()
+
+
+def _what_forbids(facts: EpisodeFacts) -> ParkReason | None:
+    if not facts.has_next_tier:
+        return ParkReason.TOP_TIER
+    if not facts.reachable:
+        return ParkReason.NOBODY_TO_WARN
+    if not _are_apart(facts.warnings):
+        return ParkReason.WARNED_TOO_CLOSELY
+    return None
+
+
+def _are_apart(warnings: tuple[Warned, ...]) -> bool:
+    # By the way warnings are sent this always holds; it is proved again before money moves.
+    accepted = [warning.accepted_at for warning in warnings]
+    return all(a and b and b - a >= WARNING_GAP for a, b in pairwise(accepted))
 
 
 def _is_over(used: int, limit: int | None) -> bool:
