@@ -44,6 +44,7 @@ class Client(Model):
     __tablename__ = "client"
     __table_args__ = (
         same_account("status_id", "client_status"),
+        same_account("suspended_from_id", "client_status"),
         owned(),
         Index("ix_client_list", "account_id", "sort_key", "id"),
         partial_index("ix_client_counted", "account_id", "status_id", where="deleted_at IS NULL"),
@@ -57,9 +58,13 @@ class Client(Model):
     phone: Mapped[str] = mapped_column(String(40), default="")
     note: Mapped[str] = mapped_column(String(500), default="")
     # Folded name and email: what search and sorting look at, the same on every database.
-    sort_key: Mapped[str] = mapped_column(String(160))
+    sort_key: Mapped[str] = mapped_column(
+        String(160).with_variant(String(160, collation="C"), "postgresql")
+    )
     search_text: Mapped[str] = mapped_column(String(500))
     status_id: Mapped[int]
+    # The status a suspended client had before, which bringing it back gives it again.
+    suspended_from_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
