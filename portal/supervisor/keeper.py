@@ -19,7 +19,7 @@ LONGEST_LINE_BYTES = 1 << 20
 PR_SET_PDEATHSIG = 1
 
 Tell = Callable[[str, str], None]
-Spawn = Callable[[Sequence[str]], Coroutine[Any, Any, asyncio.subprocess.Process]]
+Spawn = Callable[[Sequence[str], int], Coroutine[Any, Any, asyncio.subprocess.Process]]
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -88,14 +88,13 @@ class Keeper:
         for kept in self._kept.values():
             kept.kill()
 
-    async def _spawn(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+    async def _spawn(self, command: Sequence[str], printing: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=printing,
+            stderr=printing,
             env=self._environ,
-            limit=LONGEST_LINE_BYTES,
             pass_fds=self._inherited,
             process_group=0,
             preexec_fn=partial(die_with, os.getpid()),
@@ -140,20 +139,26 @@ class _Kept:
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> str:
+        printed, printing = await _line_pipe()
+        self._relay(printed)
         try:
-            process = await self._spawn(self.program.command)
+            process = await self._spawn(self.program.command, printing)
         except OSError as error:
             return f"{self.program.command[0]}: {error.strerror}"
+        finally:
+            os.close(printing)
         self._process = process
-        relay = asyncio.create_task(self._relay(process.stdout))
-        self._relays.add(relay)
-        relay.add_done_callback(self._relays.discard)
         await process.wait()
         await _end_group(process)
         return _status(process.returncode)
 
-    async def _relay(self, printed: asyncio.StreamReader | None) -> None:
-        while printed is not None:
+    def _relay(self, printed: asyncio.StreamReader) -> None:
+        relay = asyncio.create_task(self._tell_lines(printed))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _tell_lines(self, printed: asyncio.StreamReader) -> None:
+        while True:
             try:
                 line = await printed.readline()
             except ValueError:
@@ -177,6 +182,16 @@ def die_with(parent: int) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+
+
+async def _line_pipe() -> tuple[asyncio.StreamReader, int]:
+    """A pipe of our own: asyncio's would hold back a program's end until its children end too."""
+    reading, writing = os.pipe()
+    reader = asyncio.StreamReader(limit=LONGEST_LINE_BYTES)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+    )
+    return reader, writing
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:
