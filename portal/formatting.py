@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date as Date
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_symbol
 from flask import Flask, g, has_app_context
 
 from portal.billing.rules.money import Money, minor_digits
@@ -27,10 +28,11 @@ def register(app: Flask) -> None:
 
 
 def money(amount: Money) -> str:
-    """$1,234.50; a credit carries a real minus sign: −$25.00."""
+    """$1,234.50, CHF 80.00; a credit carries a real minus sign: −$25.00."""
     digits = minor_digits(amount.currency)
     value = Decimal(amount.amount).scaleb(-digits)
-    pattern = "¤#,##0" + ("." + "0" * digits if digits else "")
+    gap = "\u00a0" if get_currency_symbol(amount.currency, LOCALE).isalpha() else ""
+    pattern = f"¤{gap}#,##0" + ("." + "0" * digits if digits else "")
     text = format_currency(value, amount.currency, pattern, LOCALE, currency_digits=False)
     return text.replace("-", MINUS)
 
@@ -85,7 +87,7 @@ def zone_name(local: datetime) -> str:
     return f"UTC{name.replace('-', MINUS)}" if name[0] in "+-" else name
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
     "date": date,
     "date_time": date_time,

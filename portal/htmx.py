@@ -74,8 +74,8 @@ def is_local(url: str) -> bool:
 def out_of_band(html: str) -> str:
     """A region marked to replace the element of the same id, wherever it is on the page."""
     root = ROOT_TAG.match(html)
-    if root is None or not ROOT_ID.search(root["attributes"]):
-        raise ValueError("a region starts with an element that has an id")
+    if root is None or _id_of(html) is None:
+        raise ValueError("a region begins with an element that has an id")
     end = root.end("tag")
     marked = f'{html[:end]} hx-swap-oob="true"{html[end:]}'
     return f"<template>{marked}</template>" if root["tag"] in TABLE_PARTS else marked
@@ -83,8 +83,17 @@ def out_of_band(html: str) -> str:
 
 def _region(template: str, name: str, context: dict[str, Any]) -> str:
     if name.endswith(".html"):
-        return render_template(name, **context)
-    return render_block(template, name, **context)
+        return render_template(name, **context).strip()
+    html = render_block(template, name, **context).strip()
+    if _id_of(html) != name.replace("_", "-"):
+        raise ValueError(f"the region {name} begins with an element of the same id, in hyphens")
+    return html
+
+
+def _id_of(html: str) -> str | None:
+    root = ROOT_TAG.match(html)
+    found = ROOT_ID.search(root["attributes"]) if root else None
+    return found[1] if found else None
 
 
 def _vary(response: Response) -> Response:

@@ -138,14 +138,16 @@
   // The request got no answer, or one without a message of ours.
   const showFailure = () => {
     const message = one("#failed-message")?.content.cloneNode(true);
-    if (message) one("#flashes")?.replaceChildren(message);
+    one("#error-message")?.remove();
+    if (message) one("#flashes")?.append(message);
+    scrollTo({ top: 0 });
   };
   document.addEventListener("htmx:sendError", showFailure);
   document.addEventListener("htmx:timeout", showFailure);
-  document.addEventListener("htmx:responseError", () => {
-    setTimeout(() => one("#flashes")?.children.length || showFailure());
-    scrollTo({ top: 0 });
-  });
+  document.addEventListener("htmx:responseError", () => setTimeout(() => {
+    if (one("#error-message")?.childElementCount) scrollTo({ top: 0 });
+    else showFailure();
+  }));
 
   // What only makes sense with this file is hidden until it runs.
   function prepare(root) {
@@ -156,4 +158,5 @@
   }
 
   prepare(document);
+  one('.main-nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
 })();
