@@ -1,0 +1,311 @@
+"""What an invoice says, as page and PDF both show it: values made ready, nothing left to work out.
+
+Everything in `IssuedInvoice` was fixed when the invoice was issued, so a PDF made of it is the
+same whenever it is made. What happened since (payments, the next charge) is in `Since`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from babel import Locale
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.money import Money
+from portal.billing.rules.plan_change import LineKind
+from portal.models import (
+    Account,
+    Invoice,
+    InvoiceLine,
+    InvoiceReason,
+    InvoiceStatus,
+    Payment,
+    PaymentState,
+    PlanChange,
+    Subscription,
+    SubscriptionStatus,
+)
+from portal.printable import printable
+
+NAME_LENGTH = 120
+LINE_LENGTH = 300
+TAX_ID_LENGTH = 32
+EMAIL_LENGTH = 254
+ADDRESS_LINES = 6
+COUNTRIES = Locale("en").territories
+WHAT_FOR = {
+    InvoiceReason.INITIAL: "{plan}",
+    InvoiceReason.RENEWAL: "Renewal of {plan}",
+    InvoiceReason.PLAN_CHANGE: "Upgrade to {plan}",
+    InvoiceReason.AUTO_UPGRADE: "Auto-upgrade to {plan}",
+}
+
+
+@dataclass(frozen=True)
+class Party:
+    """Vendor or customer, as they were when the invoice was issued; absent parts are empty."""
+
+    name: str
+    address: tuple[str, ...]
+    tax_id: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """What, how its amount was worked out, and the time it is for (None: no time)."""
+
+    description: str
+    explanation: str
+    amount: Money
+    start_at: datetime | None
+    end_at: datetime | None
+
+    @property
+    def days(self) -> int:
+        return (self.end_at - self.start_at).days if self.start_at and self.end_at else 0
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One step from the lines to what is due."""
+
+    label: str
+    amount: Money
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A payment that succeeded: when, how much, with what ("Visa ending in 4242")."""
+
+    at: datetime
+    amount: Money
+    method: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A payment that did not succeed, or not yet; `failure` says why it was declined."""
+
+    at: datetime
+    amount: Money
+    method: str
+    state: PaymentState
+    failure: str
+
+
+@dataclass(frozen=True)
+class WarningSent:
+    """One of the emails before an auto-upgrade, and when the mail server accepted it."""
+
+    number: int
+    accepted_at: datetime
+    used: int
+    limit: int
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why an auto-upgrade was charged: the rule, the counts then, and the warnings before it."""
+
+    rule: str
+    metric: Metric
+    used: int
+    limit: int
+    deadline_at: datetime
+    warnings: tuple[WarningSent, ...]
+
+
+@dataclass(frozen=True)
+class IssuedInvoice:
+    """An invoice as it was issued. Instants are UTC, shown in `zone`; `sums` end at `due`.
+
+    `paid` is the payment it was issued for, None where it was issued to be paid.
+    """
+
+    number: str
+    what_for: str
+    issued_at: datetime
+    zone: str
+    vendor: Party
+    customer: Party
+    lines: tuple[Line, ...]
+    sums: tuple[Sum, ...]
+    due: Money
+    surplus: Money
+    paid: Paid | None
+    period_start_at: datetime
+    period_end_at: datetime
+    evidence: Evidence | None
+
+    @property
+    def cycle_days(self) -> int:
+        return (self.period_end_at - self.period_start_at).days
+
+
+@dataclass(frozen=True)
+class NextCharge:
+    """What the subscription will charge, and when."""
+
+    amount: Money
+    at: datetime
+    every_days: int
+
+
+@dataclass(frozen=True)
+class Since:
+    """What has happened to an invoice since it was issued; `attempts` are oldest first."""
+
+    status: InvoiceStatus
+    is_past_due: bool
+    paid: Paid | None
+    attempts: tuple[Attempt, ...]
+    next_charge: NextCharge | None
+
+
+def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
+    """The invoice as issued, detached from its rows."""
+    return IssuedInvoice(
+        number=invoice.number_text,
+        what_for=what_for(invoice),
+        issued_at=invoice.issued_at,
+        zone=_zone(session, invoice),
+        vendor=_party(invoice.vendor),
+        customer=_party(invoice.customer),
+        lines=tuple(_line(line) for line in invoice.lines),
+        sums=_sums(invoice),
+        due=invoice.due,
+        surplus=invoice.money(invoice.surplus_minor),
+        paid=_paid_before(session, invoice),
+        period_start_at=invoice.period_start_at,
+        period_end_at=invoice.period_end_at,
+        evidence=_evidence(invoice.evidence) if invoice.evidence else None,
+    )
+
+
+def since(session: Session, invoice: Invoice) -> Since:
+    """Payments and what comes next, as of now."""
+    payments = session.scalars(_payments_of(invoice)).all()
+    subscription = session.get_one(Subscription, invoice.subscription_id)
+    is_open = invoice.status is InvoiceStatus.OPEN
+    return Since(
+        status=invoice.status,
+        is_past_due=is_open and subscription.status is SubscriptionStatus.PAST_DUE,
+        paid=next((_paid(p) for p in payments if p.state is PaymentState.SUCCEEDED), None),
+        attempts=tuple(_attempt(p) for p in payments if p.state is not PaymentState.SUCCEEDED),
+        next_charge=_next_charge(subscription, invoice),
+    )
+
+
+def what_for(invoice: Invoice) -> str:
+    """The invoice in one line, as in "Upgrade to Standard, 10 users"."""
+    plans = [line.description for line in invoice.lines if line.kind == LineKind.PLAN]
+    plan = plans[0] if plans else "your plan"
+    return printable(WHAT_FOR[invoice.reason].format(plan=plan), LINE_LENGTH)
+
+
+def _zone(session: Session, invoice: Invoice) -> str:
+    zone: str | None = invoice.customer.get("time_zone")
+    return zone or session.get_one(Account, invoice.account_id).time_zone
+
+
+def _party(snapshot: dict[str, Any]) -> Party:
+    country = snapshot.get("country") or ""
+    lines = [*snapshot.get("address", ())[:ADDRESS_LINES], COUNTRIES.get(country, country)]
+    return Party(
+        name=printable(snapshot["name"], NAME_LENGTH),
+        address=tuple(printable(line, NAME_LENGTH) for line in lines if line),
+        tax_id=printable(snapshot.get("tax_id") or "", TAX_ID_LENGTH),
+        email=printable(snapshot.get("email") or "", EMAIL_LENGTH),
+    )
+
+
+def _line(line: InvoiceLine) -> Line:
+    return Line(
+        description=printable(line.description, LINE_LENGTH),
+        explanation=printable(line.explanation, LINE_LENGTH),
+        amount=line.money,
+        start_at=line.period_start_at,
+        end_at=line.period_end_at,
+    )
+
+
+def _sums(invoice: Invoice) -> tuple[Sum, ...]:
+    """subtotal + tax = total; total − credit balance = due. Steps that add nothing are left out."""
+    tax, balance = invoice.money(invoice.tax_minor), invoice.money(invoice.balance_applied_minor)
+    sums = []
+    if not tax.is_zero:
+        sums += [Sum("Subtotal", invoice.money(invoice.subtotal_minor)), Sum("Tax", tax)]
+    sums.append(Sum("Total", invoice.total))
+    if not balance.is_zero:
+        sums.append(Sum("Paid from your credit balance", -balance))
+    return tuple(sums)
+
+
+def _paid_before(session: Session, invoice: Invoice) -> Paid | None:
+    """The payment of a plan change: the invoice was issued because it succeeded.
+
+    Payments made later are left to the page, or the PDF would depend on when it was made.
+    """
+    payments = session.scalars(_payments_of(invoice).where(Payment.plan_change_id.is_not(None)))
+    return next((_paid(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
+
+
+def _payments_of(invoice: Invoice) -> Select[Payment]:
+    change = select(PlanChange.id).where(
+        PlanChange.account_id == invoice.account_id, PlanChange.invoice_id == invoice.id
+    )
+    return (
+        select(Payment)
+        .options(joinedload(Payment.method))
+        .where(
+            Payment.account_id == invoice.account_id,
+            or_(Payment.invoice_id == invoice.id, Payment.plan_change_id.in_(change)),
+        )
+        .order_by(Payment.created_at, Payment.id)
+    )
+
+
+def _paid(payment: Payment) -> Paid:
+    at = payment.settled_at or payment.created_at
+    return Paid(at, payment.money, printable(payment.method.label, NAME_LENGTH))
+
+
+def _attempt(payment: Payment) -> Attempt:
+    at = payment.settled_at or payment.created_at
+    failure = payment.failure or "" if payment.state is PaymentState.DECLINED else ""
+    method = printable(payment.method.label, NAME_LENGTH)
+    return Attempt(at, payment.money, method, payment.state, printable(failure, LINE_LENGTH))
+
+
+def _evidence(kept: dict[str, Any]) -> Evidence:
+    return Evidence(
+        rule=printable(kept["rule"], LINE_LENGTH),
+        metric=Metric(kept["metric"]),
+        used=kept["used"],
+        limit=kept["limit"],
+        deadline_at=datetime.fromisoformat(kept["deadline_at"]),
+        warnings=tuple(_warning(warning) for warning in kept["warnings"]),
+    )
+
+
+def _warning(kept: dict[str, Any]) -> WarningSent:
+    return WarningSent(
+        number=kept["number"],
+        accepted_at=datetime.fromisoformat(kept["accepted_at"]),
+        used=kept["used"],
+        limit=kept["limit"],
+        recipients=tuple(printable(email, EMAIL_LENGTH) for email in kept["recipients"]),
+    )
+
+
+def _next_charge(subscription: Subscription, invoice: Invoice) -> NextCharge | None:
+    """None for an invoice that a later one has followed, and after the subscription's end."""
+    is_running = subscription.ended_at is None
+    if not is_running or subscription.cycle_end_at != invoice.period_end_at:
+        return None
+    price = subscription.next_price or subscription.price
+    return NextCharge(price.money, subscription.cycle_end_at, price.interval.days)

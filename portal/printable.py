@@ -1,0 +1,32 @@
+"""Text that anybody may have typed, made fit to be set on a page."""
+
+import unicodedata
+from collections.abc import Iterator
+
+MARKS_PER_LETTER = 4
+# Control characters, half characters, and those that turn the direction of the text around them.
+NOT_SEEN = {"Cc", "Cs"}
+TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str, most: int) -> str:
+    """One line of text that can be set: at most `most` characters, only ones that are seen.
+
+    Each letter keeps at most four marks; towers of them take the typesetter minutes.
+    """
+    line = " ".join(text[: 8 * most].split())
+    seen = "".join(character for character in line if _is_seen(character))
+    kept = "".join(_with_few_marks(unicodedata.normalize("NFC", seen)))
+    return kept if len(kept) <= most else kept[: most - 1].rstrip() + "…"
+
+
+def _with_few_marks(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        if marks <= MARKS_PER_LETTER:
+            yield character
+
+
+def _is_seen(character: str) -> bool:
+    return character not in TURNS_TEXT and unicodedata.category(character) not in NOT_SEEN
