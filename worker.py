@@ -18,7 +18,7 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from portal import create_app, queue
+from portal import create_app, invoice_pdf, queue
 from portal.config import ConfigError, Settings
 from portal.extensions import db
 
@@ -83,9 +83,9 @@ def _work(app: Flask, connection: Redis) -> int:
 
 
 def _load_what_jobs_need() -> None:
-    """Imports that take seconds, paid once here instead of in every job."""
-    for module in ("weasyprint", queue.PERFORM.rpartition(".")[0]):
-        importlib.import_module(module)
+    """Imports and fonts that take seconds, paid once here instead of in every job."""
+    importlib.import_module(queue.PERFORM.rpartition(".")[0])
+    invoice_pdf.warm_up()
 
 
 def _wait_for(connection: Redis) -> None:

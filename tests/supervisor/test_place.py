@@ -22,10 +22,15 @@ def place(data: Path, port: int = 8000) -> Place:
 
 
 @pytest.mark.parametrize("written", ["abc", "0", "65536", "-1", "80 80", "٨٠٠٠"])
-def test_a_port_that_is_none_is_one_sentence(start, tmp_path, written):
-    running = start("-m", "portal.supervisor", PORT=written, PORTAL_DATA=str(tmp_path))
+def test_a_port_that_is_none_is_refused(written):
+    with pytest.raises(CannotStart, match="PORT must be a number from 1 to 65535"):
+        Place.from_environ({"PORT": written})
+
+
+def test_what_is_wrong_is_one_sentence_and_no_traceback(start, tmp_path):
+    running = start("-m", "portal.supervisor", PORT="abc", PORTAL_DATA=str(tmp_path))
     assert running.ended() == 1
-    assert running.text == f"PORT must be a number from 1 to 65535, not {written!r}."
+    assert running.text == "PORT must be a number from 1 to 65535, not 'abc'."
 
 
 def test_a_port_in_use_is_one_sentence(start, tmp_path, taken_port):
