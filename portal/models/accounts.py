@@ -42,7 +42,9 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
     is_example: Mapped[bool] = mapped_column(default=False)
 
-    memberships: Mapped[list["Membership"]] = relationship(back_populates="user")
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="user", foreign_keys="Membership.user_id"
+    )
 
 
 class Membership(Model):
