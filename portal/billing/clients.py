@@ -1,0 +1,287 @@
+"""Commands on the client list. Each changes rows and count in one step, however many they are.
+
+All are set-based: what is chosen is a condition, the change of the count is worked out from the
+same condition under the account's lock, and one UPDATE carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.billing import overages, statuses, usage
+from portal.billing.client_list import UNDO_DAYS, ClientFilter, where
+from portal.billing.rules.client_details import ClientDetails
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.statuses import CLIENT, SUSPENDED
+from portal.models import Account, Client, ClientStatus
+
+NAMED_IN_AUDIT = 50
+UNDO_FOR = timedelta(days=UNDO_DAYS)
+
+
+class GoesOver(RuleBroken):
+    """What was asked takes the account over its client limit, and nobody has agreed to that.
+
+    The text says what the count becomes and what that starts. Asking again with `accepted=after`
+    does it.
+    """
+
+    def __init__(self, after: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.after = after
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which clients a command is about: chosen ones, all of a list, or all changed at an instant.
+
+    `changed_at` names what one earlier command did, so that it can be undone.
+    """
+
+    public_ids: tuple[str, ...] = ()
+    matching: ClientFilter | None = None
+    changed_at: datetime | None = None
+
+    def conditions(
+        self, account: Account, known: Sequence[ClientStatus]
+    ) -> list[ColumnElement[bool]]:
+        if self.matching is not None:
+            return where(account.id, self.matching, known)
+        if self.changed_at is not None:
+            return [Client.account_id == account.id, Client.updated_at == self.changed_at]
+        return [Client.account_id == account.id, Client.public_id.in_(self.public_ids)]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did: to how many clients, what that made of the count, and when."""
+
+    clients: int
+    count_change: int
+    at: datetime
+
+
+def add(
+    session: Session,
+    account: Account,
+    details: ClientDetails,
+    status: ClientStatus,
+    *,
+    accepted: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> Client:
+    """A new client. Raises GoesOver."""
+    warn_before_over(session, account, int(status.is_counted), accepted, now=now)
+    client = Client(
+        account_id=account.id, status_id=status.id, created_at=now, updated_at=now, **kept(details)
+    )
+    session.add(client)
+    session.flush()
+    _count(session, account, int(status.is_counted), now, actor)
+    facts = {"client": client.public_id, "name": client.name, "status": status.name}
+    audit.record(session, account, "client.added", at=now, actor=actor, **facts)
+    return client
+
+
+def edit(
+    session: Session,
+    account: Account,
+    client: Client,
+    details: ClientDetails,
+    status: ClientStatus,
+    *,
+    accepted: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Other details or another status for a client. Raises GoesOver."""
+    before = session.get_one(ClientStatus, client.status_id)
+    change = 0 if client.deleted_at else int(status.is_counted) - int(before.is_counted)
+    warn_before_over(session, account, change, accepted, now=now)
+    new = {**kept(details), "status_id": status.id}
+    changed = sorted(name for name, value in new.items() if getattr(client, name) != value)
+    if not changed:
+        return
+    if status.id != before.id:
+        client.suspended_from_id = before.id if status.built_in == SUSPENDED else None
+    for name, value in new.items():
+        setattr(client, name, value)
+    client.updated_at = now
+    session.flush()
+    _count(session, account, change, now, actor)
+    facts = {"client": client.public_id, "name": client.name, "status": status.name}
+    audit.record(session, account, "client.edited", at=now, actor=actor, changed=changed, **facts)
+
+
+def suspend(
+    session: Session, account: Account, chosen: Selection, *, now: datetime, actor: Actor
+) -> Done:
+    """Suspend what is chosen; each remembers the status it had."""
+    known = statuses.of(session, account.id)
+    suspended = statuses.built_in(known, SUSPENDED)
+    rows = [*_present(chosen, account, known), Client.status_id != suspended.id]
+    change = _Change(session, account, rows, now=now, actor=actor)
+    return change.carry_out(
+        "client.suspended",
+        {"status_id": suspended.id, "suspended_from_id": Client.status_id},
+        -change.counted(Client.status_id, known),
+    )
+
+
+def bring_back(
+    session: Session,
+    account: Account,
+    chosen: Selection,
+    *,
+    accepted: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> Done:
+    """Give suspended clients the status they had, Client where none is known. Raises GoesOver."""
+    known = statuses.of(session, account.id)
+    suspended, client = (statuses.built_in(known, key) for key in (SUSPENDED, CLIENT))
+    rows = [*_present(chosen, account, known), Client.status_id == suspended.id]
+    former = func.coalesce(Client.suspended_from_id, client.id)
+    change = _Change(session, account, rows, now=now, actor=actor)
+    more = change.counted(former, known)
+    warn_before_over(session, account, more, accepted, now=now)
+    values = {"status_id": former, "suspended_from_id": None}
+    return change.carry_out("client.brought_back", values, more)
+
+
+def set_status(
+    session: Session,
+    account: Account,
+    chosen: Selection,
+    status: ClientStatus,
+    *,
+    accepted: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> Done:
+    """One status for all that is chosen. Raises GoesOver."""
+    known = statuses.of(session, account.id)
+    if status.built_in == SUSPENDED:
+        return suspend(session, account, chosen, now=now, actor=actor)
+    rows = [*_present(chosen, account, known), Client.status_id != status.id]
+    change = _Change(session, account, rows, now=now, actor=actor)
+    more = int(status.is_counted) * change.clients - change.counted(Client.status_id, known)
+    warn_before_over(session, account, more, accepted, now=now)
+    values = {"status_id": status.id, "suspended_from_id": None}
+    return change.carry_out("client.status_set", values, more, status=status.name)
+
+
+def delete(
+    session: Session, account: Account, chosen: Selection, *, now: datetime, actor: Actor
+) -> Done:
+    """Delete what is chosen: uncounted from now on, and for 30 days it can be undone."""
+    known = statuses.of(session, account.id)
+    change = _Change(session, account, _present(chosen, account, known), now=now, actor=actor)
+    values = {"deleted_at": now, "deleted_by_id": actor.user_id}
+    return change.carry_out("client.deleted", values, -change.counted(Client.status_id, known))
+
+
+def restore(
+    session: Session,
+    account: Account,
+    chosen: Selection,
+    *,
+    accepted: int | None = None,
+    now: datetime,
+    actor: Actor,
+) -> Done:
+    """Undo the deletion of what is chosen, where that is not 30 days ago. Raises GoesOver."""
+    known = statuses.of(session, account.id)
+    rows = [*chosen.conditions(account, known), Client.deleted_at > now - UNDO_FOR]
+    change = _Change(session, account, rows, now=now, actor=actor)
+    more = change.counted(Client.status_id, known)
+    warn_before_over(session, account, more, accepted, now=now)
+    return change.carry_out("client.restored", {"deleted_at": None, "deleted_by_id": None}, more)
+
+
+def warn_before_over(
+    session: Session, account: Account, change: int, accepted: int | None, *, now: datetime
+) -> None:
+    """Raise GoesOver where `change` more goes over the limit and no such count was accepted."""
+    if change <= 0:
+        return
+    foresight = overages.foretell(session, account, Metric.CLIENTS, change, now=now)
+    after = usage.of(session, account.id)[Metric.CLIENTS].used + change
+    if foresight is not None and (accepted is None or after > accepted):
+        raise GoesOver(after, foresight.sentence)
+
+
+def kept(details: ClientDetails) -> dict[str, str]:
+    """The columns that hold a client's details."""
+    return {
+        "name": details.name,
+        "email": details.email,
+        "phone": details.phone,
+        "note": details.note,
+        "sort_key": details.sort_key,
+        "search_text": details.search_text,
+    }
+
+
+class _Change:
+    """The rows of one command, counted under the account's lock before they are changed."""
+
+    def __init__(
+        self,
+        session: Session,
+        account: Account,
+        rows: list[ColumnElement[bool]],
+        *,
+        now: datetime,
+        actor: Actor,
+    ) -> None:
+        self.session, self.account, self.rows = session, account, rows
+        self.now, self.actor = now, actor
+        self.clients = session.execute(select(func.count(Client.id)).where(*rows)).scalar_one()
+
+    def counted(self, status_id: Any, known: Sequence[ClientStatus]) -> int:
+        """How many of the rows count, if each has the status that `status_id` says."""
+        ids = [status.id for status in known if status.is_counted]
+        statement = select(func.count(Client.id)).where(*self.rows, status_id.in_(ids))
+        return self.session.execute(statement).scalar_one()
+
+    def carry_out(
+        self, action: str, values: dict[str, Any], count_change: int, **facts: Any
+    ) -> Done:
+        if self.clients:
+            named = self._names()
+            statement = update(Client).where(*self.rows).values(**values, updated_at=self.now)
+            self.session.execute(statement, execution_options={"synchronize_session": False})
+            self.session.expire_all()
+            _count(self.session, self.account, count_change, self.now, self.actor)
+            facts = {**facts, **named, "clients": self.clients, "count_change": count_change}
+            audit.record(self.session, self.account, action, at=self.now, actor=self.actor, **facts)
+        return Done(self.clients, count_change, self.now)
+
+    def _names(self) -> dict[str, Any]:
+        """The clients by name for the audit trail, as long as they are few."""
+        if self.clients > NAMED_IN_AUDIT:
+            return {}
+        rows = self.session.execute(select(Client.public_id, Client.name).where(*self.rows))
+        return {"named": [[public_id, name] for public_id, name in rows]}
+
+
+def _present(
+    chosen: Selection, account: Account, known: Sequence[ClientStatus]
+) -> list[ColumnElement[bool]]:
+    return [*chosen.conditions(account, known), Client.deleted_at.is_(None)]
+
+
+def _count(session: Session, account: Account, change: int, now: datetime, actor: Actor) -> None:
+    if change:
+        overages.count_changed(session, account, Metric.CLIENTS, change, now=now, actor=actor)

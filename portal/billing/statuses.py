@@ -1,0 +1,164 @@
+"""The statuses of an account's clients: five fixed ones, and those it adds itself.
+
+A status an account adds always counts; that is what keeps the count from being renamed away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.billing import overages
+from portal.billing.rules import text
+from portal.billing.rules.counting import Metric, shadows_built_in, status_name_key
+from portal.billing.rules.errors import RuleBroken
+from portal.models import Account, Client, ClientStatus
+
+CLIENT = "client"
+SUSPENDED = "suspended"
+NAME_LENGTH = 60
+CUSTOM_AT_MOST = 40
+
+
+class StatusRefused(RuleBroken):
+    """A status can't be made, named or removed like this; `str()` says why."""
+
+
+class DestinationNeeded(StatusRefused):
+    """Clients have the status that was to be deleted, and no other was named for them."""
+
+    def __init__(self, clients: int) -> None:
+        who = "1 client has" if clients == 1 else f"{clients:,} clients have"
+        super().__init__(f"{who} this status. Choose the status to move to.")
+        self.clients = clients
+
+
+def of(session: Session, account_id: int) -> list[ClientStatus]:
+    """The account's statuses in their order: the fixed ones first."""
+    statement = (
+        select(ClientStatus)
+        .where(ClientStatus.account_id == account_id)
+        .order_by(ClientStatus.position, ClientStatus.id)
+    )
+    return list(session.scalars(statement))
+
+
+def built_in(known: Sequence[ClientStatus], key: str) -> ClientStatus:
+    """The fixed status of that key among an account's statuses."""
+    return next(status for status in known if status.built_in == key)
+
+
+def add(
+    session: Session, account: Account, name: str, *, now: datetime, actor: Actor
+) -> ClientStatus:
+    """A new status of the account's own; its clients count. Raises StatusRefused."""
+    known = of(session, account.id)
+    if sum(status.built_in is None for status in known) >= CUSTOM_AT_MOST:
+        raise StatusRefused(f"An account can have {CUSTOM_AT_MOST} statuses of its own.")
+    name = _checked(name, known)
+    status = ClientStatus(
+        account_id=account.id,
+        name=name,
+        name_key=status_name_key(name),
+        position=known[-1].position + 1,
+    )
+    session.add(status)
+    session.flush()
+    audit.record(session, account, "status.added", at=now, actor=actor, name=name)
+    return status
+
+
+def rename(
+    session: Session,
+    account: Account,
+    status: ClientStatus,
+    name: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Another name for one of the account's own statuses. Raises StatusRefused."""
+    _refuse_built_in(status)
+    others = [other for other in of(session, account.id) if other.id != status.id]
+    before, name = status.name, _checked(name, others)
+    if name == before:
+        return
+    status.name, status.name_key = name, status_name_key(name)
+    audit.record(session, account, "status.renamed", at=now, actor=actor, name=name, was=before)
+
+
+def delete(
+    session: Session,
+    account: Account,
+    status: ClientStatus,
+    destination: ClientStatus | None,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> int:
+    """Remove one of the account's own statuses; its clients move to `destination`.
+
+    Returns how many moved. Raises DestinationNeeded, StatusRefused. Never makes the count larger:
+    a status that can be deleted counted.
+    """
+    _refuse_built_in(status)
+    moving = _clients_of(session, status)
+    if destination is None and moving:
+        raise DestinationNeeded(moving)
+    if destination is not None and destination.id == status.id:
+        raise StatusRefused("Choose another status than the one you delete.")
+    target = destination or built_in(of(session, account.id), CLIENT)
+    facts = {"name": status.name, "moved_to": target.name if moving else None, "clients": moving}
+    _move_all(session, status, target, now)
+    session.delete(status)
+    session.flush()
+    if moving and not target.is_counted:
+        overages.count_changed(session, account, Metric.CLIENTS, -moving, now=now, actor=actor)
+    audit.record(session, account, "status.deleted", at=now, actor=actor, **facts)
+    return moving
+
+
+def _checked(name: str, others: Sequence[ClientStatus]) -> str:
+    try:
+        name = text.line(name, most=NAME_LENGTH)
+    except text.TextRefused as refusal:
+        raise StatusRefused(str(refusal)) from refusal
+    key = status_name_key(name)
+    if not key:
+        raise StatusRefused("Enter a name.")
+    if shadows_built_in(name):
+        raise StatusRefused("This reads like one of the fixed statuses. Choose another name.")
+    same = next((other for other in others if other.name_key == key), None)
+    if same is not None:
+        raise StatusRefused(f"There is a status “{same.name}” already. Choose another name.")
+    return name
+
+
+def _refuse_built_in(status: ClientStatus) -> None:
+    if status.built_in is not None:
+        raise StatusRefused(f"{status.name} is one of the fixed statuses and stays as it is.")
+
+
+def _clients_of(session: Session, status: ClientStatus) -> int:
+    statement = select(func.count(Client.id)).where(
+        Client.account_id == status.account_id,
+        Client.status_id == status.id,
+        Client.deleted_at.is_(None),
+    )
+    return session.execute(statement).scalar_one()
+
+
+def _move_all(session: Session, status: ClientStatus, target: ClientStatus, now: datetime) -> None:
+    """Deleted clients move too, so that undoing their deletion finds a status."""
+    mine = Client.account_id == status.account_id
+    moved = update(Client).where(mine, Client.status_id == status.id)
+    remembered = update(Client).where(mine, Client.suspended_from_id == status.id)
+    former = target.id if target.built_in != SUSPENDED else None
+    session.execute(moved.values(status_id=target.id, updated_at=now))
+    session.execute(remembered.values(suspended_from_id=former))
+    session.expire_all()
