@@ -4,14 +4,16 @@ Everything in `IssuedInvoice` was fixed when the invoice was issued, so a PDF ma
 same whenever it is made. What happened since (payments, the next charge) is in `Since`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from babel import Locale
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from portal import outbox
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import LineKind
@@ -23,9 +25,9 @@ from portal.models import (
     InvoiceStatus,
     Payment,
     PaymentState,
-    PlanChange,
     Subscription,
     SubscriptionStatus,
+    Work,
 )
 from portal.printable import printable
 
@@ -34,6 +36,7 @@ LINE_LENGTH = 300
 TAX_ID_LENGTH = 32
 EMAIL_LENGTH = 254
 ADDRESS_LINES = 6
+TRIED = {PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.DECLINED}
 COUNTRIES = Locale("en").territories
 WHAT_FOR = {
     InvoiceReason.INITIAL: "{plan}",
@@ -77,17 +80,11 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Paid:
-    """A payment that succeeded: when, how much, with what ("Visa ending in 4242")."""
-
-    at: datetime
-    amount: Money
-    method: str
-
-
-@dataclass(frozen=True)
 class Attempt:
-    """A payment that did not succeed, or not yet; `failure` says why it was declined."""
+    """One attempt to collect an amount: when it was settled or else begun, and with what.
+
+    `method` is as in "Visa ending in 4242"; `failure` says why it was declined.
+    """
 
     at: datetime
     amount: Money
@@ -136,7 +133,7 @@ class IssuedInvoice:
     sums: tuple[Sum, ...]
     due: Money
     surplus: Money
-    paid: Paid | None
+    paid: Attempt | None
     period_start_at: datetime
     period_end_at: datetime
     evidence: Evidence | None
@@ -157,13 +154,19 @@ class NextCharge:
 
 @dataclass(frozen=True)
 class Since:
-    """What has happened to an invoice since it was issued; `attempts` are oldest first."""
+    """What has happened to an invoice since it was issued; `attempts` are oldest first.
+
+    `next_try_at` is when an unpaid one is charged again; `next_charge` what its subscription
+    charges next, None where a later invoice has done so already or nothing more is charged.
+    """
 
     status: InvoiceStatus
     is_past_due: bool
-    paid: Paid | None
+    paid: Attempt | None
     attempts: tuple[Attempt, ...]
+    next_try_at: datetime | None
     next_charge: NextCharge | None
+    has_ended: bool
 
 
 def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
@@ -193,10 +196,12 @@ def since(session: Session, invoice: Invoice) -> Since:
     is_open = invoice.status is InvoiceStatus.OPEN
     return Since(
         status=invoice.status,
-        is_past_due=is_open and subscription.status is SubscriptionStatus.PAST_DUE,
-        paid=next((_paid(p) for p in payments if p.state is PaymentState.SUCCEEDED), None),
-        attempts=tuple(_attempt(p) for p in payments if p.state is not PaymentState.SUCCEEDED),
+        is_past_due=is_open and subscription.status is not SubscriptionStatus.ACTIVE,
+        paid=_succeeded(payments),
+        attempts=tuple(_attempt(p) for p in payments if p.state in TRIED),
+        next_try_at=_next_try_at(session, payments),
         next_charge=_next_charge(subscription, invoice),
+        has_ended=subscription.ended_at is not None,
     )
 
 
@@ -245,40 +250,38 @@ def _sums(invoice: Invoice) -> tuple[Sum, ...]:
     return tuple(sums)
 
 
-def _paid_before(session: Session, invoice: Invoice) -> Paid | None:
+def _paid_before(session: Session, invoice: Invoice) -> Attempt | None:
     """The payment of a plan change: the invoice was issued because it succeeded.
 
     Payments made later are left to the page, or the PDF would depend on when it was made.
     """
     payments = session.scalars(_payments_of(invoice).where(Payment.plan_change_id.is_not(None)))
-    return next((_paid(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
+    return _succeeded(payments.all())
 
 
 def _payments_of(invoice: Invoice) -> Select[Payment]:
-    change = select(PlanChange.id).where(
-        PlanChange.account_id == invoice.account_id, PlanChange.invoice_id == invoice.id
-    )
     return (
         select(Payment)
         .options(joinedload(Payment.method))
-        .where(
-            Payment.account_id == invoice.account_id,
-            or_(Payment.invoice_id == invoice.id, Payment.plan_change_id.in_(change)),
-        )
+        .where(Payment.account_id == invoice.account_id, Payment.invoice_id == invoice.id)
         .order_by(Payment.created_at, Payment.id)
     )
 
 
-def _paid(payment: Payment) -> Paid:
-    at = payment.settled_at or payment.created_at
-    return Paid(at, payment.money, printable(payment.method.label, NAME_LENGTH))
+def _succeeded(payments: Sequence[Payment]) -> Attempt | None:
+    return next((_attempt(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
 
 
 def _attempt(payment: Payment) -> Attempt:
     at = payment.settled_at or payment.created_at
-    failure = payment.failure or "" if payment.state is PaymentState.DECLINED else ""
     method = printable(payment.method.label, NAME_LENGTH)
-    return Attempt(at, payment.money, method, payment.state, printable(failure, LINE_LENGTH))
+    failure = printable(payment.failure or "", LINE_LENGTH)
+    return Attempt(at, payment.money, method, payment.state, failure)
+
+
+def _next_try_at(session: Session, payments: Sequence[Payment]) -> datetime | None:
+    waiting = [p for p in payments if p.state is PaymentState.CREATED]
+    return outbox.find(session, Work.PAYMENT, waiting[-1].id).next_at if waiting else None
 
 
 def _evidence(kept: dict[str, Any]) -> Evidence:
@@ -307,5 +310,5 @@ def _next_charge(subscription: Subscription, invoice: Invoice) -> NextCharge | N
     is_running = subscription.ended_at is None
     if not is_running or subscription.cycle_end_at != invoice.period_end_at:
         return None
-    price = subscription.next_price or subscription.price
+    price = subscription.price
     return NextCharge(price.money, subscription.cycle_end_at, price.interval.days)

@@ -1,5 +1,115 @@
-"""Pages of invoices."""
+"""Invoices: the list, one invoice with how it was worked out, and its PDF as it was stored."""
 
-from flask import Blueprint
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import selectinload
+
+from portal import clock, document_store, invoice_display
+from portal.access import Permission, principal, requires
+from portal.document_store import DocumentDamaged, DocumentMissing
+from portal.extensions import db
+from portal.htmx import page_or_fragment
+from portal.models import Invoice, InvoiceDocument, InvoiceStatus
 
 bp = Blueprint("invoices", __name__)
+
+PAGE_LENGTH = 25
+SOON = timedelta(minutes=2)
+BADGES = {
+    InvoiceStatus.OPEN: ("Open", "info"),
+    InvoiceStatus.PAID: ("Paid", "good"),
+    InvoiceStatus.VOID: ("Void", "neutral"),
+}
+PAST_DUE = ("Past due", "bad")
+PDF_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+
+
+@bp.get("/invoices")
+@requires(Permission.SEE_INVOICES)
+def index() -> ResponseReturnValue:
+    """Newest first, a page at a time."""
+    total = db.session.scalars(select(func.count()).select_from(_own().subquery())).one()
+    pages = max(1, -(-total // PAGE_LENGTH))
+    page = _page_number(pages)
+    return page_or_fragment(
+        "invoices/index.html",
+        "invoice_list",
+        invoices=[(row, invoice_display.what_for(row)) for row in _newest_first(page)],
+        badges=BADGES,
+        zone=principal().account.time_zone,
+        page=page,
+        pages=pages,
+        total=total,
+    )
+
+
+@bp.get("/invoices/<number>")
+@requires(Permission.SEE_INVOICES)
+def show(number: str) -> ResponseReturnValue:
+    """One invoice; for htmx only the region that waits for the PDF."""
+    row = _load(number)
+    since = invoice_display.since(db.session(), row)
+    return page_or_fragment(
+        "invoices/show.html",
+        "invoice_document",
+        invoice=invoice_display.issued(db.session(), row),
+        since=since,
+        badge=PAST_DUE if since.is_past_due else BADGES[row.status],
+        document=row.document,
+        is_soon=clock.now() - row.issued_at < SOON,
+    )
+
+
+@bp.get("/invoices/<number>.pdf")
+@requires(Permission.SEE_INVOICES)
+def pdf(number: str) -> ResponseReturnValue:
+    """The stored bytes, the same at every download; 409 while there are none yet."""
+    row = _load(number)
+    if row.document is None:
+        return render_template("invoices/being_made.html", number=number), 409, {"Retry-After": "5"}
+    try:
+        content = document_store.read(row.document.sha256)
+    except (DocumentMissing, DocumentDamaged):
+        current_app.logger.exception("the stored PDF of invoice %s can't be served", number)
+        return render_template("invoices/not_readable.html", number=number), 500
+    return _attachment(content, row.document, f"{row.number_text}.pdf")
+
+
+def _own() -> Select[Invoice]:
+    return select(Invoice).where(Invoice.account_id == principal().account.id)
+
+
+def _newest_first(page: int) -> Sequence[Invoice]:
+    statement = (
+        _own()
+        .options(selectinload(Invoice.lines), selectinload(Invoice.document))
+        .order_by(Invoice.issued_at.desc(), Invoice.id.desc())
+        .limit(PAGE_LENGTH)
+        .offset((page - 1) * PAGE_LENGTH)
+    )
+    return db.session.scalars(statement).all()
+
+
+def _load(number: str) -> Invoice:
+    """This account's invoice; another account's is not found, like one that never was."""
+    row = db.session.scalars(_own().where(Invoice.number_text == number)).one_or_none()
+    if row is None:
+        abort(404)
+    return row
+
+
+def _page_number(pages: int) -> int:
+    """The page asked for, or the nearest there is."""
+    asked = request.args.get("page", 1, type=int)
+    return min(max(asked, 1), pages)
+
+
+def _attachment(content: bytes, document: InvoiceDocument, name: str) -> Response:
+    response = Response(content, mimetype="application/pdf", headers=PDF_HEADERS)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.set_etag(document.sha256)
+    return response
