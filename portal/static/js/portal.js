@@ -135,19 +135,32 @@
     else if (lost && focusedId) document.getElementById(focusedId)?.focus();
   });
 
-  // The request got no answer, or one without a message of ours.
-  const showFailure = () => {
+  // The request got no answer, or one without a message of ours. What the page asks for by itself
+  // (a poll) fails without a word: the next one may not.
+  const askedByPerson = (event) => Boolean(event.detail.requestConfig?.triggeringEvent?.isTrusted);
+
+  const emptyMessage = () => Object.assign(document.createElement("div"), { id: "error-message" });
+
+  function showFailure(event) {
+    if (!askedByPerson(event)) return;
     const message = one("#failed-message")?.content.cloneNode(true);
     one("#error-message")?.remove();
-    if (message) one("#flashes")?.append(message);
+    if (message) one("#flashes")?.prepend(message);
     scrollTo({ top: 0 });
-  };
+  }
+
   document.addEventListener("htmx:sendError", showFailure);
   document.addEventListener("htmx:timeout", showFailure);
-  document.addEventListener("htmx:responseError", () => setTimeout(() => {
-    if (one("#error-message")?.childElementCount) scrollTo({ top: 0 });
-    else showFailure();
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.isError && !askedByPerson(event)) event.detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:responseError", (event) => setTimeout(() => {
+    if (!one("#error-message")?.childElementCount) showFailure(event);
+    else if (askedByPerson(event)) scrollTo({ top: 0 });
   }));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.xhr.status < 400 && askedByPerson(event)) one("#error-message")?.replaceWith(emptyMessage());
+  });
 
   // What only makes sense with this file is hidden until it runs.
   function prepare(root) {
