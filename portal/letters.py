@@ -11,6 +11,8 @@ from typing import Any
 
 from flask import current_app
 
+from portal.printable import printable
+
 SUBJECT_LENGTH = 200
 WIDTH = 76
 LIST_ITEM = re.compile(r"\s*(?:-|\d\.)\s+|\s*")
@@ -26,18 +28,10 @@ class Letter:
 def write(name: str, facts: dict[str, Any]) -> Letter:
     """Render `notices/<name>/`: the HTML escapes what people entered, the text says it as it is."""
     return Letter(
-        subject=textwrap.shorten(
-            one_line(_render(name, "subject.txt", facts)), SUBJECT_LENGTH, placeholder="…"
-        ),
-        text=wrapped(_render(name, "body.txt", facts)),
-        html=_render(name, "body.html", facts),
+        subject=printable(_render(f"{name}/subject.txt", facts), SUBJECT_LENGTH),
+        text=wrapped(_render(f"{name}/body.txt", facts)),
+        html=_render(f"{name}/body.html", facts),
     )
-
-
-def one_line(text: str) -> str:
-    """Without line breaks and what can't be seen, which could pass for other text or headers."""
-    seen = (character if character.isprintable() else " " for character in text)
-    return " ".join("".join(seen).split())
 
 
 def wrapped(text: str) -> str:
@@ -47,15 +41,28 @@ def wrapped(text: str) -> str:
 
 
 def _wrapped_line(line: str) -> str:
-    if len(line) <= WIDTH:
-        return line if line == "-- " else line.rstrip()
+    if line == "-- ":  # what mail programs know a signature by
+        return line
+    if len(line) <= WIDTH or len(line.split()) == 1:
+        return line.rstrip()
     lead = LIST_ITEM.match(line)
     indent = " " * (lead.end() if lead else 0)
     return textwrap.fill(
-        line.rstrip(), WIDTH, subsequent_indent=indent, break_long_words=False,
+        line.rstrip(),
+        WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
         break_on_hyphens=False,
     )
 
 
-def _render(name: str, part: str, facts: dict[str, Any]) -> str:
-    return current_app.jinja_env.get_template(f"notices/{name}/{part}").render(facts)
+def _render(path: str, facts: dict[str, Any]) -> str:
+    """`say("<path>")` in a template is a text part both versions share.
+
+    An included .txt would not be escaped in HTML; what `say` returns is.
+    """
+
+    def say(part: str) -> str:
+        return _render(part, facts)
+
+    return current_app.jinja_env.get_template(f"notices/{path}").render(facts, say=say)

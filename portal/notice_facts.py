@@ -1,0 +1,118 @@
+"""What emails say about accounts, counts, quotes and invoices, ready for their templates."""
+
+from datetime import date as Date
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote as url_quote
+from zoneinfo import ZoneInfo
+
+from portal.billing.rules import describe
+from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.money import Money
+from portal.billing.rules.plan_change import LineKind, Quote
+from portal.billing.rules.roles import Role
+from portal.models import Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+ROLE_WORDS = {
+    Role.ADMIN: "an Admin",
+    Role.MEMBER: "a Member",
+    Role.BILLING: "a billing contact",
+}
+# Where a metric is brought back within its limit, and what the button that leads there says.
+MAKE_ROOM = {
+    Metric.SEATS: ("/users", "Remove users"),
+    Metric.CLIENTS: ("/clients", "Go to the client list"),
+    Metric.STORAGE: ("/clients", "Go to the client list"),
+}
+
+
+def of_invitation(invitation: Invitation) -> dict[str, Any]:
+    """Valid for whole days: those are true on every clock, a date only on one."""
+    return {
+        "role": invitation.role,
+        "role_words": ROLE_WORDS[invitation.role],
+        "days_valid": describe.days(round((invitation.expires_at - invitation.created_at) / DAY)),
+    }
+
+
+def of_warning(
+    warning: EpisodeWarning, quote: Quote | None, *, now: datetime, zone: str
+) -> dict[str, Any]:
+    metric, too_much = warning.episode.metric, warning.used - warning.limit_value
+    return {
+        **of_episode(warning.episode),
+        **standing(metric, warning.used, warning.limit_value),
+        "warning": warning,
+        "excess": amount_of(metric, too_much),
+        "when": ahead(warning.deadline_at, now, zone),
+        "written_at": now,
+        "quote": quote,
+        "lines": _quote_lines(quote) if quote else [],
+        "every": describe.every(quote.target.interval) if quote else "",
+    }
+
+
+def of_episode(episode: Episode) -> dict[str, Any]:
+    path, button = MAKE_ROOM[episode.metric]
+    return {
+        "episode": episode,
+        "metric": episode.metric.value,
+        "plan": episode.price.plan_name,
+        "make_room_path": path,
+        "make_room_button": button,
+    }
+
+
+def standing(metric: Metric, used: int, limit: int) -> dict[str, str]:
+    """Counts in words: "11 seats", "10 seats", and "11 of 10 seats"."""
+    figure = amount_of(metric, used) if metric is Metric.STORAGE else describe.number(used)
+    return {
+        "used": amount_of(metric, used),
+        "limit": amount_of(metric, limit),
+        "standing": f"{figure} of {amount_of(metric, limit)}",
+    }
+
+
+def of_invoice(invoice: Invoice) -> dict[str, Any]:
+    tax, applied = invoice.money(invoice.tax_minor), invoice.money(invoice.balance_applied_minor)
+    plan = [line for line in invoice.lines if line.kind == LineKind.PLAN]
+    return {
+        "invoice": invoice,
+        "is_paid": invoice.status == InvoiceStatus.PAID,
+        "lines": [
+            *[_line(line.description, line.explanation, line.money) for line in invoice.lines],
+            *([] if tax.is_zero else [_line("Tax", "", tax)]),
+            *_from_balance(applied),
+        ],
+        "surplus": invoice.money(invoice.surplus_minor),
+        "plan_line": plan[0] if plan else None,
+        "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}",
+    }
+
+
+def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
+    """How far off a deadline is, in days that will have gone by: "in 5 days", "tomorrow"."""
+    left = deadline_at - now
+    if left < DAY:
+        return f"in {describe.counted(max(left // HOUR, 1), 'hour')}"
+    nights = (_day(deadline_at, zone) - _day(now, zone)).days
+    return "tomorrow" if nights == 1 else f"in {describe.days(left // DAY)}"
+
+
+def _day(instant: datetime, zone: str) -> Date:
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def _quote_lines(quote: Quote) -> list[dict[str, Any]]:
+    lines = [_line(line.description, line.explanation, line.amount) for line in quote.lines]
+    return lines + _from_balance(quote.balance_applied)
+
+
+def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
+    return {"label": label, "detail": detail, "amount": amount}
+
+
+def _from_balance(applied: Money) -> list[dict[str, Any]]:
+    return [] if applied.is_zero else [_line("From your credit balance", "", -applied)]
