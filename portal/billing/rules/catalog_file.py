@@ -158,7 +158,8 @@ class Table:
         """The tables written as [[key]], in order; each is named by its own "key"."""
         values = self.values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            self.report(f"must be written as [[{key}]].", key)
+            dotted = ".".join(part for part in (*self.path, key) if isinstance(part, str))
+            self.report(f"must be written as [[{dotted}]].", key)
             return []
         return [self._entry(key, place, value) for place, value in enumerate(values)]
 

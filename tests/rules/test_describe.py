@@ -1,0 +1,72 @@
+"""Figures in plain English."""
+
+import pytest
+
+from portal.billing.rules import describe
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import Interval
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (5000, "USD", "$50.00"),
+        (-2500, "USD", "−$25.00"),
+        (0, "USD", "$0.00"),
+        (5, "USD", "$0.05"),
+        (123450, "EUR", "€1,234.50"),
+        (5000, "JPY", "¥5,000"),
+        (99, "GBP", "£0.99"),
+        (1234, "KWD", "KWD 1.234"),
+        (-120000000, "CHF", "−CHF 1,200,000.00"),
+    ],
+)
+def test_money(amount: int, currency: str, text: str) -> None:
+    assert describe.money(Money(amount, currency)) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (1200, "1,200 days")])
+def test_days(count: int, text: str) -> None:
+    assert describe.days(count) == text
+
+
+def test_other_plurals() -> None:
+    assert describe.counted(2, "company", "companies") == "2 companies"
+    assert describe.counted(1, "company", "companies") == "1 company"
+
+
+def test_a_number_below_zero_has_a_real_minus_sign() -> None:
+    assert describe.number(-1200) == "−1,200"
+
+
+def test_charge_dates_says_every_30_days_and_never_monthly() -> None:
+    assert describe.every(Interval.MONTHLY) == "every 30 days"
+    assert describe.every(Interval.YEARLY) == "every 365 days"
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "rounded_up"),
+    [
+        (0, "0 bytes", "0 bytes"),
+        (1, "1 byte", "1 byte"),
+        (512, "512 bytes", "512 bytes"),
+        (1000, "1 kB", "1 kB"),
+        (5 * 10**9, "5 GB", "5 GB"),
+        (1_240_000_000, "1.2 GB", "1.3 GB"),
+        (1_250_000_000, "1.3 GB", "1.3 GB"),
+        (999_999_999, "1 GB", "1 GB"),
+        (1_000_000_001, "1 GB", "1.1 GB"),
+        (4_800 * 10**9, "4.8 TB", "4.8 TB"),
+        (1_234_500 * 10**9, "1,234.5 TB", "1,234.5 TB"),
+    ],
+)
+def test_storage(size: int, text: str, rounded_up: str) -> None:
+    assert describe.storage(size) == text
+    assert describe.storage(size, round_up=True) == rounded_up
+
+
+@pytest.mark.parametrize(
+    ("things", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_listing(things: list[str], text: str) -> None:
+    assert describe.listing(things) == text
