@@ -15,6 +15,7 @@ from portal.printable import printable
 
 SUBJECT_LENGTH = 200
 WIDTH = 76
+HTML_WIDTH = 160
 LIST_ITEM = re.compile(r"\s*(?:-|\d\.)\s+|\s*")
 
 
@@ -30,7 +31,7 @@ def write(name: str, facts: dict[str, Any]) -> Letter:
     return Letter(
         subject=printable(_render(f"{name}/subject.txt", facts), SUBJECT_LENGTH),
         text=wrapped(_render(f"{name}/body.txt", facts)),
-        html=_render(f"{name}/body.html", facts),
+        html=folded(_render(f"{name}/body.html", facts)),
     )
 
 
@@ -40,6 +41,11 @@ def wrapped(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
+def folded(html: str) -> str:
+    """HTML in lines that every mail server takes: they may cut one of 1,000 bytes."""
+    return "\n".join(_filled(line, HTML_WIDTH) for line in html.strip().split("\n")) + "\n"
+
+
 def _wrapped_line(line: str) -> str:
     if line == "-- ":  # what mail programs know a signature by
         return line
@@ -47,9 +53,13 @@ def _wrapped_line(line: str) -> str:
         return line.rstrip()
     lead = LIST_ITEM.match(line)
     indent = " " * (lead.end() if lead else 0)
+    return _filled(line.rstrip(), WIDTH, indent)
+
+
+def _filled(line: str, width: int, indent: str = "") -> str:
     return textwrap.fill(
-        line.rstrip(),
-        WIDTH,
+        line,
+        width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,

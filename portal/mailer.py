@@ -1,0 +1,286 @@
+"""Handing emails to the mail server, and keeping what it answered.
+
+SMTP can't promise that a message arrives once only: when the server takes it and the line drops
+before its answer is here, it is sent again. Both copies carry the same Message-ID, and a warning
+counts from the answer that was recorded.
+"""
+
+import re
+import smtplib
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from flask import current_app
+from flask_mail import Attachment, Connection, Mail, Message
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal.extensions import db
+from portal.models import EpisodeWarning, Notice, NoticeState
+from portal.transaction import assert_outside
+
+SECONDS = 20
+ANSWER_LENGTH = 500
+KEPT = "250 kept in the sandbox mailbox"
+CALENDAR_TYPE = "text/calendar; method=PUBLISH; charset=utf-8"
+# Nothing an account or a person entered ever goes into these: Flask-Mail doesn't check them.
+EXTRA_HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+BREAKS = re.compile(r"[\r\n\0]")
+# The server wants us to sign in first, or differently: nothing about the recipient.
+SIGN_IN_CODES = frozenset({530, 534, 535, 538})
+
+
+class Retry(Exception):
+    """The message was not accepted for now; says what stood in the way."""
+
+
+class BadMessage(ValueError):
+    """A message that must not be sent; says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What goes over the wire: to one person, always under the same Message-ID."""
+
+    message_id: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    calendar: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The final word on a message: accepted or refused, in the server's words."""
+
+    state: NoticeState
+    text: str
+
+
+def deliver(notice_id: int) -> Answer:
+    """Send a notice, outside any transaction; to be recorded with `record`.
+
+    Raises Retry when the answer isn't final. A notice settled before isn't sent again.
+    """
+    assert_outside()
+    notice = db.session.get_one(Notice, notice_id)
+    settled = Answer(notice.state, notice.server_answer or "")
+    letter = letter_of(notice)
+    db.session.rollback()
+    return send(letter) if settled.state is NoticeState.WAITING else settled
+
+
+def letter_of(notice: Notice) -> Letter:
+    host = urlsplit(current_app.config["PORTAL"].base_url).hostname
+    return Letter(
+        message_id=f"<{notice.public_id}@{host}>",
+        recipient=notice.recipient,
+        subject=notice.subject,
+        text=notice.body_text,
+        html=notice.body_html,
+        calendar=notice.calendar,
+    )
+
+
+def send(letter: Letter) -> Answer:
+    """Hand a letter to the mail server; without one, in sandbox mode, the mailbox keeps it.
+
+    Raises Retry for everything that may go better another time.
+    """
+    try:
+        message = compose(letter)
+        if _is_kept():
+            return Answer(NoticeState.ACCEPTED, KEPT)
+        return Answer(NoticeState.ACCEPTED, _transmit(message))
+    except BadMessage as problem:
+        return Answer(NoticeState.REFUSED, str(problem))
+    except smtplib.SMTPRecipientsRefused as refusal:
+        return _judge(*next(iter(refusal.recipients.values())))
+    except smtplib.SMTPDataError as refusal:
+        return _judge(refusal.smtp_code, refusal.smtp_error)
+    except (smtplib.SMTPException, OSError) as problem:
+        raise Retry(_told(problem)) from problem
+
+
+def record(session: Session, notice: Notice, answer: Answer, *, now: datetime) -> None:
+    """Keep the final answer on a notice, and on its warning once all of its notices are settled.
+
+    The first answer stays: a second delivery changes nothing.
+    """
+    warning = _locked_warning(session, notice)
+    settled = session.execute(
+        update(Notice)
+        .where(Notice.id == notice.id, Notice.state == NoticeState.WAITING)
+        .values(state=answer.state, settled_at=now, server_answer=answer.text[:ANSWER_LENGTH])
+        .returning(Notice.id)
+    ).first()
+    session.refresh(notice)
+    if settled and warning:
+        _settle_warning(session, warning)
+
+
+def compose(letter: Letter) -> Message:
+    """The message as Flask-Mail sends it; BadMessage where a header could become two."""
+    message = Message(
+        subject=letter.subject,
+        recipients=[address(letter.recipient)],
+        body=letter.text,
+        html=letter.html,
+        extra_headers=dict(EXTRA_HEADERS),
+    )
+    message.msgId = letter.message_id
+    if letter.calendar:
+        data = letter.calendar.encode()
+        message.attachments.append(Attachment("deadline.ics", CALENDAR_TYPE, data))
+    check_headers(message)
+    return message
+
+
+def address(written: str) -> str:
+    """One plain address, its domain in ASCII; BadMessage for anything else.
+
+    Flask-Mail would take "a@example.com, b@example.com" and send to the first.
+    """
+    try:
+        found = validate_email(written, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as problem:
+        raise BadMessage(f"not an email address: {problem}") from problem
+    return str(found.ascii_email)
+
+
+def check_headers(message: Message) -> None:
+    """Raise BadMessage for a line break in any header: what follows it would be a header too."""
+    headers: dict[str, object] = {
+        "Subject": message.subject,
+        "From": message.sender,
+        "To": message.recipients,
+        "Cc": message.cc,
+        "Bcc": message.bcc,
+        "Reply-To": message.reply_to,
+        "Message-ID": message.msgId,
+        **(message.extra_headers or {}),
+    }
+    for name, value in headers.items():
+        if any(BREAKS.search(text) for text in (name, *_texts(value))):
+            raise BadMessage(f"not sent: a line break in the {BREAKS.sub('?', name)} header")
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in _texts(part)]
+    return [] if value is None else [str(value)]
+
+
+def _is_kept() -> bool:
+    settings = current_app.config["PORTAL"]
+    return settings.is_sandbox and settings.mail.server is None
+
+
+def _transmit(message: Message) -> str:
+    with _Line(current_app.extensions["mail"]) as line:
+        line.send(message)
+        return line.answer
+
+
+def _judge(code: int, text: bytes | str) -> Answer:
+    words = _answer_text(code, text)
+    if code < 500 or code in SIGN_IN_CODES:
+        raise Retry(words)
+    return Answer(NoticeState.REFUSED, words)
+
+
+def _told(problem: Exception) -> str:
+    if isinstance(problem, smtplib.SMTPResponseException):
+        return _answer_text(problem.smtp_code, problem.smtp_error)
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _answer_text(code: int, text: bytes | str) -> str:
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(words.split())}"
+
+
+def _locked_warning(session: Session, notice: Notice) -> EpisodeWarning | None:
+    """Two workers settling the last two notices at once take turns, so one sees both settled."""
+    if notice.warning_id is None:
+        return None
+    statement = (
+        select(EpisodeWarning)
+        .where(EpisodeWarning.id == notice.warning_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return session.scalars(statement).one()
+
+
+def _settle_warning(session: Session, warning: EpisodeWarning) -> None:
+    """Accepted when the last server took it that did; refused when none did."""
+    rows = session.execute(
+        select(Notice.state, Notice.settled_at).where(Notice.warning_id == warning.id)
+    ).all()
+    if any(row.state is NoticeState.WAITING for row in rows):
+        return
+    accepted = [row.settled_at for row in rows if row.state is NoticeState.ACCEPTED]
+    if accepted:
+        warning.accepted_at = max(accepted)
+    else:
+        warning.refused_at = max(row.settled_at for row in rows)
+
+
+class _Session(smtplib.SMTP):
+    """Keeps the server's answer to the message itself, which smtplib throws away."""
+
+    answer = ""
+
+    def data(self, msg: bytes | str) -> tuple[int, bytes]:  # type: ignore[override]
+        code, text = super().data(msg)
+        self.answer = _answer_text(code, text)
+        return code, text
+
+
+class _Line(Connection):
+    """Flask-Mail's connection, made to give up in time and to say what the server answered."""
+
+    mail: Mail
+
+    def __enter__(self) -> "_Line":
+        self.host = self.configure_host()
+        self.num_emails = 0
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        # An answer that is in counts, whatever becomes of the goodbye.
+        if self.host is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                self.host.quit()
+            self.host.close()
+
+    @property
+    def answer(self) -> str:
+        return self.host.answer if isinstance(self.host, _Session) else ""
+
+    def configure_host(self) -> smtplib.SMTP:
+        host = _Session(self.mail.server, self.mail.port, timeout=SECONDS)
+        try:
+            self._sign_in(host)
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    def _sign_in(self, host: smtplib.SMTP) -> None:
+        if self.mail.use_tls:
+            host.starttls(context=ssl.create_default_context())
+        if self.mail.username and self.mail.password:
+            host.login(self.mail.username, self.mail.password)
