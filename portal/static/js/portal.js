@@ -120,27 +120,26 @@
     document.cookie = `theme=${theme}; path=/; max-age=${age}; samesite=lax`;
   }
 
+  // A person's click or key, not a poll or an event of the page's own.
+  const askedByPerson = (event) => Boolean(event.detail.requestConfig?.triggeringEvent?.isTrusted);
+
   // After a swap: to the first mistake, else back to where the person was.
   let focusedId = null;
   document.addEventListener("htmx:beforeSwap", () => {
     focusedId = document.activeElement?.id || null;
   });
-  document.addEventListener("htmx:afterSettle", ({ target }) => {
-    prepare(target);
-    const mistake = one('[aria-invalid="true"]', target);
-    const asked = one("[data-focus]", target);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    prepare(event.target);
+    const next = askedByPerson(event) && (one('[aria-invalid="true"]', event.target) ?? one("[data-focus]", event.target));
     const lost = document.activeElement === document.body;
-    if (mistake) mistake.focus();
-    else if (asked) asked.focus();
+    if (next) next.focus();
     else if (lost && focusedId) document.getElementById(focusedId)?.focus();
   });
 
-  // The request got no answer, or one without a message of ours. What the page asks for by itself
-  // (a poll) fails without a word: the next one may not.
-  const askedByPerson = (event) => Boolean(event.detail.requestConfig?.triggeringEvent?.isTrusted);
-
   const emptyMessage = () => Object.assign(document.createElement("div"), { id: "error-message" });
 
+  // The request got no answer, or one without a message of ours. What the page asks for by itself
+  // (a poll) fails without a word: the next one may not.
   function showFailure(event) {
     if (!askedByPerson(event)) return;
     const message = one("#failed-message")?.content.cloneNode(true);
