@@ -30,6 +30,8 @@ from portal.models import (
     InvoiceReason,
     Membership,
     Notice,
+    NoticeState,
+    PlanChange,
     Usage,
     User,
     Vendor,
@@ -85,13 +87,26 @@ def warning(
     `quote` is the upgrade as it would be made at the deadline; None where there is no next tier.
     No notice at all means that nobody can be warned.
     """
-    account = session.get_one(Account, warning.account_id)
-    facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
-    columns: dict[str, Any] = {"warning_id": warning.id}
-    if quote is not None:
-        columns["calendar"] = _calendar(account, warning, quote, now)
-    message = Message("warning", account, facts, columns)
-    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+    message = _warning(session, warning, quote, now)
+    people = _people(session, message.account, Role.ADMIN)
+    return _write(session, message, people, now=now)
+
+
+def rewrite_warning(
+    session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
+) -> list[Notice]:
+    """Put what the warning says now into those of its emails that nobody has got yet."""
+    message = _warning(session, warning, quote, now)
+    statement = select(Notice).where(
+        Notice.warning_id == warning.id, Notice.state == NoticeState.WAITING
+    )
+    waiting = list(session.scalars(statement.order_by(Notice.id)))
+    for notice in waiting:
+        person = Person(notice.recipient, notice.user.name if notice.user else "")
+        letter = letters.write(message.name, _all_facts(session, message, person))
+        notice.subject, notice.body_text = letter.subject, letter.text
+        notice.body_html, notice.calendar = letter.html, message.columns["calendar"]
+    return waiting
 
 
 def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -> list[Notice]:
@@ -148,6 +163,14 @@ def payment_failed(
     return _write(session, message, _people(session, account, *RECEIPTS), now=now)
 
 
+def downgrade_not_made(
+    session: Session, account: Account, change: PlanChange, *, reason: str, now: datetime
+) -> list[Notice]:
+    """To each active Admin: the smaller plan that was to begin did not, and why (a sentence)."""
+    message = Message("downgrade_not_made", account, {"change": change, "reason": reason})
+    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+
+
 def vendor_told(
     session: Session, account: Account, *, subject: str, text: str, now: datetime
 ) -> Notice:
@@ -178,6 +201,16 @@ def _people(session: Session, account: Account, *roles: Role) -> list[Person]:
 
 def _person(user: User) -> Person:
     return Person(user.email, user.name, user.id)
+
+
+def _warning(
+    session: Session, warning: EpisodeWarning, quote: Quote | None, now: datetime
+) -> Message:
+    account = session.get_one(Account, warning.account_id)
+    facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
+    calendar = _calendar(account, warning, quote, now) if quote else None
+    columns = {"warning_id": warning.id, "calendar": calendar}
+    return Message("warning", account, facts, columns)
 
 
 def _calendar(account: Account, warning: EpisodeWarning, quote: Quote, now: datetime) -> str:
