@@ -52,7 +52,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-class SignedIn(UserMixin):
+class SignedIn(UserMixin):  # type: ignore[misc]
     """What flask-login holds: a person and the sign-in row that vouches for this browser."""
 
     def __init__(self, sign_in: SignIn, token: str) -> None:

@@ -36,7 +36,8 @@ class SandboxClock:
     def now(self) -> datetime:
         if "clock_offset" not in g:
             g.clock_offset = _offset()
-        return wall_now() + g.clock_offset
+        offset: timedelta = g.clock_offset
+        return wall_now() + offset
 
 
 class ClockWentBack(RuntimeError):

@@ -1,7 +1,7 @@
 """What an invoice says, as page and PDF both show it: values made ready, nothing left to work out.
 
-Everything in `IssuedInvoice` was fixed when the invoice was issued, so a PDF made of it is the
-same whenever it is made. What happened since (payments, the next charge) is in `Since`.
+Everything here was fixed when the invoice was issued, so a PDF made of it is the same whenever
+it is made. What has happened since is in `invoice_progress`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from babel import Locale
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal import outbox
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import LineKind
@@ -22,12 +21,8 @@ from portal.models import (
     Invoice,
     InvoiceLine,
     InvoiceReason,
-    InvoiceStatus,
     Payment,
     PaymentState,
-    Subscription,
-    SubscriptionStatus,
-    Work,
 )
 from portal.printable import printable
 
@@ -36,7 +31,6 @@ LINE_LENGTH = 300
 TAX_ID_LENGTH = 32
 EMAIL_LENGTH = 254
 ADDRESS_LINES = 6
-TRIED = {PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.DECLINED}
 COUNTRIES = Locale("en").territories
 WHAT_FOR = {
     InvoiceReason.INITIAL: "{plan}",
@@ -118,7 +112,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class IssuedInvoice:
-    """An invoice as it was issued. Instants are UTC, shown in `zone`; `sums` end at `due`.
+    """An invoice as it was issued. Instants are UTC, shown in `zone`; `sums` lead to `due`.
 
     `paid` is the payment it was issued for, None where it was issued to be paid.
     """
@@ -143,32 +137,6 @@ class IssuedInvoice:
         return (self.period_end_at - self.period_start_at).days
 
 
-@dataclass(frozen=True)
-class NextCharge:
-    """What the subscription will charge, and when."""
-
-    amount: Money
-    at: datetime
-    every_days: int
-
-
-@dataclass(frozen=True)
-class Since:
-    """What has happened to an invoice since it was issued; `attempts` are oldest first.
-
-    `next_try_at` is when an unpaid one is charged again; `next_charge` what its subscription
-    charges next, None where a later invoice has done so already or nothing more is charged.
-    """
-
-    status: InvoiceStatus
-    is_past_due: bool
-    paid: Attempt | None
-    attempts: tuple[Attempt, ...]
-    next_try_at: datetime | None
-    next_charge: NextCharge | None
-    has_ended: bool
-
-
 def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
     """The invoice as issued, detached from its rows."""
     return IssuedInvoice(
@@ -189,27 +157,34 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
     )
 
 
-def since(session: Session, invoice: Invoice) -> Since:
-    """Payments and what comes next, as of now."""
-    payments = session.scalars(_payments_of(invoice)).all()
-    subscription = session.get_one(Subscription, invoice.subscription_id)
-    is_open = invoice.status is InvoiceStatus.OPEN
-    return Since(
-        status=invoice.status,
-        is_past_due=is_open and subscription.status is not SubscriptionStatus.ACTIVE,
-        paid=_succeeded(payments),
-        attempts=tuple(_attempt(p) for p in payments if p.state in TRIED),
-        next_try_at=_next_try_at(session, payments),
-        next_charge=_next_charge(subscription, invoice),
-        has_ended=subscription.ended_at is not None,
-    )
-
-
 def what_for(invoice: Invoice) -> str:
     """The invoice in one line, as in "Upgrade to Standard, 10 users"."""
     plans = [line.description for line in invoice.lines if line.kind == LineKind.PLAN]
     plan = plans[0] if plans else "your plan"
     return printable(WHAT_FOR[invoice.reason].format(plan=plan), LINE_LENGTH)
+
+
+def payments_of(invoice: Invoice) -> Select[Payment]:
+    """Every attempt to collect an invoice, oldest first."""
+    return (
+        select(Payment)
+        .options(joinedload(Payment.method))
+        .where(Payment.account_id == invoice.account_id, Payment.invoice_id == invoice.id)
+        .order_by(Payment.created_at, Payment.id)
+    )
+
+
+def succeeded(payments: Sequence[Payment]) -> Attempt | None:
+    """The one that paid, if one did."""
+    return next((attempt(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
+
+
+def attempt(payment: Payment) -> Attempt:
+    """A payment as it is shown."""
+    at = payment.settled_at or payment.created_at
+    method = printable(payment.method.label, NAME_LENGTH)
+    failure = printable(payment.failure or "", LINE_LENGTH)
+    return Attempt(at, payment.money, method, payment.state, failure)
 
 
 def _zone(session: Session, invoice: Invoice) -> str:
@@ -255,33 +230,8 @@ def _paid_before(session: Session, invoice: Invoice) -> Attempt | None:
 
     Payments made later are left to the page, or the PDF would depend on when it was made.
     """
-    payments = session.scalars(_payments_of(invoice).where(Payment.plan_change_id.is_not(None)))
-    return _succeeded(payments.all())
-
-
-def _payments_of(invoice: Invoice) -> Select[Payment]:
-    return (
-        select(Payment)
-        .options(joinedload(Payment.method))
-        .where(Payment.account_id == invoice.account_id, Payment.invoice_id == invoice.id)
-        .order_by(Payment.created_at, Payment.id)
-    )
-
-
-def _succeeded(payments: Sequence[Payment]) -> Attempt | None:
-    return next((_attempt(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
-
-
-def _attempt(payment: Payment) -> Attempt:
-    at = payment.settled_at or payment.created_at
-    method = printable(payment.method.label, NAME_LENGTH)
-    failure = printable(payment.failure or "", LINE_LENGTH)
-    return Attempt(at, payment.money, method, payment.state, failure)
-
-
-def _next_try_at(session: Session, payments: Sequence[Payment]) -> datetime | None:
-    waiting = [p for p in payments if p.state is PaymentState.CREATED]
-    return outbox.find(session, Work.PAYMENT, waiting[-1].id).next_at if waiting else None
+    payments = session.scalars(payments_of(invoice).where(Payment.plan_change_id.is_not(None)))
+    return succeeded(payments.all())
 
 
 def _evidence(kept: dict[str, Any]) -> Evidence:
@@ -303,12 +253,3 @@ def _warning(kept: dict[str, Any]) -> WarningSent:
         limit=kept["limit"],
         recipients=tuple(printable(email, EMAIL_LENGTH) for email in kept["recipients"]),
     )
-
-
-def _next_charge(subscription: Subscription, invoice: Invoice) -> NextCharge | None:
-    """None for an invoice that a later one has followed, and after the subscription's end."""
-    is_running = subscription.ended_at is None
-    if not is_running or subscription.cycle_end_at != invoice.period_end_at:
-        return None
-    price = subscription.price
-    return NextCharge(price.money, subscription.cycle_end_at, price.interval.days)

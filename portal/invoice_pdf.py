@@ -5,7 +5,7 @@ next attempt makes: read the rows; set and store the bytes, with no transaction 
 their hash in one transaction. A file that no row names yet is served to nobody.
 """
 
-from flask import render_template
+from flask import current_app
 
 from portal import clock, document_store, events, invoice_display
 from portal.billing import accounts
@@ -35,7 +35,8 @@ def render(invoice: IssuedInvoice) -> bytes:
     # Imported here: it takes seconds and 60 MB, and web processes never render.
     from portal import typesetting
 
-    html = render_template(f"pdf/{TEMPLATE}.html", invoice=invoice)
+    # Not flask.render_template: what pages share (navigation, who is signed in) has no place here.
+    html = current_app.jinja_env.get_template(f"pdf/{TEMPLATE}.html").render(invoice=invoice)
     return typesetting.pdf(html, sheet=f"{TEMPLATE}.css", identifier=invoice.number)
 
 

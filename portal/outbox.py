@@ -6,17 +6,19 @@ any transaction, and settled in another. A holder that dies lets its lease run o
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from portal import queue
 from portal.models import OutboxItem, OutboxState, Work
 from portal.transaction import after_commit
 
+SWEEP = "outbox"
 LEASE = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=30)
-LONGEST_RETRY = timedelta(hours=6)
-ATTEMPTS = 10
+LONGEST_RETRY = timedelta(hours=1)
+# A mail server may be down for days; a PDF that fails twelve times will fail a thirteenth.
+ATTEMPTS = {Work.NOTICE: 300, Work.PAYMENT: 300, Work.INVOICE_PDF: 12}
 
 
 def put(
@@ -42,7 +44,7 @@ def put(
     session.add(item)
     session.flush()
     item_id = item.id
-    after_commit(session, lambda: queue.hand_out(item_id))
+    after_commit(session, lambda: queue.hand_out(SWEEP, item_id))
     return item
 
 
@@ -98,15 +100,15 @@ def settle(item: OutboxItem, *, at: datetime) -> None:
 
 
 def put_off(item: OutboxItem, error: str, *, at: datetime) -> None:
-    """The attempt failed: try again later, and after ten attempts leave it to the operator."""
+    """The attempt failed: try again later, and in the end leave it to the operator."""
     item.last_error = error[:500]
     item.lease_owner = item.lease_until = None
-    item.next_at = at + min(FIRST_RETRY * 2 ** (item.attempts - 1), LONGEST_RETRY)
-    if item.attempts >= ATTEMPTS:
+    item.next_at = at + min(FIRST_RETRY * 2 ** min(item.attempts - 1, 10), LONGEST_RETRY)
+    if item.attempts >= ATTEMPTS[item.work]:
         item.state = OutboxState.DEAD
 
 
-def _is_claimable(now: datetime, wall: datetime):  # type: ignore[no-untyped-def]
+def _is_claimable(now: datetime, wall: datetime) -> ColumnElement[bool]:
     return (
         (OutboxItem.state == OutboxState.WAITING)
         & (OutboxItem.next_at <= now)

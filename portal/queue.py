@@ -10,11 +10,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 NAME = "portal"
-PERFORM = "portal.jobs.outbox.perform"
-JOB_SECONDS = 60
+PERFORM = "portal.jobs.entry.perform"
+JOB_SECONDS = 600
+# A failed item may be handed out again this long after; the row says what went wrong.
+FAILED_SECONDS = 30
 # Pages must answer without Redis: no call may hang on it.
 CONNECT_SECONDS = 0.3
 
@@ -29,14 +32,27 @@ def connect(url: str) -> Redis:
     )
 
 
-def hand_out(outbox_id: int) -> bool:
-    """Ask a worker to perform an outbox item; False when nobody could be asked."""
+def hand_out(sweep: str, subject_id: int) -> bool:
+    """Ask a worker to do an item of a sweep; False when nobody could be asked.
+
+    An item that is in the queue already isn't put there again.
+    """
     redis = current_app.extensions.get("portal.redis")
     if redis is None:
         return False
     try:
-        queue = Queue(NAME, connection=redis, serializer=JSONSerializer)
-        queue.enqueue(PERFORM, outbox_id, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600)
+        Queue(NAME, connection=redis, serializer=JSONSerializer).enqueue(
+            PERFORM,
+            sweep,
+            subject_id,
+            job_id=f"{sweep}-{subject_id}",
+            unique=True,
+            job_timeout=JOB_SECONDS,
+            result_ttl=0,
+            failure_ttl=FAILED_SECONDS,
+        )
+    except DuplicateJobError:
+        return True
     except RedisError as error:
         current_app.logger.warning("no worker could be woken: %s", error)
         return False

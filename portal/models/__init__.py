@@ -19,6 +19,7 @@ from portal.models.payments import (
     Payment,
     PaymentMethod,
     PaymentState,
+    SandboxCharge,
 )
 from portal.models.records import AuditEntry, ClockState, DailyRun, Operation
 from portal.models.subscriptions import (
@@ -66,6 +67,7 @@ __all__ = [
     "PlanChangeReason",
     "PlanChangeState",
     "Price",
+    "SandboxCharge",
     "SignIn",
     "Subscription",
     "SubscriptionStatus",

@@ -5,6 +5,7 @@ from datetime import datetime
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
+from portal.billing.rules.policies import Policy
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -26,9 +27,9 @@ class Vendor(Model):
     tax_id: Mapped[str] = mapped_column(String(32))
     policies: Mapped[dict[str, str]] = mapped_column(JSON)
 
-    def policy(self, metric: Metric) -> str:
-        """What follows when `metric` goes over its limit: ``auto_upgrade`` or ``warn``."""
-        return self.policies[metric.value]
+    def policy(self, metric: Metric) -> Policy:
+        """What follows when `metric` goes over its limit."""
+        return Policy(self.policies[metric.value])
 
 
 class CatalogRevision(Model):

@@ -72,7 +72,18 @@ class Payment(Model):
             where="state = 'succeeded' AND invoice_id IS NOT NULL",
             unique=True,
         ),
-        partial_index("uq_payment_in_flight", "account_id", where=IN_FLIGHT, unique=True),
+        partial_index(
+            "uq_payment_invoice_in_flight",
+            "invoice_id",
+            where=f"invoice_id IS NOT NULL AND {IN_FLIGHT}",
+            unique=True,
+        ),
+        partial_index(
+            "uq_payment_plan_change",
+            "plan_change_id",
+            where="plan_change_id IS NOT NULL",
+            unique=True,
+        ),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint(
             "invoice_id IS NOT NULL OR plan_change_id IS NOT NULL", name="is_for_something"
@@ -102,6 +113,18 @@ class Payment(Model):
     @property
     def money(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+
+class SandboxCharge(Model):
+    """What the sandbox gateway remembers, as a real one would on its own side."""
+
+    __tablename__ = "sandbox_charge"
+
+    idempotency_key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    card: Mapped[str] = mapped_column(String(120))
+    amount_minor: Mapped[int] = mapped_column(MinorUnits)
+    currency: Mapped[str] = mapped_column(String(3))
+    succeeded: Mapped[bool]
 
 
 class LedgerTransfer(Model):

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -32,7 +33,11 @@ class SubscriptionStatus(StrEnum):
 
 
 class PlanChangeState(StrEnum):
+    # Waits for its payment.
     PENDING = "pending"
+    # A downgrade that waits for the cycle's end.
+    SCHEDULED = "scheduled"
+    WITHDRAWN = "withdrawn"
     APPLIED = "applied"
     FAILED = "failed"
 
@@ -92,6 +97,9 @@ class PlanChange(Model):
         UniqueConstraint("invoice_id"),
         partial_index("uq_plan_change_pending", "account_id", where=PENDING, unique=True),
         partial_index(
+            "uq_plan_change_scheduled", "account_id", where="state = 'scheduled'", unique=True
+        ),
+        partial_index(
             "uq_plan_change_episode",
             "episode_id",
             where="state = 'applied' AND episode_id IS NOT NULL",
@@ -125,3 +133,7 @@ class PlanChange(Model):
 
     from_price: Mapped[Price | None] = relationship(foreign_keys=[from_price_id])
     to_price: Mapped[Price] = relationship(foreign_keys=[to_price_id])
+
+    @property
+    def due(self) -> Money:
+        return Money(self.due_minor, self.currency)

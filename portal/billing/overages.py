@@ -1,0 +1,410 @@
+"""Over the limit: finding it, warning three times, upgrading, and stopping when it is mended.
+
+`rules.overage` decides; this module reads the facts under the account's lock, asks, and carries
+out the answer in the same transaction, so that nothing is done on stale facts.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import events, notices
+from portal.audit import SYSTEM, Actor, record
+from portal.billing import episodes, invoices, plan_changes, projections, subscriptions, usage
+from portal.billing.rules import describe, overage
+from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
+from portal.billing.rules.plan_change import Quote
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeState,
+    EpisodeWarning,
+    Membership,
+    Price,
+    Subscription,
+    Usage,
+    Vendor,
+)
+from portal.billing.rules.policies import Policy
+from portal.billing.rules.roles import Role
+from portal.transaction import after_commit
+
+PAYMENT_FAILED_AGAIN_AFTER = timedelta(days=1)
+# Hour of the day, UTC, at which the daily check looks at all accounts.
+CHECK_HOUR = 6
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """What going over the limit would lead to. Where nothing is charged, the last two are None."""
+
+    sentence: str
+    deadline_at: datetime | None
+    due_minor: int | None
+
+
+def count_changed(
+    session: Session,
+    account: Account,
+    metric: Metric,
+    change: int,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> Usage:
+    """Keep the count with what the transaction did to the rows; the account must be locked.
+
+    Back within the limit ends an open episode here and now. Open pages hear of it after the
+    commit.
+    """
+    row = usage.add(session, account.id, metric, change)
+    if not row.is_over:
+        for episode in episodes.open_of(session, account.id, metric):
+            episodes.resolve(session, account, episode, used=row.used, now=now, actor=actor)
+    after_commit(session, lambda: events.publish(account.id, "usage"))
+    return row
+
+
+def foretell(
+    session: Session, account: Account, metric: Metric, change: int, *, now: datetime
+) -> Foresight | None:
+    """What adding `change` would start; None where it stays within the limit."""
+    row = usage.of(session, account.id)[metric]
+    count = row.used + change
+    if row.limit_value is None or count <= row.limit_value:
+        return None
+    opening = f"This takes you to {count:,} of {amount_of(metric, row.limit_value)}."
+    terms, deadline_at = _coming_upgrade(session, account, metric, now)
+    if terms is None or deadline_at is None:
+        return Foresight(f"{opening} {_without_upgrade(session, metric)}", None, None)
+    when = f"{deadline_at.astimezone(terms.zone):%-d %b %Y}"
+    charge = describe.money(terms.due_now)
+    sentence = (
+        f"{opening} If it stays so, you get three emails, and on {when} you move to"
+        f" {terms.target.name} and are charged {charge}."
+    )
+    return Foresight(sentence, deadline_at, terms.due_now.amount)
+
+
+def found_over(session: Session, metric: Metric) -> list[int]:
+    """Accounts over the limit of a metric that have no open episode for it."""
+    statement = (
+        select(Usage.account_id)
+        .where(
+            Usage.metric == metric,
+            Usage.limit_value.is_not(None),
+            Usage.used > Usage.limit_value,
+            ~select(Episode.id)
+            .where(
+                Episode.account_id == Usage.account_id,
+                Episode.metric == metric,
+                Episode.state.in_(episodes.OPEN),
+            )
+            .exists(),
+        )
+        .order_by(Usage.account_id)
+    )
+    return list(session.scalars(statement))
+
+
+def open_if_over(session: Session, account: Account, metric: Metric, *, now: datetime) -> bool:
+    """What the daily check does with an account it found; the account must be locked.
+
+    Checks again that it is over, opens the episode and writes its first warning.
+    """
+    row = usage.of(session, account.id)[metric]
+    subscription = subscriptions.live(session, account.id)
+    if subscription is None or row.limit_value is None:
+        return False
+    if not overage.opens(row.used, row.limit_value, _policy(session, metric), hard_cap=False):
+        return False
+    if episodes.open_of(session, account.id, metric):
+        return False
+    episode = Episode(
+        account_id=account.id,
+        subscription_id=subscription.id,
+        metric=metric,
+        state=EpisodeState.OPEN,
+        price_id=subscription.price_id,
+        used_at_opening=row.used,
+        limit_at_opening=row.limit_value,
+        opened_at=now,
+        next_step_at=now,
+        warnings=[],
+    )
+    session.add(episode)
+    session.flush()
+    facts = {"metric": metric, "used": row.used, "limit": row.limit_value}
+    record(session, account, "episode.opened", at=now, actor=SYSTEM, **facts)
+    step(session, account, episode, now=now)
+    return True
+
+
+def due_steps(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
+    """Ids of open episodes whose next step is due, oldest first."""
+    statement = (
+        select(Episode.id)
+        .where(Episode.state == EpisodeState.OPEN, Episode.next_step_at <= now)
+        .order_by(Episode.next_step_at, Episode.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
+
+
+def step(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """Do the one next thing for an open episode, on facts read now; the account must be locked."""
+    if not episode.is_open:
+        return
+    match overage.decide(_facts(session, account, episode, now), now):
+        case Wait(until):
+            episode.next_step_at = until
+        case SendWarning(number, deadline_at):
+            _warn(session, account, episode, number, deadline_at, now=now)
+        case Upgrade():
+            _upgrade(session, account, episode, now=now)
+        case Close(reason):
+            _close(session, account, episode, reason, now=now)
+        case Park(reason):
+            _park(session, account, episode, reason.value, now=now)
+
+
+def upgrade_comes_first(
+    session: Session, account: Account, subscription: Subscription, *, now: datetime
+) -> bool:
+    """Whether an upgrade that was due before the running cycle's end is still to be made."""
+    for episode in episodes.open_of(session, account.id):
+        due_at = overage.upgrade_due_at(_warned(episode))
+        if due_at is not None and due_at <= min(now, subscription.cycle_end_at):
+            return isinstance(
+                overage.decide(_facts(session, account, episode, now), now), Upgrade
+            )
+    return False
+
+
+def rewrite_stale_warning(
+    session: Session, account: Account, warning: EpisodeWarning, *, now: datetime
+) -> bool:
+    """Write a warning anew whose mail was held up for so long that its dates no longer hold.
+
+    Nobody has got it yet, so what people read is the moved date. True when it was rewritten.
+    """
+    earlier = _warned(warning.episode)[: warning.number - 1]
+    deadline_at = overage.deadline_to_tell(earlier, now)
+    if warning.accepted_at or deadline_at <= warning.deadline_at:
+        return False
+    quote = _tell(session, account, warning, deadline_at, now=now)
+    notices.rewrite_warning(session, warning, quote=quote, now=now)
+    return True
+
+
+def _warn(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    number: int,
+    deadline_at: datetime,
+    *,
+    now: datetime,
+) -> None:
+    warning = EpisodeWarning(account_id=account.id, number=number, episode=episode)
+    quote = _tell(session, account, warning, deadline_at, now=now)
+    session.add(warning)
+    session.flush()
+    written = notices.warning(session, warning, quote=quote, now=now)
+    record(
+        session,
+        account,
+        "episode.warned",
+        at=now,
+        actor=SYSTEM,
+        number=number,
+        used=warning.used,
+        limit=warning.limit_value,
+        deadline=deadline_at.isoformat(),
+        recipients=[notice.recipient for notice in written],
+    )
+    if number == 1 and warning.target_price_id is None:
+        notices.vendor_told(
+            session,
+            account,
+            subject=f"{account.name} is over its largest plan",
+            text=f"{warning.used} of {amount_of(episode.metric, warning.limit_value)} are in use,"
+            " and there is no larger tier to move to.",
+            now=now,
+        )
+    episode.next_step_at = now + overage.LOOK_AGAIN
+
+
+def _tell(
+    session: Session,
+    account: Account,
+    warning: EpisodeWarning,
+    deadline_at: datetime,
+    *,
+    now: datetime,
+) -> Quote | None:
+    """Set down what a warning says: the count, the deadline, the plan and the exact amount."""
+    episode = warning.episode
+    row = usage.of(session, account.id)[episode.metric]
+    subscription = session.get_one(Subscription, episode.subscription_id)
+    target = subscriptions.next_tier(session, subscription.price)
+    warning.used = row.used
+    warning.limit_value = row.limit_value or 0
+    warning.written_at = now
+    warning.deadline_at = deadline_at
+    warning.target_price = target
+    warning.target_price_id = target.id if target else None
+    warning.due_minor = None
+    if target is None:
+        return None
+    terms = projections.quote_at(session, account, subscription, target, deadline_at)
+    warning.due_minor = terms.due_now.amount
+    return terms
+
+
+def _upgrade(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """Begin the upgrade on the terms that were told, the told deadline being its instant."""
+    episode.next_step_at = now + PAYMENT_FAILED_AGAIN_AFTER
+    if plan_changes.pending(session, account.id) is None:
+        terms = _announced_terms(session, account, episode)
+        plan_changes.auto_upgrade(session, account, episode, terms, now=now)
+
+
+def _close(
+    session: Session, account: Account, episode: Episode, reason: CloseReason, *, now: datetime
+) -> None:
+    if reason is CloseReason.WITHIN_LIMIT:
+        used = usage.of(session, account.id)[episode.metric].used
+        episodes.resolve(session, account, episode, used=used, now=now, actor=SYSTEM)
+        return
+    state = EpisodeState.SUPERSEDED
+    episodes.close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
+
+
+def _park(
+    session: Session, account: Account, episode: Episode, reason: str, *, now: datetime
+) -> None:
+    """Leave it to the vendor: no further step by itself, and nothing is charged."""
+    episode.state = EpisodeState.PARKED
+    episode.close_reason = reason
+    record(session, account, "episode.parked", at=now, actor=SYSTEM, reason=reason)
+    notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name} needs you: over its limit",
+        text=f"The over-limit episode of {account.name} is parked ({reason.replace('_', ' ')})."
+        " Nothing is charged and nothing more is sent until you look at it.",
+        now=now,
+    )
+
+
+def _facts(
+    session: Session, account: Account, episode: Episode, now: datetime
+) -> overage.EpisodeFacts:
+    row = usage.of(session, account.id)[episode.metric]
+    subscription = subscriptions.live(session, account.id)
+    return overage.EpisodeFacts(
+        opened_at=episode.opened_at,
+        warnings=_warned(episode),
+        used=row.used,
+        limit=row.limit_value,
+        policy=_policy(session, episode.metric),
+        plan_changed=subscription is not None and subscription.price_id != episode.price_id,
+        ended=subscription is None,
+        has_next_tier=_has_next_tier(session, subscription),
+        offer_changed=_offer_changed(session, account, episode, subscription),
+        reachable=_has_active_admin(session, account.id),
+        past_due=invoices.open_invoice(session, account.id) is not None,
+    )
+
+
+def _warned(episode: Episode) -> tuple[overage.Warned, ...]:
+    return tuple(
+        overage.Warned(
+            warning.number,
+            warning.deadline_at,
+            warning.accepted_at,
+            refused=warning.refused_at is not None,
+        )
+        for warning in episode.warnings
+    )
+
+
+def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
+    return (
+        subscription is not None
+        and subscriptions.next_tier(session, subscription.price) is not None
+    )
+
+
+def _offer_changed(
+    session: Session, account: Account, episode: Episode, subscription: Subscription | None
+) -> bool:
+    """Whether the upgrade would differ from what the last warning told: plan, price or amount."""
+    if subscription is None or len(episode.warnings) < overage.WARNINGS:
+        return False
+    told = episode.warnings[-1]
+    target = subscriptions.next_tier(session, subscription.price)
+    if target is None or target.id != told.target_price_id:
+        return True
+    try:
+        terms = _announced_terms(session, account, episode)
+    except RuleBroken:
+        return True
+    return told.due_minor is None or terms.due_now.amount > told.due_minor
+
+
+def _announced_terms(session: Session, account: Account, episode: Episode) -> Quote:
+    """The upgrade as the last warning told it: at its deadline, to its plan.
+
+    Raises RuleBroken when the deadline lies in a cycle that is over.
+    """
+    told = episode.warnings[-1]
+    subscription = session.get_one(Subscription, episode.subscription_id)
+    if told.deadline_at < subscription.cycle_start_at:
+        raise RuleBroken("The deadline that was told lies before the running cycle.")
+    price = session.get_one(Price, told.target_price_id)
+    return projections.quote_at(session, account, subscription, price, told.deadline_at)
+
+
+def _coming_upgrade(
+    session: Session, account: Account, metric: Metric, now: datetime
+) -> tuple[Quote | None, datetime | None]:
+    """Where the account would be taken if it went over now, and when; Nones where nowhere."""
+    subscription = subscriptions.live(session, account.id)
+    if subscription is None or _policy(session, metric) is not Policy.AUTO_UPGRADE:
+        return None, None
+    target = subscriptions.next_tier(session, subscription.price)
+    if target is None:
+        return None, None
+    deadline_at = overage.deadline_to_tell((), next_check_at(now))
+    return projections.quote_at(session, account, subscription, target, deadline_at), deadline_at
+
+
+def next_check_at(now: datetime) -> datetime:
+    """When the next daily check runs."""
+    today = now.replace(hour=CHECK_HOUR, minute=0, second=0, microsecond=0)
+    return today if now <= today else today + timedelta(days=1)
+
+
+def _without_upgrade(session: Session, metric: Metric) -> str:
+    if _policy(session, metric) is Policy.AUTO_UPGRADE:
+        return "There is no larger tier: the vendor will get in touch. Nothing is charged."
+    return "Nothing is charged for it; a larger plan gives you more room."
+
+
+def _policy(session: Session, metric: Metric) -> Policy:
+    return session.get_one(Vendor, 1).policy(metric)
+
+
+def _has_active_admin(session: Session, account_id: int) -> bool:
+    statement = select(Membership.id).where(
+        Membership.account_id == account_id,
+        Membership.role == Role.ADMIN,
+        Membership.deactivated_at.is_(None),
+    )
+    return session.scalars(statement.limit(1)).first() is not None

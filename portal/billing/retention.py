@@ -1,0 +1,41 @@
+"""What is removed for good, and when."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, distinct, select
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from portal.audit import SYSTEM, record
+from portal.billing import accounts
+from portal.models import Client, SignIn
+
+UNDO_FOR = timedelta(days=30)
+SIGN_INS_KEPT_FOR = timedelta(days=90)
+
+
+def accounts_with_expired(session: Session, *, now: datetime) -> list[int]:
+    """Accounts with clients whose deletion can no longer be undone."""
+    statement = select(distinct(Client.account_id)).where(Client.deleted_at <= now - UNDO_FOR)
+    return list(session.scalars(statement))
+
+
+def remove_expired(session: Session, account_id: int, *, now: datetime) -> int:
+    """Remove an account's clients that were deleted 30 days ago; returns how many.
+
+    They stopped counting when they were deleted, so no count changes.
+    """
+    account = accounts.lock(session, account_id)
+    expired = delete(Client).where(
+        Client.account_id == account_id, Client.deleted_at <= now - UNDO_FOR
+    )
+    result = session.execute(expired)
+    removed = result.rowcount if isinstance(result, CursorResult) else 0
+    if removed:
+        record(session, account, "clients.removed", at=now, actor=SYSTEM, count=removed)
+    return removed
+
+
+def remove_old_sign_ins(session: Session, *, wall: datetime) -> None:
+    """Forget browsers that were last seen 90 days ago."""
+    session.execute(delete(SignIn).where(SignIn.last_seen_at <= wall - SIGN_INS_KEPT_FOR))

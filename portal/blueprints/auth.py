@@ -1,5 +1,0 @@
-"""Pages of auth."""
-
-from flask import Blueprint
-
-bp = Blueprint("auth", __name__)

@@ -1,0 +1,102 @@
+"""Signing in and out, and choosing among one's accounts."""
+
+from flask import abort, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField
+from wtforms.validators import Length
+
+from portal import attempts, sign_ins
+from portal.access import Permission, find_principal, home_endpoint, requires
+from portal.billing import people
+from portal.blueprints.auth import bp
+from portal.extensions import db
+from portal.forms import EMAIL_LENGTH, password_field
+from portal.htmx import is_local, redirect_after
+from portal.models import User
+from portal.transaction import transaction
+
+# One sentence for an unknown email and a wrong password, so that neither can be told.
+NO_MATCH = "This email and password don't go together. Check both and try again."
+
+
+class LoginForm(FlaskForm):
+    email = StringField(
+        "Email",
+        validators=[Length(max=EMAIL_LENGTH, message=NO_MATCH)],
+        render_kw={"type": "email", "autocomplete": "username", "required": True},
+    )
+    password = password_field("Password", "Enter your password.")
+    next = HiddenField()
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@attempts.from_address
+@attempts.of_email
+@requires(Permission.PUBLIC)
+def login() -> ResponseReturnValue:
+    form = LoginForm(next=request.args.get("next"))
+    if request.method == "GET" and current_user.is_authenticated:
+        return redirect(_way_on(form))
+    if form.validate_on_submit():
+        user = sign_ins.proven(form.email.data, form.password.data)
+        if user is not None:
+            return _enter(user, form)
+        form.password.errors = [NO_MATCH]
+    return render_template("auth/login.html", form=form), 422 if form.errors else 200
+
+
+@bp.post("/logout")
+@requires(Permission.PUBLIC)
+def logout() -> ResponseReturnValue:
+    with transaction() as session:
+        sign_ins.end(session)
+    sign_ins.forget()
+    return sign_ins.clear_site(make_response(redirect_after(url_for("auth.login"))))
+
+
+@bp.get("/accounts")
+@requires(Permission.SIGNED_IN)
+def accounts() -> ResponseReturnValue:
+    return render_template(
+        "auth/accounts.html",
+        memberships=people.memberships_of(db.session, current_user.user.id),
+        current=find_principal(),
+        next=_local(request.args.get("next")),
+    )
+
+
+@bp.post("/accounts")
+@requires(Permission.SIGNED_IN)
+def switch_account() -> ResponseReturnValue:
+    user = current_user.user
+    for membership in people.memberships_of(db.session, user.id):
+        if membership.account.public_id == request.form.get("account"):
+            target = _local(request.form.get("next")) or url_for(home_endpoint(membership.role))
+            sign_ins.enter(user, membership.account_id)
+            return redirect_after(target)
+    abort(404)
+
+
+def _enter(user: User, form: LoginForm) -> ResponseReturnValue:
+    """Sign in, into the account where there is only one, and go where the person was going."""
+    memberships = people.memberships_of(db.session, user.id)
+    email, only = user.email, memberships[0] if len(memberships) == 1 else None
+    home = url_for(home_endpoint(only.role)) if only else None
+    sign_ins.enter(user, only.account_id if only else None)
+    target = _local(form.next.data)
+    way_on = (target or home) if only else url_for("auth.accounts", next=target)
+    return attempts.recognise(make_response(redirect(way_on, 303)), email)
+
+
+def _way_on(form: LoginForm) -> str:
+    """Where somebody goes who is signed in already."""
+    found = find_principal()
+    if found is None:
+        return url_for("auth.accounts", next=_local(form.next.data))
+    return _local(form.next.data) or url_for(home_endpoint(found.role))
+
+
+def _local(target: str | None) -> str | None:
+    return target if target and is_local(target) else None

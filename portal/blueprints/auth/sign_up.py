@@ -1,0 +1,191 @@
+"""Opening an account: plan, company, person, payment, in one form.
+
+What is known about emails: a person may open several accounts, so signing up with an email that
+is in use asks for its password, in the same field, and opens one more account. With a wrong one
+the answer says that they don't go together. That this tells somebody with a good guess that the
+email is in use can't be avoided without sending mail before the account exists; it is kept dear:
+everything else in the form, the strength of the password included, is checked first, so a guess
+at an email that isn't in use opens an account, and guesses count as failed sign-ins of that email.
+"""
+
+import secrets
+
+from flask import current_app, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy.exc import IntegrityError
+from wtforms import HiddenField, RadioField, SelectField
+from wtforms.validators import DataRequired, Regexp
+
+from portal import attempts, clock, collection, passwords, sign_ins
+from portal.access import Permission, requires
+from portal.billing import people, sign_ups
+from portal.billing.gateways import sandbox
+from portal.billing.rules.errors import UsedForSomethingElse
+from portal.billing.sign_ups import Application, Opened, Overtaken, Person, WayToPay
+from portal.blueprints.auth import bp, plan_chooser
+from portal.blueprints.auth.places import countries, time_zone_of
+from portal.blueprints.auth.plan_chooser import PlanChooser
+from portal.extensions import db
+from portal.forms import email_field, password_field, text_field
+from portal.htmx import page_or_fragment
+from portal.models import PlanChange, PlanChangeState
+from portal.transaction import transaction
+
+NO_MATCH = (
+    "This email and password don't go together. Whoever signs in here already opens another"
+    " account with the same password."
+)
+CARDS = {"card_pays": "pays", "card_declines": "is declined"}
+
+
+class SignUpForm(FlaskForm):
+    op_id = HiddenField(
+        default=lambda: secrets.token_urlsafe(24),
+        validators=[
+            Regexp(r"[\w-]{32}\Z", message="This form is not complete: load the page again.")
+        ],
+    )
+    company = text_field("Company", "Enter your company's name.", autocomplete="organization")
+    country = SelectField(
+        "Country",
+        choices=lambda: [("", "Choose a country"), *countries()],
+        validators=[DataRequired("Choose a country.")],
+        render_kw={"autocomplete": "country"},
+    )
+    name = text_field("Your name", "Enter your name.", autocomplete="name")
+    email = email_field(autocomplete="username")
+    password = password_field("Password", "Enter a password.", new=True)
+    card = RadioField(
+        "Test card",
+        choices=[(key, f"{sandbox.CARDS[key].label}: {does}") for key, does in CARDS.items()],
+        default=next(iter(CARDS)),
+    )
+
+
+@bp.route("/signup", methods=["GET", "POST"])
+@attempts.from_address
+@attempts.of_email
+@attempts.new_accounts
+@requires(Permission.PUBLIC)
+def signup() -> ResponseReturnValue:
+    chooser = plan_chooser.read(db.session(), request.values, now=clock.now())
+    form = _form()
+    if request.method == "GET" or "show" in request.form:
+        return _page(form, chooser)
+    opened = _open(form, chooser) if _is_complete(form, chooser) else None
+    if opened is None:
+        return _page(form, chooser, status=422)
+    return _land(collection.carry_change(opened.plan_change.id))
+
+
+def _form() -> SignUpForm:
+    known = current_user.user if current_user.is_authenticated else None
+    form = SignUpForm(name=known and known.name, email=known and known.email)
+    if _gateway() != "sandbox":
+        del form.card
+    return form
+
+
+def _page(form: SignUpForm, chooser: PlanChooser, status: int = 200) -> ResponseReturnValue:
+    error = chooser.error if status == 422 else None
+    return page_or_fragment(
+        "auth/signup.html", "plan_chooser", status=status, form=form, chooser=chooser, error=error
+    )
+
+
+def _is_complete(form: SignUpForm, chooser: PlanChooser) -> bool:
+    """Whether everything but the match of email and password is in order."""
+    complete = form.validate() and chooser.error is None
+    if not form.password.errors:
+        about = [form.name.data or "", form.email.data or "", form.company.data or ""]
+        problem = passwords.refusal(form.password.data or "", about)
+        form.password.errors = [problem] if problem else []
+    return complete and not form.password.errors
+
+
+def _open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
+    """Open the account and sign in; None, with the reason in the form, where it can't be done."""
+    try:
+        return _try_to_open(form, chooser)
+    except (IntegrityError, Overtaken):
+        # The same form, or another with the same email, got there first: now it is known.
+        return _try_to_open(form, chooser)
+
+
+def _try_to_open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
+    person = _person(form)
+    if person is None:
+        form.password.errors = [NO_MATCH]
+        return None
+    try:
+        with transaction() as session:
+            opened = sign_ups.open_account(
+                session, _application(form, chooser, person), now=clock.now()
+            )
+            signed_in = sign_ins.begin(session, opened.user, opened.account.id)
+    except UsedForSomethingElse as error:
+        form.op_id.data = secrets.token_urlsafe(24)
+        form.form_errors.append(str(error))
+        return None
+    sign_ins.remember(signed_in)
+    return opened
+
+
+def _person(form: SignUpForm) -> Person | None:
+    """Who signs up; None when the email is somebody's and the password isn't theirs.
+
+    One hash is worked out either way.
+    """
+    email, password = form.email.data or "", form.password.data or ""
+    known = people.find_by_email(db.session(), email)
+    if known is None:
+        return Person(
+            email, form.name.data or "", None, passwords.hash_of(password), request.remote_addr
+        )
+    if not passwords.verify(known.password_hash, password):
+        return None
+    return Person(email, known.name, known, known.password_hash, request.remote_addr)
+
+
+def _application(form: SignUpForm, chooser: PlanChooser, person: Person) -> Application:
+    assert chooser.chosen is not None
+    return Application(
+        op_id=form.op_id.data or "",
+        person=person,
+        company=form.company.data or "",
+        country=form.country.data,
+        time_zone=time_zone_of(form.country.data),
+        price=chooser.chosen,
+        way_to_pay=_way_to_pay(form),
+    )
+
+
+def _way_to_pay(form: SignUpForm) -> WayToPay:
+    if _gateway() != "sandbox":
+        return WayToPay(_gateway(), "bank-transfer", "Bank transfer")
+    card = sandbox.CARDS[form.card.data]
+    return WayToPay("sandbox", card.reference, card.label)
+
+
+def _land(change: PlanChange) -> ResponseReturnValue:
+    plan = change.to_price.plan_name
+    match change.state:
+        case PlanChangeState.APPLIED:
+            flash(f"Welcome. {plan} is running; the invoice is on its way to you.", "success")
+        case PlanChangeState.FAILED:
+            flash(
+                f"Your account is open, but without a plan: {change.failure} Nothing was charged."
+                " Choose a plan to try again.",
+                "error",
+            )
+            return redirect(url_for("change_plan.show"), 303)
+        case _:
+            flash(f"Your account is open. {plan} starts when the payment is confirmed.", "info")
+    return redirect(url_for("account.show"), 303)
+
+
+def _gateway() -> str:
+    name: str = current_app.config["PORTAL"].gateway
+    return name

@@ -1,0 +1,111 @@
+"""The outbox's items, by kind: an email, a payment, the PDF of an invoice."""
+
+import os
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import clock, collection, invoice_pdf, mailer, outbox
+from portal.billing import accounts, overages
+from portal.extensions import db
+from portal.models import EpisodeWarning, Notice, OutboxItem, OutboxState, Work
+from portal.transaction import transaction
+
+
+def due(session: Session, now: datetime) -> list[int]:
+    return outbox.due(session, now=now, wall=clock.wall_now())
+
+
+def perform(item_id: int) -> None:
+    """Do an item, unless it is done or in other hands."""
+    item = db.session.get(OutboxItem, item_id)
+    if item is None or item.state is not OutboxState.WAITING:
+        return
+    if item.work is Work.PAYMENT:
+        collection.carry(item_id)
+    else:
+        _under_lease(item_id, HANDLERS[item.work])
+
+
+def next_at(session: Session, now: datetime) -> datetime | None:
+    statement = select(func.min(OutboxItem.next_at)).where(
+        OutboxItem.state == OutboxState.WAITING, OutboxItem.next_at > now
+    )
+    return session.execute(statement).scalar()
+
+
+def _under_lease(item_id: int, handle: Callable[[int], str | None]) -> None:
+    """Claim, handle outside any transaction, settle or put off."""
+    owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+    with transaction() as session:
+        item = outbox.claim(session, item_id, owner=owner, now=clock.now(), wall=clock.wall_now())
+        if item is None:
+            return
+        subject_id = item.subject_id
+    problem = _problem(handle, subject_id)
+    with transaction() as session:
+        held = outbox.held(session, item_id, owner=owner)
+        if held is None:
+            return
+        if problem is None:
+            outbox.settle(held, at=clock.now())
+        else:
+            outbox.put_off(held, problem, at=clock.now())
+
+
+def _problem(handle: Callable[[int], str | None], subject_id: int) -> str | None:
+    """What kept an item from being done; None when it was."""
+    try:
+        return handle(subject_id)
+    except Exception as error:
+        db.session.rollback()
+        return f"{type(error).__name__}: {error}"
+
+
+def _deliver(notice_id: int) -> str | None:
+    _refresh_warning(notice_id)
+    try:
+        answer = mailer.deliver(notice_id)
+    except mailer.Retry as reason:
+        return str(reason)
+    with transaction() as session:
+        notice = session.get_one(Notice, notice_id)
+        mailer.record(session, notice, answer, now=clock.now())
+        warning_id = notice.warning_id
+    if warning_id is not None:
+        _go_on_after(warning_id)
+    return None
+
+
+def _refresh_warning(notice_id: int) -> None:
+    """A warning that was held up tells the moved date, not the one it was written with."""
+    warning_id = db.session.get_one(Notice, notice_id).warning_id
+    if warning_id is None:
+        return
+    with transaction() as session:
+        warning = session.get_one(EpisodeWarning, warning_id)
+        account = accounts.lock(session, warning.account_id)
+        overages.rewrite_stale_warning(session, account, warning, now=clock.now())
+
+
+def _go_on_after(warning_id: int) -> None:
+    """The episode's next step depends on when its warning was accepted."""
+    with transaction() as session:
+        warning = session.get_one(EpisodeWarning, warning_id)
+        account = accounts.lock(session, warning.account_id)
+        if warning.accepted_at or warning.refused_at:
+            overages.step(session, account, warning.episode, now=clock.now())
+
+
+def _render(invoice_id: int) -> str | None:
+    invoice_pdf.make(invoice_id)
+    return None
+
+
+HANDLERS: dict[Work, Callable[[int], str | None]] = {
+    Work.NOTICE: _deliver,
+    Work.INVOICE_PDF: _render,
+}

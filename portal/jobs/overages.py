@@ -1,0 +1,32 @@
+"""The steps of open over-limit episodes."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.billing import accounts, overages
+from portal.models import Episode, EpisodeState
+from portal.transaction import transaction
+
+
+def due(session: Session, now: datetime) -> list[int]:
+    return overages.due_steps(session, now=now)
+
+
+def step(episode_id: int) -> None:
+    with transaction() as session:
+        account_id = session.get_one(Episode, episode_id).account_id
+        account = accounts.lock(session, account_id)
+        episode = session.get_one(Episode, episode_id, populate_existing=True)
+        now = clock.now()
+        if episode.state is EpisodeState.OPEN and episode.next_step_at <= now:
+            overages.step(session, account, episode, now=now)
+
+
+def next_at(session: Session, now: datetime) -> datetime | None:
+    statement = select(func.min(Episode.next_step_at)).where(
+        Episode.state == EpisodeState.OPEN, Episode.next_step_at > now
+    )
+    return session.execute(statement).scalar()

@@ -1,0 +1,98 @@
+"""Everything that falls due, as one list to read aloud.
+
+A sweep says which of its items are due *now*, from the rows; nothing is done because it is a
+certain hour, so nothing is missed by a worker that was away. An item locks, checks again that it
+is due, and does one operation. Mails come before money.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app, g
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.extensions import db
+from portal.jobs import limit_checks, outbox_items, overages, renewals, upkeep
+from portal.outbox import SWEEP as OUTBOX
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`due(session, now)` gives ids; `item(id)` does one; `next_at` is when the next falls due."""
+
+    name: str
+    due: Callable[[Session, datetime], Iterable[int]]
+    item: Callable[[int], Any]
+    next_at: Callable[[Session, datetime], datetime | None]
+    why: str
+
+
+SWEEPS = (
+    Sweep(OUTBOX, outbox_items.due, outbox_items.perform, outbox_items.next_at,
+          "emails, payments and PDFs that a transaction asked for"),
+    Sweep("limit-checks", limit_checks.due, limit_checks.check, limit_checks.next_at,
+          "once a day, open an episode for each account that is over a limit"),
+    Sweep("overages", overages.due, overages.step, overages.next_at,
+          "the next step of each open episode: a warning, or the upgrade"),
+    Sweep("renewals", renewals.due, renewals.renew, renewals.next_at,
+          "charge the next cycle where one has ended"),
+    Sweep("upkeep", upkeep.due, upkeep.tidy, upkeep.next_at,
+          "once a day, remove for good what was deleted 30 days ago, and old sign-ins"),
+)  # fmt: skip
+# A sweep that finds the same work for ever is a defect; it must not spin.
+MOST_ROUNDS = 200
+
+
+def hand_out_due(hand_out: Callable[[str, int], object]) -> int:
+    """Give every due item to `hand_out(sweep, id)`; returns how many there were."""
+    now = clock.now()
+    found = [(sweep.name, item) for sweep in SWEEPS for item in sweep.due(db.session(), now)]
+    db.session.rollback()
+    for name, item in found:
+        hand_out(name, item)
+    return len(found)
+
+
+def run_due() -> int:
+    """Do what is due, here and now, until nothing is; returns how many items were done.
+
+    An item that fails is left for the next run and does not stop the others.
+    """
+    done, failed = 0, set[tuple[str, int]]()
+    for _round in range(MOST_ROUNDS):
+        before = done
+        for sweep in SWEEPS:
+            g.pop("clock_offset", None)
+            items = list(sweep.due(db.session(), clock.now()))
+            for item in items:
+                if (sweep.name, item) in failed:
+                    continue
+                if _try(sweep, item):
+                    done += 1
+                else:
+                    failed.add((sweep.name, item))
+        if done == before:
+            return done
+    current_app.logger.error("work is found due again and again; stopped after %d items", done)
+    return done
+
+
+def next_at() -> datetime | None:
+    """When the next thing falls due, at any account; None when nothing ever will."""
+    now = clock.now()
+    instants = [sweep.next_at(db.session(), now) for sweep in SWEEPS]
+    return min((instant for instant in instants if instant), default=None)
+
+
+def _try(sweep: Sweep, item: int) -> bool:
+    g.pop("clock_offset", None)
+    try:
+        sweep.item(item)
+    except Exception:
+        db.session.rollback()
+        current_app.logger.exception("%s %s failed", sweep.name, item)
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""Moving the sandbox clock: from one thing that falls due to the next, doing each in its turn.
+
+The clock stops at every instant at which something is due, does it, and goes on, so that weeks
+pass in seconds but in the order in which they would have passed.
+"""
+
+import time
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from portal import clock, outbox, queue
+from portal.extensions import db
+from portal.jobs import schedule
+from portal.models import OutboxItem, OutboxState, Work
+from portal.transaction import transaction
+
+NAME = "travel"
+# Others may be doing what is due; the clock waits this long for them before it moves on.
+PATIENCE_SECONDS = 20.0
+LOOK_SECONDS = 0.05
+
+
+def set_out(target_at: datetime) -> bool:
+    """Have the clock moved to `target_at` by a worker; False when it is moving already.
+
+    Raises ValueError when that is not ahead.
+    """
+    with transaction():
+        state = clock.state()
+        if state.target_at is not None:
+            return False
+        if target_at <= clock.now():
+            raise ValueError("the clock moves forward only")
+        state.target_at = target_at
+    queue.hand_out(NAME, 1)
+    return True
+
+
+def is_moving() -> bool:
+    return clock.state().target_at is not None
+
+
+def go_on(_subject_id: int = 1) -> None:
+    """Move the clock to where it was sent, doing what falls due on the way."""
+    while True:
+        schedule.run_due()
+        _wait_for_others()
+        target_at = clock.state().target_at
+        db.session.rollback()
+        if target_at is None:
+            return
+        stop_at = min(schedule.next_at() or target_at, target_at)
+        db.session.rollback()
+        _move(stop_at, arrived=stop_at >= target_at)
+
+
+def _move(to: datetime, *, arrived: bool) -> None:
+    with transaction():
+        if to > clock.now():
+            clock.set_to(to)
+        if arrived:
+            clock.state().target_at = None
+
+
+def _wait_for_others() -> None:
+    """Emails and payments in other hands belong to this instant, not to a later one."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while _unfinished() and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+
+
+def _unfinished() -> int:
+    statement = select(func.count(OutboxItem.id)).where(
+        OutboxItem.state == OutboxState.WAITING,
+        OutboxItem.next_at <= clock.now(),
+        OutboxItem.work.in_((Work.NOTICE, Work.PAYMENT)),
+        OutboxItem.lease_until > clock.wall_now(),
+    )
+    count = db.session.execute(statement).scalar_one()
+    db.session.rollback()
+    return count

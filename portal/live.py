@@ -1,0 +1,289 @@
+"""Open pages follow the account: a change is rendered once per process and sent to all of them.
+
+    commit → Redis "portal:account:<id>" → one listener per process → a queue per stream → pages
+
+Nothing here is needed for a page to be right: one that can't hold a stream asks by polling.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from flask import Flask, current_app
+from redis import Redis
+from redis.exceptions import RedisError
+
+from portal.access import Permission, Principal
+from portal.billing import usage
+from portal.billing.rules.counting import Metric
+from portal.events import CHANNELS
+from portal.extensions import db
+
+EXTENSION = "portal.live"
+PING_SECONDS = 20
+STREAM_SECONDS = 300
+RECONNECT_SECONDS = 0.5
+SUBSCRIBED_WITHIN_SECONDS = 1
+MESSAGES_AT_ONCE = 1000
+
+LINKS = {Metric.SEATS: "/users", Metric.CLIENTS: "/clients?counted=yes", Metric.STORAGE: None}
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What `ui.meter` and `ui.meter_line` show; storage in bytes, `limit` None is unlimited."""
+
+    metric: str
+    used: int
+    limit: int | None
+    link: str | None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of pages that follows the account; its id is also the name of its event."""
+
+    id: str
+    template: str
+    permission: Permission
+    context: Callable[[int], dict[str, Any]]
+
+
+def meters_context(account_id: int) -> dict[str, Any]:
+    """What `account/_usage_meters.html` needs: `meters`, one `Meter` for each metric."""
+    rows = usage.of(db.session(), account_id)
+    meters = [Meter(m.value, rows[m].used, rows[m].limit_value, LINKS[m]) for m in Metric]
+    return {"meters": meters}
+
+
+def clients_meter_context(account_id: int) -> dict[str, Any]:
+    """What `clients/_meter.html` needs: `clients_meter`."""
+    row = usage.of(db.session(), account_id)[Metric.CLIENTS]
+    meter = Meter(Metric.CLIENTS.value, row.used, row.limit_value, LINKS[Metric.CLIENTS])
+    return {"clients_meter": meter}
+
+
+USAGE_METERS = Region(
+    "usage-meters", "account/_usage_meters.html", Permission.SEE_METERS, meters_context
+)
+CLIENTS_METER = Region(
+    "clients-meter", "clients/_meter.html", Permission.WORK_WITH_CLIENTS, clients_meter_context
+)
+REGIONS = (USAGE_METERS, CLIENTS_METER)
+
+
+def init_app(app: Flask) -> None:
+    """Nothing runs until the first stream; open ones end when the process is asked to."""
+    hub = Hub(app)
+    app.extensions[EXTENSION] = hub
+    _end_on_sigterm(hub)
+
+
+def hub() -> Hub:
+    """The streams of this process."""
+    found: Hub = current_app.extensions[EXTENSION]
+    return found
+
+
+def visible_to(principal: Principal) -> tuple[Region, ...]:
+    """The regions that a person's role may see."""
+    return tuple(region for region in REGIONS if principal.may(region.permission))
+
+
+def render(region: Region, account_id: int) -> str:
+    """A region as it is now; needs an app context and no request."""
+    template = current_app.jinja_env.get_template(region.template)
+    return template.render(region.context(account_id))
+
+
+def as_event(name: str, html: str) -> str:
+    """One server-sent event."""
+    lines = "".join(f"data: {line}\n" for line in html.strip().splitlines())
+    return f"event: {name}\n{lines}\n"
+
+
+class Stream:
+    """One open page. Keeps only the latest of each region, so a slow page never piles up."""
+
+    def __init__(self, account_id: int, user_id: int, regions: Iterable[Region]) -> None:
+        self.account_id, self.user_id = account_id, user_id
+        self.regions = {region.id for region in regions}
+        self._changed = threading.Condition()
+        self._waiting: dict[str, str] = {}
+        self._ended = False
+
+    def send(self, rendered: Mapping[str, str]) -> None:
+        with self._changed:
+            self._waiting.update(
+                {name: event for name, event in rendered.items() if name in self.regions}
+            )
+            self._changed.notify()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def events(self) -> Iterator[str]:
+        """What goes over the wire: events, a comment when nothing happens, an end."""
+        ends_at = monotonic() + STREAM_SECONDS
+        yield "retry: 1000\n\n"
+        while not self._ended and monotonic() < ends_at:
+            ready = self._take()
+            yield "".join(ready) if ready else ": nothing new\n\n"
+
+    def _take(self) -> list[str]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended, PING_SECONDS)
+            ready = list(self._waiting.values())
+            self._waiting.clear()
+        return ready
+
+
+class Hub:
+    """All streams of this process, and the one thread that listens for them."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._most: int = app.config["PORTAL"].streams_per_process
+        self._lock = threading.RLock()
+        self._streams: set[Stream] = set()
+        self._listener: threading.Thread | None = None
+        self._is_subscribed = threading.Event()
+
+    def open(self, account_id: int, user_id: int, regions: Iterable[Region]) -> Stream | None:
+        """A stream, or None where this process can't hold one more or hears nothing of changes."""
+        if not self._is_listening():
+            return None
+        stream = Stream(account_id, user_id, regions)
+        with self._lock:
+            if len(self._streams) >= self._most:
+                return None
+            self._streams.add(stream)
+        try:
+            # What changed since the page was drawn is in what its stream begins with.
+            stream.send(_rendered(account_id, stream.regions))
+        except Exception:
+            self.close(stream)
+            raise
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        with self._lock:
+            self._streams.discard(stream)
+
+    def end_all(self) -> None:
+        """Let go of every page: the process ends, or would send nothing any more."""
+        for stream in self._held():
+            stream.end()
+
+    def end_those_of(self, account_id: int, user_id: int | None) -> None:
+        """Somebody's role changed or they signed out: they must ask to be let in again."""
+        for stream in self._held(account_id):
+            if user_id in (None, stream.user_id):
+                stream.end()
+
+    def refresh(self, account_ids: Iterable[int] | None = None) -> None:
+        """Send the regions of these accounts (all that have streams) as they are now."""
+        held = {stream.account_id for stream in self._held()}
+        for account_id in held if account_ids is None else held.intersection(account_ids):
+            self._refresh_one(account_id)
+
+    def _refresh_one(self, account_id: int) -> None:
+        streams = self._held(account_id)
+        wanted = set().union(*(stream.regions for stream in streams))
+        with self._app.app_context():
+            rendered = _rendered(account_id, wanted)
+        for stream in streams:
+            stream.send(rendered)
+
+    def _held(self, account_id: int | None = None) -> list[Stream]:
+        with self._lock:
+            return [s for s in self._streams if account_id in (None, s.account_id)]
+
+    def _is_listening(self) -> bool:
+        redis = self._app.extensions.get("portal.redis")
+        if redis is None:
+            return False
+        with self._lock:
+            if self._listener is None:
+                self._listener = threading.Thread(
+                    target=self._listen, args=(redis,), name="live", daemon=True
+                )
+                self._listener.start()
+        return self._is_subscribed.wait(SUBSCRIBED_WITHIN_SECONDS)
+
+    def _listen(self, redis: Redis) -> None:
+        """For as long as the process lives. Without Redis no stream is held: pages poll."""
+        while True:
+            try:
+                with redis.pubsub() as subscription:
+                    subscription.psubscribe(CHANNELS)
+                    while True:
+                        self._take_in(_messages(subscription))
+            except RedisError as error:
+                self._app.logger.warning("live meters are off until Redis answers: %s", error)
+            except Exception:
+                self._app.logger.exception("live meters stumbled")
+            self._is_subscribed.clear()
+            self.end_all()
+            threading.Event().wait(RECONNECT_SECONDS)
+
+    def _take_in(self, messages: list[dict[str, Any]]) -> None:
+        changed: set[int] = set()
+        for message in messages:
+            if message["type"] == "psubscribe":
+                # Also after the connection was lost and found again: something may be missed.
+                self._is_subscribed.set()
+                self.refresh()
+            elif message["type"] == "pmessage":
+                account_id = int(message["channel"].rpartition(b":")[2])
+                facts = json.loads(message["data"])
+                if facts["kind"] == "usage":
+                    changed.add(account_id)
+                elif facts["kind"] == "people":
+                    self.end_those_of(account_id, facts.get("user_id"))
+        if changed:
+            self.refresh(changed)
+
+
+def _rendered(account_id: int, wanted: set[str]) -> dict[str, str]:
+    return {
+        region.id: as_event(region.id, render(region, account_id))
+        for region in REGIONS
+        if region.id in wanted
+    }
+
+
+def _messages(subscription: Any) -> list[dict[str, Any]]:
+    """What has arrived, at least one message or a second's silence: many changes, one drawing."""
+    messages: list[dict[str, Any]] = []
+    message = subscription.get_message(timeout=1)
+    while message is not None and len(messages) < MESSAGES_AT_ONCE:
+        messages.append(message)
+        message = subscription.get_message(timeout=0)
+    return messages
+
+
+def _end_on_sigterm(hub: Hub) -> None:
+    """A server waits for its responses, and streams don't finish by themselves.
+
+    Only where a server installed its own handler before it loaded the app, which stays in charge.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    stop = signal.getsignal(signal.SIGTERM)
+    if not callable(stop):
+        return
+
+    def end_streams_and_stop(number: int, frame: Any) -> None:
+        hub.end_all()
+        stop(number, frame)
+
+    signal.signal(signal.SIGTERM, end_streams_and_stop)

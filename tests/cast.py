@@ -1,0 +1,193 @@
+"""The people and the acts that tests speak of.
+
+Alice runs the account Acme, Bob works in it, Carol reads its invoices; Mallory runs another
+account and must see nothing of it. All use the same password.
+"""
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from portal import clock as wall
+from portal import collection, passwords
+from portal.access import token_hash
+from portal.audit import SYSTEM
+from portal.billing import accounts, payments, people, plan_changes
+from portal.billing.gateways.sandbox import CARDS
+from portal.billing.rules.period import Interval
+from portal.billing.rules.roles import Role
+from portal.extensions import db
+from portal.models import (
+    Account,
+    Family,
+    PlanChange,
+    PlanChangeState,
+    Price,
+    SignIn,
+    Tier,
+    User,
+)
+from portal.transaction import transaction
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+_hash: list[str] = []
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still until a test moves it."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+class Cast:
+    """Accounts on plans, with people in them, made by the portal's own operations."""
+
+    def __init__(self, app: Flask, clock: FixedClock) -> None:
+        self.app = app
+        self.clock = clock
+        self.acme = self.account("Acme", "standard", "10-users")
+        self.alice = self.member(self.acme, "Alice", Role.ADMIN)
+        self.bob = self.member(self.acme, "Bob", Role.MEMBER)
+        self.carol = self.member(self.acme, "Carol", Role.BILLING)
+        self.other = self.account("Other", "standard", "5-users")
+        self.mallory = self.member(self.other, "Mallory", Role.ADMIN)
+
+    def account(
+        self,
+        name: str,
+        family: str | None,
+        tier: str = "",
+        *,
+        interval: Interval = Interval.MONTHLY,
+        card: str = "card_pays",
+        currency: str = "USD",
+    ) -> Account:
+        """An account subscribed to a plan now, or without one (family None)."""
+        with transaction() as session:
+            account = accounts.open_account(
+                session,
+                name=name,
+                country="US",
+                currency=currency,
+                time_zone="UTC",
+                now=self.clock.now(),
+                actor=SYSTEM,
+            )
+            payments.set_method(
+                session,
+                account,
+                gateway="sandbox",
+                reference=card,
+                label=CARDS[card].label,
+                now=self.clock.now(),
+            )
+        if family is not None:
+            self.subscribe(account, self.price(family, tier, interval, currency))
+        return account
+
+    def subscribe(self, account: Account, price: Price) -> PlanChange:
+        with transaction() as session:
+            change_id = plan_changes.subscribe(
+                session,
+                accounts.lock(session, account.id),
+                price,
+                op_id=f"test-{next(_numbers)}",
+                now=self.clock.now(),
+                actor=SYSTEM,
+            ).id
+        return collection.carry_change(change_id)
+
+    def change_plan(self, account: Account, price: Price) -> PlanChange:
+        """What a person does who reads the quote and confirms it at once."""
+        now = self.clock.now()
+        quote = plan_changes.quote(db.session(), account, price, now=now)
+        confirmation = plan_changes.Confirmation(
+            f"test-{next(_numbers)}", quote.fingerprint(), quote.valid_until
+        )
+        with transaction() as session:
+            locked = accounts.lock(session, account.id)
+            change_id = plan_changes.confirm(
+                session, locked, price, confirmation, now=now, actor=SYSTEM
+            ).id
+        change = collection.carry_change(change_id)
+        assert change.state in (PlanChangeState.APPLIED, PlanChangeState.SCHEDULED)
+        return change
+
+    def member(self, account: Account, name: str, role: Role) -> User:
+        """A new person in an account."""
+        if not _hash:
+            _hash.append(passwords.hash_of(PASSWORD))
+        with transaction() as session:
+            user = people.add_user(
+                session,
+                email=f"{name.lower()}-{next(_numbers)}@example.com",
+                name=name,
+                password_hash=_hash[0],
+                now=self.clock.now(),
+            )
+            people.add_member(
+                session, account, user, role, now=self.clock.now(), actor=SYSTEM
+            )
+        return user
+
+    def members(self, account: Account, count: int) -> list[User]:
+        return [self.member(account, f"Member{number}", Role.MEMBER) for number in range(count)]
+
+    def price(
+        self,
+        family: str,
+        tier: str,
+        interval: Interval = Interval.MONTHLY,
+        currency: str = "USD",
+    ) -> Price:
+        """The price of a plan that can be bought today."""
+        statement = (
+            select(Price)
+            .join(Tier)
+            .join(Family)
+            .where(
+                Family.key == family,
+                Tier.key == tier,
+                Price.interval == interval,
+                Price.currency == currency,
+                Price.retired_at.is_(None),
+            )
+        )
+        return db.session.scalars(statement).one()
+
+
+def sign_in(client: FlaskClient, user: User) -> None:
+    """Sign a browser in as the sign-in page would, in the person's only account."""
+    token = f"token-of-{user.id}-{next(_numbers)}"
+    memberships = [row for row in user.memberships if row.is_active]
+    moment = wall.wall_now()
+    with transaction() as session:
+        session.add(
+            SignIn(
+                token_sha256=token_hash(token),
+                user_id=user.id,
+                account_id=memberships[0].account_id if len(memberships) == 1 else None,
+                created_at=moment,
+                last_seen_at=moment,
+                ip="127.0.0.1",
+                agent="test",
+            )
+        )
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = token
+        cookie["_fresh"] = True
+
+
