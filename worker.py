@@ -45,9 +45,19 @@ class PortalWorker(Worker):
             super().main_work_horse(job, queue)
 
 
+class _RedisInOneLine(logging.Filter):
+    """That Redis went away is no fault of ours: a line of log, without where we were."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], RedisError):
+            record.exc_info = None
+        return True
+
+
 def main() -> int:
     """Work until told to stop; returns the exit status."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("rq.worker").addFilter(_RedisInOneLine())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     try:

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 30
+END = "(it prints no more)"
 
 
 class Running:
@@ -31,21 +32,24 @@ class Running:
         )
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
     @property
     def text(self) -> str:
         while not self._coming.empty():
             self.lines.append(self._coming.get())
-        return "\n".join(self.lines)
+        return "\n".join(line for line in self.lines if line != END)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """The first match in a line not looked at yet; fails after half a minute."""
+        """The first match in a line not looked at yet; fails after half a minute or its end."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             try:
                 self.lines.append(self._coming.get(timeout=deadline - time.monotonic()))
             except queue.Empty:
+                break
+            if self.lines[-1] == END:
                 break
             if found := re.search(pattern, self.lines[-1]):
                 return found
@@ -57,13 +61,14 @@ class Running:
     def ended(self, seconds: float = SECONDS) -> int:
         """Its exit status, after it has ended and everything it printed is in `text`."""
         status = self.process.wait(seconds)
-        time.sleep(0.1)
+        self._reading.join(1)
         return status
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._coming.put(line.rstrip("\n"))
+        self._coming.put(END)
 
 
 @pytest.fixture
