@@ -81,3 +81,4 @@ from_address = limiter.limit("30 per minute", methods=["POST"], deduct_when=fail
 resets_of_email = limiter.limit("3 per hour", key_func=_any_browser_email_key, methods=["POST"])
 resets_from_address = limiter.limit("10 per hour", methods=["POST"])
 new_accounts = limiter.limit("20 per hour", methods=["POST"], deduct_when=opened)
+invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])

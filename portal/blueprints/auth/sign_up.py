@@ -30,7 +30,7 @@ from portal.blueprints.auth.plan_chooser import PlanChooser
 from portal.extensions import db
 from portal.forms import email_field, password_field, text_field
 from portal.htmx import page_or_fragment
-from portal.models import PlanChange, PlanChangeState
+from portal.models import PlanChange, PlanChangeState, Price
 from portal.transaction import transaction
 
 NO_MATCH = (
@@ -89,9 +89,14 @@ def _form() -> SignUpForm:
 
 
 def _page(form: SignUpForm, chooser: PlanChooser, status: int = 200) -> ResponseReturnValue:
-    error = chooser.error if status == 422 else None
     return page_or_fragment(
-        "auth/signup.html", "plan_chooser", status=status, form=form, chooser=chooser, error=error
+        "auth/signup.html",
+        "plan_chooser",
+        oob=["pay"],
+        status=status,
+        form=form,
+        chooser=chooser,
+        error=chooser.error if status == 422 else None,
     )
 
 
@@ -116,14 +121,13 @@ def _open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
 
 def _try_to_open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
     person = _person(form)
-    if person is None:
+    if person is None or chooser.chosen is None:
         form.password.errors = [NO_MATCH]
         return None
+    application = _application(form, chooser.chosen, person)
     try:
         with transaction() as session:
-            opened = sign_ups.open_account(
-                session, _application(form, chooser, person), now=clock.now()
-            )
+            opened = sign_ups.open_account(session, application, now=clock.now())
             signed_in = sign_ins.begin(session, opened.user, opened.account.id)
     except UsedForSomethingElse as error:
         form.op_id.data = secrets.token_urlsafe(24)
@@ -149,15 +153,14 @@ def _person(form: SignUpForm) -> Person | None:
     return Person(email, known.name, known, known.password_hash, request.remote_addr)
 
 
-def _application(form: SignUpForm, chooser: PlanChooser, person: Person) -> Application:
-    assert chooser.chosen is not None
+def _application(form: SignUpForm, price: Price, person: Person) -> Application:
     return Application(
         op_id=form.op_id.data or "",
         person=person,
         company=form.company.data or "",
         country=form.country.data,
         time_zone=time_zone_of(form.country.data),
-        price=chooser.chosen,
+        price=price,
         way_to_pay=_way_to_pay(form),
     )
 

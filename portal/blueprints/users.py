@@ -1,5 +1,0 @@
-"""Pages of users."""
-
-from flask import Blueprint
-
-bp = Blueprint("users", __name__)

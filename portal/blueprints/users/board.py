@@ -1,0 +1,127 @@
+"""What the users page shows, and the question it asks before an act goes over the seats."""
+
+from dataclasses import dataclass, field
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
+from wtforms import RadioField
+
+from portal import clock
+from portal.access import Permission, home_endpoint, principal
+from portal.billing import invitations, overages, people, subscriptions, usage
+from portal.billing.rules.counting import Metric, seat_reason
+from portal.billing.rules.roles import Role
+from portal.extensions import db
+from portal.forms import email_field
+from portal.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.models import Account
+
+ROLE_NOTES = {
+    Role.ADMIN: "everything, plan and users included; takes a seat",
+    Role.MEMBER: "the client list, no billing; takes a seat",
+    Role.BILLING: "reads invoices and gets them by email; takes no seat",
+}
+
+
+class InviteForm(FlaskForm):
+    email = email_field(autocomplete="off")
+    role = RadioField(
+        "Role",
+        choices=[(role.value, f"{role.label}: {note}") for role, note in ROLE_NOTES.items()],
+        default=Role.MEMBER.value,
+    )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to say yes to before an act: the same form again, with the count it was told."""
+
+    title: str
+    sentence: str
+    action: str
+    submit: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class NotConfirmed(Exception):
+    """The act goes over the limit, and whoever does it has not been told this count yet."""
+
+    def __init__(self, sentence: str, count: int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.count = count
+
+
+def confirm_seats(session: Session, account: Account, change: int) -> None:
+    """Raise NotConfirmed unless the form confirms the count that `change` leads to, if over.
+
+    Call it with the account locked, in the transaction of the act.
+    """
+    told = foretold(session, account, change)
+    if told is not None and request.form.get("confirmed") != str(told.count):
+        raise told
+
+
+def foretold(session: Session, account: Account, change: int) -> NotConfirmed | None:
+    """What is to be said before taking `change` more seats; None where it stays within them."""
+    if change <= 0 or subscriptions.live(session, account.id) is None:
+        return None
+    foresight = overages.foretell(session, account, Metric.SEATS, change, now=clock.now())
+    if foresight is None:
+        return None
+    used = usage.of(session, account.id)[Metric.SEATS].used
+    return NotConfirmed(foresight.sentence, used + change)
+
+
+def page(
+    *, form: InviteForm | None = None, question: Question | None = None, status: int = 200
+) -> ResponseReturnValue:
+    """The page, or for htmx its list and whatever else of it changed."""
+    oob = ["question"] if form is None else ["question", "invite_form"]
+    form = form or InviteForm(formdata=None)
+    return page_or_fragment(
+        "users/index.html",
+        "user_board",
+        oob=oob,
+        status=status,
+        form=form,
+        question=question,
+        **_board(principal().account),
+    )
+
+
+def done(message: str, *, form: InviteForm | None = None) -> ResponseReturnValue:
+    """What follows an act: the page again, saying what was done.
+
+    Whoever ended their own right to it is taken to where they may be.
+    """
+    flash(message, "success")
+    if not principal().membership.is_active:
+        return redirect_after(url_for("auth.accounts"))
+    if not principal().may(Permission.MANAGE_USERS):
+        return redirect_after(url_for(home_endpoint(principal().role)))
+    return page(form=form) if wants_fragment() else redirect(url_for("users.index"), 303)
+
+
+def refused(reason: Exception) -> ResponseReturnValue:
+    """What follows an act that a rule refused: the page, saying why."""
+    flash(str(reason), "error")
+    return page(status=409)
+
+
+def _board(account: Account) -> dict[str, object]:
+    session = db.session()
+    seats = usage.of(session, account.id)[Metric.SEATS]
+    waiting = invitations.waiting(session, account.id)
+    return {
+        "members": people.members(session, account.id),
+        "seat_reason": seat_reason,
+        "invitations": waiting,
+        "wall": clock.wall_now(),
+        "seats": seats,
+        "seats_if_all_accept": seats.used + invitations.seats_asked_for(session, account.id),
+        "me": principal().membership.id,
+        "roles": ROLE_NOTES,
+    }

@@ -1,0 +1,107 @@
+"""Inviting by email, sending again, taking back."""
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from portal import attempts, clock, notices
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, invitations
+from portal.billing.rules.counting import takes_seat
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.roles import Role
+from portal.blueprints.users import bp
+from portal.blueprints.users.board import (
+    InviteForm,
+    NotConfirmed,
+    Question,
+    confirm_seats,
+    done,
+    page,
+    refused,
+)
+from portal.links import outside_url
+from portal.models import Invitation
+from portal.transaction import transaction
+
+
+@bp.post("/users/invitations")
+@attempts.invitations
+@requires(Permission.MANAGE_USERS)
+def invite() -> ResponseReturnValue:
+    form = InviteForm()
+    if not form.validate():
+        return page(form=form, status=422)
+    try:
+        _invite(form.email.data or "", Role(form.role.data))
+    except NotConfirmed as told:
+        return page(form=form, question=_question(form, told))
+    except RuleBroken as reason:
+        form.email.errors = [str(reason)]
+        return page(form=form, status=422)
+    return done(f"{form.email.data} is invited.", form=InviteForm(formdata=None))
+
+
+@bp.post("/users/invitations/<public_id>/sending")
+@attempts.invitations
+@requires(Permission.MANAGE_USERS)
+def send_again(public_id: str) -> ResponseReturnValue:
+    invitation = own(Invitation, public_id)
+    now, wall, actor = clock.now(), clock.wall_now(), principal().actor
+    try:
+        with transaction() as session:
+            token = invitations.renew(session, invitation, wall=wall, now=now, actor=actor)
+            _send(session, invitation, token)
+    except RuleBroken as reason:
+        return refused(reason)
+    return done(f"The invitation to {invitation.email} was sent again. The former link is void.")
+
+
+@bp.post("/users/invitations/<public_id>/withdrawal")
+@requires(Permission.MANAGE_USERS)
+def withdraw(public_id: str) -> ResponseReturnValue:
+    invitation = own(Invitation, public_id)
+    now, wall, actor = clock.now(), clock.wall_now(), principal().actor
+    try:
+        with transaction() as session:
+            invitations.withdraw(session, invitation, wall=wall, now=now, actor=actor)
+    except RuleBroken as reason:
+        return refused(reason)
+    return done(f"The invitation to {invitation.email} is withdrawn.")
+
+
+def _invite(email: str, role: Role) -> None:
+    account_id, actor = principal().account.id, principal().actor
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        invitation, token = invitations.invite(
+            session,
+            account,
+            email=email,
+            role=role,
+            wall=clock.wall_now(),
+            now=clock.now(),
+            actor=actor,
+        )
+        if takes_seat(role, active=True):
+            confirm_seats(session, account, invitations.seats_asked_for(session, account.id))
+        _send(session, invitation, token)
+
+
+def _send(session: Session, invitation: Invitation, token: str) -> None:
+    link = outside_url("users.accept", token=token)
+    notices.invited(session, invitation, link, now=clock.now())
+
+
+def _question(form: InviteForm, told: NotConfirmed) -> Question:
+    return Question(
+        title=f"With {form.email.data}, more people are in or invited than you have seats",
+        sentence=f"If everybody who is invited accepts: {told.sentence}",
+        action=url_for("users.invite"),
+        submit="Invite all the same",
+        fields={
+            "email": request.form["email"],
+            "role": request.form["role"],
+            "confirmed": str(told.count),
+        },
+    )

@@ -1,0 +1,134 @@
+"""Accepting an invitation: somebody new chooses a password, somebody known signs in with theirs."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal import attempts, clock, passwords, sign_ins
+from portal.access import Permission, SignedIn, home_endpoint, requires
+from portal.audit import Actor
+from portal.billing import accounts, invitations, people
+from portal.billing.rules.counting import takes_seat
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.roles import Role
+from portal.blueprints.users import bp
+from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
+from portal.extensions import db
+from portal.forms import password_field, text_field
+from portal.models import Invitation, User
+from portal.transaction import transaction
+
+WRONG = "This is not the password you sign in with here."
+
+
+class NewPersonForm(FlaskForm):
+    name = text_field("Your name", "Enter your name.", autocomplete="name")
+    password = password_field("Password", "Enter a password.", new=True)
+
+
+class KnownPersonForm(FlaskForm):
+    password = password_field("Password", "Enter your password.")
+
+
+class SignedInForm(FlaskForm):
+    """Nothing to ask: the person is signed in already."""
+
+
+@bp.route("/invitations/<token>", methods=["GET", "POST"])
+@attempts.from_address
+@attempts.of_link
+@requires(Permission.PUBLIC)
+def accept(token: str) -> ResponseReturnValue:
+    invitation = invitations.find(db.session(), token, wall=clock.wall_now())
+    if invitation is None:
+        return render_template("users/invitation_closed.html"), 404
+    person = people.find_by_email(db.session(), invitation.email)
+    form = _form(person)
+    if form.validate_on_submit() and _is_proven(form, invitation, person):
+        return _join(invitation, person, form)
+    return _page(invitation, form, 422 if form.errors else 200)
+
+
+def _form(person: User | None) -> FlaskForm:
+    if person is None:
+        return NewPersonForm()
+    if current_user.is_authenticated and current_user.user.id == person.id:
+        return SignedInForm()
+    return KnownPersonForm()
+
+
+def _is_proven(form: FlaskForm, invitation: Invitation, person: User | None) -> bool:
+    """Whether the password is the known person's, or fit for the new one."""
+    if isinstance(form, SignedInForm):
+        return True
+    if person is not None:
+        right = passwords.verify(person.password_hash, form.password.data)
+        form.password.errors = [] if right else [WRONG]
+        return right
+    about = [form.name.data, invitation.email, invitation.account.name]
+    problem = passwords.refusal(form.password.data, about)
+    form.password.errors = [problem] if problem else []
+    return problem is None
+
+
+def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> ResponseReturnValue:
+    password_hash = passwords.hash_of(form.password.data) if person is None else None
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, invitation.account_id)
+            confirm_seats(session, account, int(takes_seat(invitation.role, active=True)))
+            if password_hash is not None:
+                person = _new_person(session, invitation, form.name.data, password_hash)
+            signed_in = _accept(session, invitation, person)
+    except NotConfirmed:
+        return _page(invitation, form, 200)
+    except (RuleBroken, IntegrityError):
+        # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
+        return redirect(request.path, 303)
+    sign_ins.remember(signed_in)
+    flash(f"Welcome to {invitation.account.name}.", "success")
+    return redirect(url_for(home_endpoint(invitation.role)), 303)
+
+
+def _new_person(session: Session, invitation: Invitation, name: str, password_hash: str) -> User:
+    return people.add_user(
+        session, email=invitation.email, name=name, password_hash=password_hash, now=clock.now()
+    )
+
+
+def _accept(session: Session, invitation: Invitation, person: User) -> SignedIn:
+    actor = Actor("user", person.name, person.id, invitation.role.value, request.remote_addr)
+    membership = invitations.accept(
+        session, invitation, person, wall=clock.wall_now(), now=clock.now(), actor=actor
+    )
+    return sign_ins.begin(session, person, membership.account_id)
+
+
+def _page(invitation: Invitation, form: FlaskForm, status: int) -> ResponseReturnValue:
+    told = _told_before(invitation)
+    page = render_template(
+        "users/accept.html",
+        invitation=invitation,
+        form=form,
+        told=told,
+        sentence=told and _sentence(invitation, told),
+    )
+    return page, status
+
+
+def _told_before(invitation: Invitation) -> NotConfirmed | None:
+    seats = int(takes_seat(invitation.role, active=True))
+    return foretold(db.session(), invitation.account, seats)
+
+
+def _sentence(invitation: Invitation, told: NotConfirmed) -> str:
+    """What follows; the plan and the amount are for Admins alone."""
+    if invitation.role is Role.ADMIN:
+        return told.sentence
+    return (
+        f"You would be user {told.count:,}, more than the plan of {invitation.account.name} has"
+        " seats for. Its Admins are told by email what follows; it costs you nothing."
+    )

@@ -1,0 +1,88 @@
+"""The list, roles, and ending and giving back access."""
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import abort, request
+from flask.typing import ResponseReturnValue
+
+from portal import clock
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, people
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.roles import Role
+from portal.blueprints.users import bp
+from portal.blueprints.users.board import NotConfirmed, Question, confirm_seats, done, page, refused
+from portal.models import Membership
+from portal.transaction import transaction
+
+
+@bp.get("/users")
+@requires(Permission.MANAGE_USERS)
+def index() -> ResponseReturnValue:
+    return page()
+
+
+@bp.post("/users/<public_id>/role")
+@requires(Permission.MANAGE_USERS)
+def change_role(public_id: str) -> ResponseReturnValue:
+    membership = own(Membership, public_id)
+    if request.form.get("role") not in tuple(Role):
+        abort(422)
+    role = Role(request.form["role"])
+    seats = partial(people.seat_change, role=role)
+    said = f"{membership.user.name}: {role.label} from now on."
+    return _act(membership, partial(people.set_role, role=role), seats, said)
+
+
+@bp.post("/users/<public_id>/deactivation")
+@requires(Permission.MANAGE_USERS)
+def deactivate(public_id: str) -> ResponseReturnValue:
+    membership = own(Membership, public_id)
+    seats = partial(people.seat_change, active=False)
+    said = f"{membership.user.name} has no access any more."
+    return _act(membership, people.deactivate, seats, said)
+
+
+@bp.post("/users/<public_id>/reactivation")
+@requires(Permission.MANAGE_USERS)
+def reactivate(public_id: str) -> ResponseReturnValue:
+    membership = own(Membership, public_id)
+    seats = partial(people.seat_change, active=True)
+    said = f"{membership.user.name} has access again."
+    return _act(membership, people.reactivate, seats, said)
+
+
+def _act(
+    membership: Membership,
+    operation: Callable[..., None],
+    seats: Callable[[Membership], int],
+    said: str,
+) -> ResponseReturnValue:
+    """Carry out `operation`, asking first where the seats it takes go over the limit."""
+    account_id, actor, name = principal().account.id, principal().actor, membership.user.name
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            session.refresh(membership)
+            confirm_seats(session, account, seats(membership))
+            operation(session, membership, now=clock.now(), actor=actor)
+    except NotConfirmed as told:
+        return page(question=_question(name, told))
+    except RuleBroken as reason:
+        return refused(reason)
+    return done(said)
+
+
+def _question(name: str, told: NotConfirmed) -> Question:
+    """Ask for the same act again, now that its consequence has been told."""
+    fields = {"confirmed": str(told.count)}
+    if "role" in request.form:
+        fields["role"] = request.form["role"]
+    return Question(
+        title=f"{name} takes a seat beyond your plan",
+        sentence=told.sentence,
+        action=request.path,
+        submit="Go ahead",
+        fields=fields,
+    )
