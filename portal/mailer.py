@@ -148,7 +148,9 @@ def address(written: str) -> str:
     Flask-Mail would take "a@example.com, b@example.com" and send to the first.
     """
     try:
-        found = validate_email(written, check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(
+            written, check_deliverability=False, allow_smtputf8=False, strict=True
+        )
     except EmailNotValidError as problem:
         raise BadMessage(f"not an email address: {problem}") from problem
     return str(found.ascii_email)

@@ -87,16 +87,17 @@ def warning(
     `quote` is the upgrade as it would be made at the deadline; None where there is no next tier.
     No notice at all means that nobody can be warned.
     """
-    message = _warning(session, warning, quote, now)
-    people = _people(session, message.account, Role.ADMIN)
-    return _write(session, message, people, now=now)
+    account = session.get_one(Account, warning.account_id)
+    message = _warning(account, warning, quote, now)
+    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
 
 
 def rewrite_warning(
     session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
 ) -> list[Notice]:
     """Put what the warning says now into those of its emails that nobody has got yet."""
-    message = _warning(session, warning, quote, now)
+    account = session.get_one(Account, warning.account_id)
+    message = _warning(account, warning, quote, now)
     statement = select(Notice).where(
         Notice.warning_id == warning.id, Notice.state == NoticeState.WAITING
     )
@@ -204,9 +205,8 @@ def _person(user: User) -> Person:
 
 
 def _warning(
-    session: Session, warning: EpisodeWarning, quote: Quote | None, now: datetime
+    account: Account, warning: EpisodeWarning, quote: Quote | None, now: datetime
 ) -> Message:
-    account = session.get_one(Account, warning.account_id)
     facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
     calendar = _calendar(account, warning, quote, now) if quote else None
     columns = {"warning_id": warning.id, "calendar": calendar}

@@ -135,7 +135,7 @@ class SampleForm(FlaskForm):
     agreed = BooleanField("Tell me when this changes", [InputRequired("Tick this to go on.")])
 
 
-def _notices(to: str) -> Select[tuple[Notice]]:
+def _notices(to: str) -> Select[Notice]:
     return select(Notice).where(Notice.recipient == to) if to else select(Notice)
 
 
