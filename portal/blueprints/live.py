@@ -1,5 +1,43 @@
-"""Pages of live."""
+"""What open pages follow: the stream of changes, and the same regions for pages that poll."""
 
-from flask import Blueprint
+from flask import Blueprint, Response, abort
+from flask.typing import ResponseReturnValue
+
+from portal import live
+from portal.access import Permission, find_principal, principal, requires
+from portal.extensions import db
 
 bp = Blueprint("live", __name__)
+bp.record_once(lambda state: live.init_app(state.app))
+
+ASK_AGAIN_SECONDS = "10"
+
+
+@bp.get("/live/events")
+@requires(Permission.SIGNED_IN)
+def events() -> ResponseReturnValue:
+    found = find_principal()
+    regions = live.visible_to(found) if found else ()
+    if found is None or not regions:
+        abort(403)
+    hub = live.hub()
+    stream = hub.open(found.account.id, found.user.id, regions)
+    if stream is None:
+        return "", 503, {"Retry-After": ASK_AGAIN_SECONDS}
+    db.session.remove()
+    response = Response(stream.events(), mimetype="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(lambda: hub.close(stream))
+    return response
+
+
+@bp.get("/account/meters")
+@requires(Permission.SEE_METERS)
+def account_meters() -> ResponseReturnValue:
+    return live.render(live.USAGE_METERS, principal().account.id)
+
+
+@bp.get("/clients/meter")
+@requires(Permission.WORK_WITH_CLIENTS)
+def clients_meter() -> ResponseReturnValue:
+    return live.render(live.CLIENTS_METER, principal().account.id)

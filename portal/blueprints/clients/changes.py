@@ -1,0 +1,187 @@
+"""Suspending, bringing back, deleting and its undoing: one client from its row, or many at once.
+
+Every one is a plain form. From a row htmx gets the new row and the meter; a browser without it is
+sent back to its list, where the change is told and can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, clients, statuses
+from portal.billing.clients import Done, GoesOver, Selection
+from portal.billing.rules.describe import counted
+from portal.blueprints.clients import bp
+from portal.blueprints.clients.listing import DONE, Asked, row_response
+from portal.extensions import db
+from portal.htmx import wants_fragment
+from portal.models import Client, ClientStatus
+from portal.models.types import EPOCH
+from portal.transaction import transaction
+
+Row = TypeVar("Row")
+METER = "clients/_meter.html"
+CHOSEN_AT_MOST = 200
+NAMES = "any(suspension, return, deletion, restoration)"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that can be done to clients; `undo` is the name of the one that takes it back."""
+
+    name: str
+    command: Callable[..., Done]
+    done: str
+    anyway: str
+    undo: str | None
+    adds: bool = False
+
+
+CHANGES = {
+    change.name: change
+    for change in (
+        Change("suspension", clients.suspend, "suspended", "Suspend", "return"),
+        Change("return", clients.bring_back, "brought back", "Bring back", "suspension", adds=True),
+        Change("deletion", clients.delete, "deleted", "Delete", "restoration"),
+        Change("restoration", clients.restore, "restored", "Undo delete", "deletion", adds=True),
+    )
+}
+
+
+@bp.post(f"/clients/<public_id>/<{NAMES}:name>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def change_one(public_id: str, name: str) -> ResponseReturnValue:
+    client = own(Client, public_id)
+    told = client.name
+    try:
+        done = _carry_out(CHANGES[name], Selection((public_id,)))
+    except GoesOver as over:
+        return _ask(CHANGES[name], over, client_id=public_id)
+    if wants_fragment():
+        return row_response(public_id, oob=[METER])
+    return _back_to_list(CHANGES[name], done, told)
+
+
+@bp.post(f"/clients/chosen/<{NAMES}:name>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def change_many(name: str) -> ResponseReturnValue:
+    chosen = _selection()
+    if chosen is None:
+        return _nothing_chosen()
+    try:
+        done = _carry_out(CHANGES[name], chosen)
+    except GoesOver as over:
+        return _ask(CHANGES[name], over)
+    return _back_to_list(CHANGES[name], done, counted(done.clients, "client"))
+
+
+@bp.post("/clients/chosen/status")
+@requires(Permission.WORK_WITH_CLIENTS)
+def set_status_of_many() -> ResponseReturnValue:
+    status, chosen = own(ClientStatus, request.form.get("new_status", "")), _selection()
+    if chosen is None:
+        return _nothing_chosen()
+    change = _to(status)
+    try:
+        done = _carry_out(change, chosen)
+    except GoesOver as over:
+        return _ask(change, over)
+    return _back_to_list(change, done, counted(done.clients, "client"))
+
+
+def accepted_count() -> int | None:
+    """The count a person was told and agreed to, as the form that asked carries it."""
+    typed = request.form.get("accepted", "")
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
+
+
+def instant_in_form(instant: datetime) -> int:
+    """How `changed_at` of a form says an instant: microseconds since 1970."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def still_there(session: Session, model: type[Row], row_id: int) -> Row:
+    """A row found before the lock, read again under it; 404 if it went away in between."""
+    row = session.get(model, row_id)
+    if row is None:
+        abort(404)
+    return row
+
+
+def _to(status: ClientStatus) -> Change:
+    status_id = status.id
+
+    def command(session: Any, account: Any, chosen: Selection, **how: Any) -> Done:
+        target = still_there(session, ClientStatus, status_id)
+        return clients.set_status(session, account, chosen, target, **how)
+
+    words = f"now {status.name}"
+    return Change("status", command, words, f"Set to {status.name}", None, adds=True)
+
+
+def _carry_out(change: Change, chosen: Selection) -> Done:
+    who, now = principal(), clock.now()
+    agreed = {"accepted": accepted_count()} if change.adds else {}
+    account_id, actor = who.account.id, who.actor
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        return change.command(session, account, chosen, now=now, actor=actor, **agreed)
+
+
+def _selection() -> Selection | None:
+    """What the form chose: boxes, the whole list, or what an earlier change did, if anything."""
+    changed_at = request.form.get("changed_at", "")
+    if changed_at.isascii() and changed_at.isdigit() and len(changed_at) < 18:
+        return Selection(changed_at=EPOCH + timedelta(microseconds=int(changed_at)))
+    if request.form.get("all") == "matching":
+        known = statuses.of(db.session(), principal().account.id)
+        return Selection(matching=Asked.of(request.form).narrowed(known))
+    ids = tuple(request.form.getlist("client"))
+    if len(ids) > CHOSEN_AT_MOST:
+        abort(422)
+    return Selection(ids) if ids else None
+
+
+def _nothing_chosen() -> ResponseReturnValue:
+    flash("Nothing was changed: first choose clients by the boxes beside their names.", "error")
+    return redirect(_list_url(), 303)
+
+
+def _back_to_list(change: Change, done: Done, who: str) -> ResponseReturnValue:
+    if done.clients:
+        at = instant_in_form(done.at)
+        session[DONE] = {"text": f"{who} {change.done}.", "undo": change.undo, "at": at}
+    else:
+        flash("Nothing was changed: what you chose is that way already.", "info")
+    return redirect(_list_url(), 303)
+
+
+def _list_url() -> str:
+    asked = Asked.of(request.form)
+    page = {"page": asked.page} if asked.page > 1 else {}
+    return url_for("clients.index", **asked.address, **page)
+
+
+def _ask(change: Change, over: GoesOver, client_id: str | None = None) -> ResponseReturnValue:
+    """What the count becomes and what that starts, and whether to go on; 409 until agreed to."""
+    context = {"question": str(over), "change": change, "accepted": over.after}
+    if client_id and wants_fragment():
+        return render_template("clients/_row_confirm.html", client_id=client_id, **context), 409
+    fields = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in ("csrf_token", "accepted")
+    ]
+    page = render_template(
+        "clients/confirm.html", fields=fields, back_url=_list_url(), url=request.path, **context
+    )
+    return page, 409

@@ -1,0 +1,147 @@
+"""Adding a client and editing one, each on a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from portal import clock
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, client_list, clients, statuses
+from portal.billing.clients import GoesOver
+from portal.billing.rules.client_details import (
+    EMAIL_LENGTH,
+    NAME_LENGTH,
+    NOTE_LENGTH,
+    PHONE_LENGTH,
+    DetailsRefused,
+    check,
+)
+from portal.blueprints.clients import bp
+from portal.blueprints.clients.changes import accepted_count, still_there
+from portal.extensions import db
+from portal.live import clients_meter_context
+from portal.models import Client, ClientStatus
+from portal.transaction import transaction
+
+FORM = "clients/form.html"
+
+
+class ClientForm(FlaskForm):
+    """A client's details and status; `details` holds the checked ones after `validate`."""
+
+    name = StringField(
+        "Name", [InputRequired("Enter a name.")], render_kw={"maxlength": NAME_LENGTH}
+    )
+    email = StringField(
+        "Email", render_kw={"maxlength": EMAIL_LENGTH, "type": "email", "autocomplete": "off"}
+    )
+    phone = StringField(
+        "Phone", render_kw={"maxlength": PHONE_LENGTH, "type": "tel", "autocomplete": "off"}
+    )
+    status = SelectField("Status", validate_choice=False)
+    note = TextAreaField("Note", render_kw={"maxlength": NOTE_LENGTH, "rows": 4})
+
+    def __init__(self, known: Sequence[ClientStatus], **given: Any) -> None:
+        super().__init__(**given)
+        self.known = {status.public_id: status.id for status in known}
+        self.status.choices = [(status.public_id, _choice(status)) for status in known]
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        is_valid = bool(super().validate(extra_validators))
+        if self.status.data not in self.known:
+            self.status.errors = ["Choose one of the statuses."]
+            is_valid = False
+        try:
+            self.details = check({name: self[name].data or "" for name in _DETAILS})
+        except DetailsRefused as refused:
+            for name, problem in refused.problems.items():
+                self[name].errors = [problem]
+            return False
+        return is_valid
+
+    @property
+    def status_id(self) -> int:
+        return self.known[self.status.data]
+
+
+@bp.get("/clients/new")
+@requires(Permission.WORK_WITH_CLIENTS)
+def new() -> ResponseReturnValue:
+    known = statuses.of(db.session(), principal().account.id)
+    return _page(ClientForm(known))
+
+
+@bp.post("/clients")
+@requires(Permission.WORK_WITH_CLIENTS)
+def add() -> ResponseReturnValue:
+    who, now = principal(), clock.now()
+    form = ClientForm(statuses.of(db.session(), who.account.id))
+    if not form.validate():
+        return _page(form), 422
+    account_id, actor = who.account.id, who.actor
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            status = still_there(session, ClientStatus, form.status_id)
+            how = {"accepted": accepted_count(), "now": now, "actor": actor}
+            name = clients.add(session, account, form.details, status, **how).name
+    except GoesOver as over:
+        return _page(form, over=over), 409
+    flash(f"{name} was added.", "success")
+    return redirect(url_for("clients.index"), 303)
+
+
+@bp.get("/clients/<public_id>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def edit(public_id: str) -> ResponseReturnValue:
+    client = own(Client, public_id)
+    known = statuses.of(db.session(), principal().account.id)
+    form = ClientForm(known, obj=client, status=client.status.public_id)
+    return _page(form, client)
+
+
+@bp.post("/clients/<public_id>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def save(public_id: str) -> ResponseReturnValue:
+    client, who, now = own(Client, public_id), principal(), clock.now()
+    form = ClientForm(statuses.of(db.session(), who.account.id))
+    if not form.validate():
+        return _page(form, client), 422
+    account_id, actor, client_id = who.account.id, who.actor, client.id
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            client = still_there(session, Client, client_id)
+            status = still_there(session, ClientStatus, form.status_id)
+            how = {"accepted": accepted_count(), "now": now, "actor": actor}
+            clients.edit(session, account, client, form.details, status, **how)
+    except GoesOver as over:
+        return _page(form, own(Client, public_id), over=over), 409
+    flash(f"{form.details.name} was saved.", "success")
+    return redirect(url_for("clients.index"), 303)
+
+
+_DETAILS = ("name", "email", "phone", "note")
+
+
+def _choice(status: ClientStatus) -> str:
+    return status.name if status.is_counted else f"{status.name} (not counted)"
+
+
+def _page(form: ClientForm, client: Client | None = None, over: GoesOver | None = None) -> str:
+    undo_until = client_list.undo_until(client.deleted_at) if client and client.deleted_at else None
+    return render_template(
+        FORM,
+        form=form,
+        client=client,
+        over=over,
+        undo_until=undo_until,
+        **clients_meter_context(principal().account.id),
+    )

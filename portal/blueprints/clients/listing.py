@@ -1,0 +1,217 @@
+"""The list itself: what is asked for in the address, and the rows as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import abort, request, session
+from flask.typing import ResponseReturnValue
+
+from portal import clock, formatting
+from portal.access import Permission, principal, requires
+from portal.billing import client_list, statuses
+from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
+from portal.billing.rules.counting import count_reason
+from portal.blueprints.clients import bp
+from portal.extensions import db
+from portal.htmx import page_or_fragment
+from portal.live import clients_meter_context
+from portal.models import ClientStatus
+
+PAGE = "clients/index.html"
+ROWS = "clients/_rows.html"
+DONE = "clients_done"
+BUILT_IN_TONES = {
+    "client": "green",
+    "lead": "blue",
+    "prospect": "violet",
+    "inactive": "slate",
+    "suspended": "amber",
+}
+CUSTOM_TONES = ("teal", "orange", "lime", "pink", "rose")
+SHOWN_CHOICES = (
+    (Shown.ALL.value, "All"),
+    (Shown.COUNTED.value, "Counted"),
+    (Shown.NOT_COUNTED.value, "Not counted"),
+    (Shown.DELETED.value, "Deleted"),
+)
+LAST_PAGE = 10_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address or a form says about the list; unknown values mean the default."""
+
+    text: str
+    status: str
+    shown: Shown
+    sorting: Sorting
+    page: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Asked:
+        sort, page = values.get("sort", ""), values.get("page", "")
+        key = sort.removeprefix("-")
+        order = Order(key) if key in tuple(Order) else Order.NAME
+        shown = values.get("counted", "")
+        return cls(
+            text=" ".join(values.get("q", "").split())[: client_list.SEARCH_AT_MOST],
+            status=values.get("status", ""),
+            shown=Shown(shown) if shown in tuple(Shown) else Shown.ALL,
+            sorting=Sorting(order, descending=sort.startswith("-")),
+            page=min(int(page), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
+        )
+
+    @property
+    def sort(self) -> str:
+        return ("-" if self.sorting.descending else "") + self.sorting.by.value
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The part of the address that narrows the list down."""
+        parts = {"q": self.text, "status": self.status, "counted": self.shown.value}
+        return {name: value for name, value in parts.items() if value}
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The whole address but the page."""
+        return {**self.filters, **({"sort": self.sort} if self.sort != "name" else {})}
+
+    def narrowed(self, known: Sequence[ClientStatus]) -> ClientFilter:
+        """The filter in the account's own terms; a status it doesn't have is a 404."""
+        chosen = next((status for status in known if status.public_id == self.status), None)
+        if self.status and chosen is None:
+            abort(404)
+        return ClientFilter(self.text, chosen.id if chosen else None, self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLook:
+    """How a status appears in a row, worked out once for all rows."""
+
+    public_id: str
+    name: str
+    tone: str
+    reason: str
+    reason_deleted: str
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedClient:
+    """A row as the template prints it; `state` is active, suspended, deleted or gone."""
+
+    id: str
+    name: str
+    email: str
+    status: StatusLook
+    reason: str
+    added: str
+    changed: str
+    state: str
+
+
+@bp.get("/clients")
+@requires(Permission.WORK_WITH_CLIENTS)
+def index() -> ResponseReturnValue:
+    asked = Asked.of(request.args)
+    done = session.pop(DONE, None) if DONE in session else None
+    return page_or_fragment(
+        PAGE, "client_list", oob=["clients_sort"], done=done, **list_context(asked)
+    )
+
+
+@bp.get("/clients/<public_id>/row")
+@requires(Permission.WORK_WITH_CLIENTS)
+def row(public_id: str) -> ResponseReturnValue:
+    return row_response(public_id)
+
+
+def row_response(public_id: str, oob: Sequence[str] = ()) -> ResponseReturnValue:
+    """The one row as it is now; 404 where the account has no such client."""
+    account_id = principal().account.id
+    found = client_list.listed(db.session(), account_id, public_id)
+    if found is None:
+        abort(404)
+    known = statuses.of(db.session(), account_id)
+    return page_or_fragment(
+        ROWS, ROWS, oob=oob, rows=as_listed([found], known), **clients_meter_context(account_id)
+    )
+
+
+def list_context(asked: Asked) -> dict[str, Any]:
+    """Everything the list's page and its fragments print."""
+    account_id = principal().account.id
+    known = statuses.of(db.session(), account_id)
+    counts = client_list.count_by_status(db.session(), account_id)
+    found = client_list.page(
+        db.session(),
+        account_id,
+        asked.narrowed(known),
+        asked.sorting,
+        asked.page,
+        statuses=known,
+        counts=counts,
+    )
+    return {
+        "asked": asked,
+        "found": found,
+        "rows": as_listed(found.rows, known),
+        "looks": [looks_of(known)[status.id] for status in known],
+        "has_clients": bool(counts),
+        "shown_choices": SHOWN_CHOICES,
+        **clients_meter_context(account_id),
+    }
+
+
+def as_listed(rows: Sequence[Any], known: Sequence[ClientStatus]) -> list[ListedClient]:
+    looks, dates, now = looks_of(known), _Dates(), clock.now()
+    return [_as_listed(row, looks[row.status_id], dates, now) for row in rows]
+
+
+def looks_of(known: Sequence[ClientStatus]) -> dict[int, StatusLook]:
+    """How each status looks, by its id."""
+    return {status.id: _look(status, number) for number, status in enumerate(known)}
+
+
+def _look(status: ClientStatus, number: int) -> StatusLook:
+    key = status.built_in
+    reasons = [count_reason(status.name, built_in_key=key, deleted=gone) for gone in (False, True)]
+    tone = BUILT_IN_TONES[key] if key else CUSTOM_TONES[number % len(CUSTOM_TONES)]
+    return StatusLook(status.public_id, status.name, tone, *reasons, key == statuses.SUSPENDED)
+
+
+def _as_listed(row: Any, look: StatusLook, dates: _Dates, now: datetime) -> ListedClient:
+    deleted = row.deleted_at is not None
+    return ListedClient(
+        row.public_id,
+        row.name,
+        row.email,
+        look,
+        look.reason_deleted if deleted else look.reason,
+        dates.text(row.created_at),
+        dates.text(row.updated_at),
+        _state(row.deleted_at, look, now),
+    )
+
+
+def _state(deleted_at: datetime | None, look: StatusLook, now: datetime) -> str:
+    if deleted_at is None:
+        return "suspended" if look.is_suspended else "active"
+    return "deleted" if client_list.undo_until(deleted_at) > now else "gone"
+
+
+class _Dates:
+    """Writing a date costs more than the rest of a row, and most rows share theirs."""
+
+    def __init__(self) -> None:
+        self._written: dict[Any, str] = {}
+
+    def text(self, instant: datetime) -> str:
+        day = formatting.local_day(instant)
+        if day not in self._written:
+            self._written[day] = formatting.date(day)
+        return self._written[day]

@@ -1,0 +1,98 @@
+"""The page of statuses: five fixed ones, and the account's own to add, rename and remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import clock
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, client_list, statuses
+from portal.billing.rules.describe import counted
+from portal.billing.statuses import NAME_LENGTH, StatusRefused
+from portal.blueprints.clients import bp
+from portal.blueprints.clients.changes import still_there
+from portal.blueprints.clients.listing import looks_of
+from portal.extensions import db
+from portal.models import ClientStatus
+from portal.transaction import transaction
+
+
+@bp.get("/clients/statuses")
+@requires(Permission.WORK_WITH_CLIENTS)
+def list_statuses() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.post("/clients/statuses")
+@requires(Permission.WORK_WITH_CLIENTS)
+def add_status() -> ResponseReturnValue:
+    typed, who, now = request.form.get("name", ""), principal(), clock.now()
+    account_id, actor = who.account.id, who.actor
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            name = statuses.add(session, account, typed, now=now, actor=actor).name
+    except StatusRefused as refused:
+        return _page(typed=typed, problem=str(refused)), 422
+    flash(f"The status {name} was added. Clients that have it are counted.", "success")
+    return redirect(url_for("clients.list_statuses"), 303)
+
+
+@bp.post("/clients/statuses/<public_id>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def rename_status(public_id: str) -> ResponseReturnValue:
+    status, who, now = own(ClientStatus, public_id), principal(), clock.now()
+    typed = request.form.get("name", "")
+    account_id, actor, status_id = who.account.id, who.actor, status.id
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            status = still_there(session, ClientStatus, status_id)
+            statuses.rename(session, account, status, typed, now=now, actor=actor)
+    except StatusRefused as refused:
+        return _page(public_id, typed, str(refused)), 422
+    flash("The status was renamed.", "success")
+    return redirect(url_for("clients.list_statuses"), 303)
+
+
+@bp.post("/clients/statuses/<public_id>/deletion")
+@requires(Permission.WORK_WITH_CLIENTS)
+def delete_status(public_id: str) -> ResponseReturnValue:
+    status, who, now = own(ClientStatus, public_id), principal(), clock.now()
+    chosen = request.form.get("destination")
+    destination_id = own(ClientStatus, chosen).id if chosen else None
+    account_id, actor, status_id, name = who.account.id, who.actor, status.id, status.name
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            status = still_there(session, ClientStatus, status_id)
+            to = still_there(session, ClientStatus, destination_id) if destination_id else None
+            moved = statuses.delete(session, account, status, to, now=now, actor=actor)
+    except StatusRefused as refused:
+        return _page(public_id, None, str(refused)), 422
+    moving = f" {counted(moved, 'client')} moved to the status you chose." if moved else ""
+    flash(f"The status {name} was deleted.{moving}", "success")
+    return redirect(url_for("clients.list_statuses"), 303)
+
+
+def _page(at: str | None = None, typed: str | None = None, problem: str | None = None) -> str:
+    """The page; `at` is the status that `problem` is about, None the form for a new one."""
+    account_id = principal().account.id
+    known = statuses.of(db.session(), account_id)
+    counts: dict[int, int] = client_list.count_by_status(db.session(), account_id)
+    looks = looks_of(known)
+    rows: list[dict[str, Any]] = [
+        {"status": status, "look": looks[status.id], "clients": counts.get(status.id, 0)}
+        for status in known
+    ]
+    return render_template(
+        "clients/statuses.html",
+        rows=rows,
+        at=at,
+        typed=typed,
+        problem=problem,
+        name_length=NAME_LENGTH,
+    )

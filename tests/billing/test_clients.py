@@ -1,0 +1,308 @@
+"""The client list's commands: rows and count change together, whoever else is at it."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from tests.cast import Cast, FixedClock
+
+from portal.audit import SYSTEM
+from portal.billing import accounts, client_list, clients, statuses, usage
+from portal.billing.client_list import ClientFilter, Shown, Sorting
+from portal.billing.clients import Done, GoesOver, Selection
+from portal.billing.rules.client_details import ClientDetails
+from portal.billing.rules.counting import Metric
+from portal.extensions import db
+from portal.models import Account, AuditEntry, Client, ClientStatus, Usage
+from portal.transaction import transaction
+
+
+class List:
+    """The client list of one account, worked on as a test tells it."""
+
+    def __init__(self, account: Account, clock: FixedClock) -> None:
+        self.account_id, self.clock = account.id, clock
+
+    def add(self, name: str, status: str = "Client", accepted: int | None = None) -> str:
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            how = {"accepted": accepted, "now": self.clock.now(), "actor": SYSTEM}
+            details = ClientDetails(name, f"{name.split()[0].lower()}@example.com")
+            return clients.add(session, account, details, self.status(status), **how).public_id
+
+    def do(self, command, *chosen: str, accepted: int | None = None, **which) -> Done:
+        how = {} if command in (clients.suspend, clients.delete) else {"accepted": accepted}
+        selection = Selection(tuple(chosen), **which)
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            return command(
+                session, account, selection, now=self.clock.now(), actor=SYSTEM, **how
+            )
+
+    def set_status(self, status: str, *chosen: str, accepted: int | None = None) -> Done:
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            how = {"accepted": accepted, "now": self.clock.now(), "actor": SYSTEM}
+            return clients.set_status(
+                session, account, Selection(tuple(chosen)), self.status(status), **how
+            )
+
+    def status(self, name: str) -> ClientStatus:
+        known = statuses.of(db.session(), self.account_id)
+        return next(status for status in known if status.name == name)
+
+    def add_status(self, name: str) -> ClientStatus:
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            return statuses.add(session, account, name, now=self.clock.now(), actor=SYSTEM)
+
+    def limit_to(self, limit: int) -> None:
+        with transaction() as session:
+            session.get_one(Usage, (self.account_id, Metric.CLIENTS)).limit_value = limit
+
+    def status_of(self, public_id: str) -> str:
+        db.session.expire_all()
+        statement = select(Client).where(Client.public_id == public_id)
+        return db.session.scalars(statement).one().status.name
+
+    def count(self) -> int:
+        """The count that is kept; fails where a fresh count is another (count.exact)."""
+        db.session.rollback()
+        kept = usage.of(db.session(), self.account_id)[Metric.CLIENTS].used
+        assert kept == usage.recount(db.session(), self.account_id)[Metric.CLIENTS]
+        return kept
+
+
+@pytest.fixture
+def acme(cast: Cast, clock: FixedClock) -> List:
+    return List(cast.acme, clock)
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("Client", 1), ("Lead", 0), ("Prospect", 0), ("Inactive", 0), ("Suspended", 0)],
+)
+def test_count_clients_of_built_in_statuses(acme: List, status: str, counts: int) -> None:
+    acme.add("Ada Example", status)
+    assert acme.count() == counts
+
+
+def test_count_clients_of_every_custom_status(acme: List) -> None:
+    acme.add_status("Round 3")
+    acme.add("Ada Example", "Round 3")
+    assert acme.count() == 1
+
+
+def test_a_suspended_client_comes_back_with_the_status_it_had(acme: List) -> None:
+    acme.add_status("Round 3")
+    ids = [acme.add(name, s) for name, s in [("A", "Client"), ("B", "Round 3"), ("C", "Lead")]]
+
+    assert acme.do(clients.suspend, *ids) == Done(3, -2, acme.clock.now())
+    assert acme.count() == 0
+    assert acme.do(clients.bring_back, *ids) == Done(3, 2, acme.clock.now())
+    assert [acme.status_of(one) for one in ids] == ["Client", "Round 3", "Lead"]
+    assert acme.count() == 2
+
+
+def test_a_client_that_was_never_anything_else_comes_back_as_client(acme: List) -> None:
+    one = acme.add("Ada Example", "Suspended")
+    acme.do(clients.bring_back, one)
+    assert acme.status_of(one) == "Client"
+    assert acme.count() == 1
+
+
+def test_doing_it_twice_counts_once(acme: List) -> None:
+    one = acme.add("Ada Example")
+    acme.do(clients.suspend, one)
+    assert acme.do(clients.suspend, one).clients == 0
+    acme.do(clients.delete, one)
+    assert acme.do(clients.delete, one).clients == 0
+    assert acme.count() == 0
+
+
+def test_count_delete_undo(acme: List, clock: FixedClock) -> None:
+    kept, lead = acme.add("Ada Example"), acme.add("Ben Example", "Lead")
+
+    acme.do(clients.delete, kept, lead)
+    assert acme.count() == 0
+    clock.advance(days=29, hours=23)
+    acme.do(clients.restore, kept, lead)
+    assert acme.count() == 1
+
+
+def test_count_delete_undo_ends_after_30_days(acme: List, clock: FixedClock) -> None:
+    one = acme.add("Ada Example")
+    acme.do(clients.delete, one)
+    clock.advance(days=30)
+    assert acme.do(clients.restore, one).clients == 0
+    assert acme.count() == 0
+
+
+def test_a_bulk_change_is_undone_by_its_instant(acme: List, clock: FixedClock) -> None:
+    for number in range(5):
+        acme.add(f"Name {number}")
+    clock.advance(minutes=1)
+    done = acme.do(clients.delete, matching=ClientFilter(text="name"))
+    assert (done.clients, acme.count()) == (5, 0)
+    clock.advance(minutes=1)
+    assert acme.do(clients.restore, changed_at=done.at).clients == 5
+    assert acme.count() == 5
+
+
+def test_over_before_the_act(acme: List) -> None:
+    acme.limit_to(2)
+    ids = [acme.add(name) for name in ("A", "B")]
+    acme.do(clients.suspend, ids[0])
+    acme.add("C")
+
+    with pytest.raises(GoesOver, match="This takes you to 3 of 2 clients") as over:
+        acme.do(clients.bring_back, ids[0])
+    assert acme.count() == 2
+    acme.do(clients.bring_back, ids[0], accepted=over.value.after)
+    assert acme.count() == 3
+
+
+def test_what_was_accepted_is_asked_again_when_more_came_meanwhile(acme: List) -> None:
+    acme.limit_to(1)
+    acme.add("A")
+    acme.add("B", accepted=2)
+    with pytest.raises(GoesOver, match="3 of 1 client"):
+        acme.add("C", accepted=2)
+    assert acme.count() == 2
+
+
+def test_fewer_clients_never_need_an_agreement(acme: List) -> None:
+    ids = [acme.add(name) for name in ("A", "B", "C")]
+    acme.limit_to(1)
+    acme.do(clients.suspend, ids[0])
+    acme.set_status("Lead", ids[1])
+    assert acme.count() == 1
+
+
+def test_setting_a_status_counts_what_changed(acme: List) -> None:
+    acme.add_status("Round 3")
+    ids = [acme.add(name, s) for name, s in [("A", "Client"), ("B", "Lead"), ("C", "Suspended")]]
+    assert acme.set_status("Round 3", *ids).count_change == 2
+    assert acme.set_status("Prospect", *ids).count_change == -3
+    assert acme.count() == 0
+
+
+def test_editing_changes_the_count_by_the_status(acme: List, clock: FixedClock) -> None:
+    public_id = acme.add("Ada Example", "Lead")
+    with transaction() as session:
+        account = accounts.lock(session, acme.account_id)
+        client = session.scalars(select(Client).where(Client.public_id == public_id)).one()
+        details = ClientDetails("Ada Other", "ada@example.com", "+1 555 0100", "A note")
+        clients.edit(
+            session, account, client, details, acme.status("Client"), now=clock.now(), actor=SYSTEM
+        )
+    assert acme.count() == 1
+    found = client_list.page(
+        db.session(), acme.account_id, ClientFilter("other"), Sorting(), 1,
+        statuses=statuses.of(db.session(), acme.account_id), counts={},
+    )  # fmt: skip
+    assert [row.name for row in found.rows] == ["Ada Other"]
+
+
+def test_nothing_reaches_another_account(acme: List, cast: Cast, clock: FixedClock) -> None:
+    theirs = List(cast.other, clock)
+    one = acme.add("Ada Example")
+    assert theirs.do(clients.suspend, one).clients == 0
+    assert theirs.do(clients.delete, matching=ClientFilter()).clients == 0
+    assert acme.count() == 1
+
+
+def test_every_change_is_on_the_trail(acme: List) -> None:
+    ids = [acme.add(name) for name in ("A", "B")]
+    acme.do(clients.suspend, *ids)
+    entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert entry.action == "client.suspended"
+    assert entry.details["clients"] == 2
+    assert entry.details["count_change"] == -2
+    assert {public_id for public_id, _ in entry.details["named"]} == set(ids)
+
+
+def test_count_exact_with_many_at_once(app: Flask, acme: List) -> None:
+    """Four at a time suspend, bring back, delete, restore and add, each in its own transaction."""
+    ids = [acme.add(f"Client {number}") for number in range(12)]
+    failures: list[BaseException] = []
+
+    def work(offset: int) -> None:
+        commands = [clients.suspend, clients.bring_back, clients.delete, clients.restore]
+        with app.app_context():
+            try:
+                for round_ in range(6):
+                    chosen = ids[offset : offset + 6]
+                    acme.do(commands[(offset + round_) % 4], *chosen)
+                    acme.add(f"New {offset} {round_}")
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=work, args=(offset,)) for offset in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert acme.count() >= 24
+
+
+@pytest.mark.parametrize(
+    ("shown", "names"),
+    [
+        (Shown.ALL, ["Ada", "Ben", "Cleo"]),
+        (Shown.COUNTED, ["Ada", "Cleo"]),
+        (Shown.NOT_COUNTED, ["Ben"]),
+        (Shown.DELETED, ["Dora"]),
+    ],
+)
+def test_count_explained_by_the_rows_behind_it(acme: List, shown: Shown, names: list[str]) -> None:
+    acme.add_status("Round 3")
+    for name, status in [("Cleo", "Round 3"), ("Ada", "Client"), ("Ben", "Suspended")]:
+        acme.add(name, status)
+    acme.do(clients.delete, acme.add("Dora"))
+    assert [row.name for row in rows(acme, ClientFilter(shown=shown))] == names
+
+
+@pytest.mark.parametrize("text", ["émile", "EMILE", "zola emile", "emile@EXAMPLE", "mile zo"])
+def test_search_folds_case_and_accents(acme: List, text: str) -> None:
+    acme.add("Émile Zöla")
+    acme.add("Somebody Else")
+    assert [row.name for row in rows(acme, ClientFilter(text))] == ["Émile Zöla"]
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "100%"])
+def test_search_takes_signs_as_they_are(acme: List, text: str) -> None:
+    acme.add("Plain Name")
+    assert rows(acme, ClientFilter(text)) == []
+
+
+def test_names_sort_as_people_expect_on_every_database(acme: List) -> None:
+    for name in ["Zoe", "émile", "Anna", "Öner", "oscar", "Łukasz"]:
+        acme.add(name)
+    names = [row.name for row in rows(acme, ClientFilter())]
+    assert names == ["Anna", "émile", "Łukasz", "Öner", "oscar", "Zoe"]
+
+
+def test_an_export_walks_through_all_of_it(acme: List, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_list, "EXPORT_BATCH", 3)
+    for number in range(8):
+        acme.add(f"Same Name {number % 2}")
+    known = statuses.of(db.session(), acme.account_id)
+    found = list(client_list.export(db.session(), acme.account_id, ClientFilter(), known))
+    assert len({row.public_id for row in found}) == 8
+
+
+def rows(acme: List, asked: ClientFilter) -> list:
+    known = statuses.of(db.session(), acme.account_id)
+    counts = client_list.count_by_status(db.session(), acme.account_id)
+    page = client_list.page(
+        db.session(), acme.account_id, asked, Sorting(), 1, statuses=known, counts=counts
+    )
+    assert page.total == len(page.rows)
+    return list(page.rows)
