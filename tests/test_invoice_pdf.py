@@ -135,8 +135,8 @@ def test_it_can_be_read_aloud(app: Flask) -> None:
     document = PdfReader(io.BytesIO(content))
     root = document.trailer["/Root"]
     assert root["/Lang"] == "en"
-    assert root["/MarkInfo"]["/Marked"] is True
-    assert root["/ViewerPreferences"]["/DisplayDocTitle"] is True
+    assert root["/MarkInfo"]["/Marked"].value is True
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"].value is True
     tags = tags_below(root["/StructTreeRoot"])
     assert {"/H1", "/H2", "/P", "/Table", "/TH", "/TD"} <= set(tags)
     metadata = document.metadata
@@ -156,7 +156,8 @@ def test_a10_hostile_text_in_every_field_ends_as_text_within_a_second(
     assert time.process_time() - started < 1
     document = PdfReader(io.BytesIO(content))
     assert dict(document.attachments) == {}
-    assert "$75.00" in document.pages[0].extract_text()
+    # The reader puts a zero byte before letters of a font that lacks some of the text.
+    assert "$75.00" in document.pages[0].extract_text().replace("\0", "")
 
 
 @pytest.mark.parametrize(

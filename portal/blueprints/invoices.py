@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
-from portal import clock, document_store, invoice_display
+from portal import clock, document_store, invoice_display, invoice_progress
 from portal.access import Permission, principal, requires
 from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
@@ -52,13 +52,13 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """One invoice; for htmx only the region that waits for the PDF."""
     row = _load(number)
-    since = invoice_display.since(db.session(), row)
+    progress = invoice_progress.progress(db.session(), row)
     return page_or_fragment(
         "invoices/show.html",
         "invoice_document",
         invoice=invoice_display.issued(db.session(), row),
-        since=since,
-        badge=PAST_DUE if since.is_past_due else BADGES[row.status],
+        progress=progress,
+        badge=PAST_DUE if progress.is_past_due else BADGES[row.status],
         document=row.document,
         is_soon=clock.now() - row.issued_at < SOON,
     )
