@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cast import START, Cast, FixedClock, sign_in
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
@@ -24,6 +25,18 @@ from portal.config import Settings
 from portal.extensions import db, limiter
 from portal.models import User
 from portal.transaction import transaction
+
+class Browser(FlaskClient):
+    """A browser whose requests remember nothing of each other but what the portal keeps.
+
+    They share the test's application context, so what one request noted in it is dropped.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        for name in list(g):
+            g.pop(name)
+        return super().open(*args, **kwargs)
+
 
 CATALOG = Path(__file__).parent.parent / "catalog" / "example.toml"
 KIND = os.environ.get("PORTAL_TEST_DB", "sqlite")
@@ -97,6 +110,7 @@ def app(settings: Settings, clock: FixedClock) -> Iterator[Flask]:
     app = create_app(settings, clock)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
     limiter.enabled = False
+    app.test_client_class = Browser
     with app.app_context():
         yield app
         db.session.remove()
