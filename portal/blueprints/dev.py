@@ -18,6 +18,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length
 
 from portal import clock, outbox
@@ -40,7 +41,7 @@ LETTER_HEADERS = {"X-Frame-Options": "SAMEORIGIN"}
 @requires(Permission.SANDBOX)
 def mailbox() -> ResponseReturnValue:
     """Newest first; `to` narrows it to one address."""
-    to = request.args.get("to", "")
+    to = request.args.get("to", "").replace("\0", "")
     total = db.session.scalar(select(func.count()).select_from(_notices(to).subquery())) or 0
     pages = max(-(-total // PAGE), 1)
     page = min(max(request.args.get("page", 1, type=int), 1), pages)
@@ -125,11 +126,16 @@ class SampleForm(FlaskForm):
         [InputRequired("Choose a password.")],
         description="At least 12 characters.",
     )
-    role = SelectField("Role", choices=[("admin", "Admin"), ("member", "Member")])
+    role = SelectField(
+        "Role", choices=[SelectChoice("admin", "Admin"), SelectChoice("member", "Member")]
+    )
     interval = RadioField(
         "Charged",
         [InputRequired("Choose one.")],
-        choices=[("monthly", "Every 30 days"), ("yearly", "Every 365 days")],
+        choices=[
+            SelectChoice("monthly", "Every 30 days"),
+            SelectChoice("yearly", "Every 365 days"),
+        ],
     )
     note = TextAreaField("Note")
     agreed = BooleanField("Tell me when this changes", [InputRequired("Tick this to go on.")])
