@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from babel import Locale
+from wtforms import SelectChoice
 
 # Where a country has several zones: the one most of its companies are in.
 BUSIEST = {
@@ -37,11 +38,12 @@ BUSIEST = {
 
 
 @cache
-def countries() -> list[tuple[str, str]]:
+def countries() -> list[SelectChoice]:
     """Code and English name of every country in ISO 3166, by name."""
     names = Locale("en").territories
     codes = [line.split("\t")[0] for line in _table("iso3166.tab")]
-    return sorted(((code, names[code]) for code in codes), key=lambda country: country[1])
+    named = sorted((names[code], code) for code in codes)
+    return [SelectChoice(code, name) for name, code in named]
 
 
 @cache

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
-from wtforms.validators import Length
+from wtforms.validators import InputRequired, Length
 
 from portal import attempts, sign_ins
 from portal.access import Permission, find_principal, home_endpoint, requires
@@ -24,8 +24,11 @@ NO_MATCH = "This email and password don't go together. Check both and try again.
 class LoginForm(FlaskForm):
     email = StringField(
         "Email",
-        validators=[Length(max=EMAIL_LENGTH, message=NO_MATCH)],
-        render_kw={"type": "email", "autocomplete": "username", "required": True},
+        validators=[
+            InputRequired("Enter your email."),
+            Length(max=EMAIL_LENGTH, message=NO_MATCH),
+        ],
+        render_kw={"type": "email", "autocomplete": "username"},
     )
     password = password_field("Password", "Enter your password.")
     next = HiddenField()

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
-from wtforms import HiddenField, RadioField, SelectField
+from wtforms import HiddenField, RadioField, SelectChoice, SelectField
 from wtforms.validators import DataRequired, Regexp
 
 from portal import attempts, clock, collection, passwords, sign_ins
@@ -50,7 +50,7 @@ class SignUpForm(FlaskForm):
     company = text_field("Company", "Enter your company's name.", autocomplete="organization")
     country = SelectField(
         "Country",
-        choices=lambda: [("", "Choose a country"), *countries()],
+        choices=lambda: [SelectChoice("", "Choose a country"), *countries()],
         validators=[DataRequired("Choose a country.")],
         render_kw={"autocomplete": "country"},
     )
@@ -59,7 +59,9 @@ class SignUpForm(FlaskForm):
     password = password_field("Password", "Enter a password.", new=True)
     card = RadioField(
         "Test card",
-        choices=[(key, f"{sandbox.CARDS[key].label}: {does}") for key, does in CARDS.items()],
+        choices=[
+            SelectChoice(key, f"{sandbox.CARDS[key].label}: {does}") for key, does in CARDS.items()
+        ],
         default=next(iter(CARDS)),
     )
 

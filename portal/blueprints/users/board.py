@@ -6,7 +6,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from wtforms import RadioField
+from wtforms import RadioField, SelectChoice
 
 from portal import clock
 from portal.access import Permission, home_endpoint, principal
@@ -29,7 +29,9 @@ class InviteForm(FlaskForm):
     email = email_field(autocomplete="off")
     role = RadioField(
         "Role",
-        choices=[(role.value, f"{role.label}: {note}") for role, note in ROLE_NOTES.items()],
+        choices=[
+            SelectChoice(role.value, f"{role.label}: {note}") for role, note in ROLE_NOTES.items()
+        ],
         default=Role.MEMBER.value,
     )
 
