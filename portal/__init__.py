@@ -2,7 +2,18 @@
 
 from flask import Flask
 
-from portal import access, clock, engine, errors, extensions, formatting, htmx, queue, security
+from portal import (
+    access,
+    clock,
+    engine,
+    errors,
+    extensions,
+    formatting,
+    htmx,
+    page_context,
+    queue,
+    security,
+)
 from portal.blueprints import (
     account,
     auth,
@@ -40,6 +51,7 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     errors.init_app(app)
     formatting.register(app)
     htmx.register(app)
+    page_context.init_app(app)
 
     for blueprint in (auth, account, change_plan, clients, users, invoices, live, sandbox, dev, health):
         app.register_blueprint(blueprint.bp)

@@ -115,9 +115,13 @@ def principal() -> Principal:
 def find_principal() -> Principal | None:
     """The signed-in person in the chosen account; None when nobody is, or none is chosen."""
     if "principal" not in g:
-        g.principal = _membership_of(current_user) if current_user.is_authenticated else None
-    found: Principal | None = g.principal
-    return found
+        found = _membership_of(current_user) if current_user.is_authenticated else None
+        g.principal = found
+        if found is not None:
+            # What is formatted from here on is in the account's time zone.
+            g.time_zone = found.account.time_zone
+    kept: Principal | None = g.principal
+    return kept
 
 
 def own(model: type[Row], public_id: str) -> Row:

@@ -35,7 +35,7 @@ class SandboxClock:
 
     def now(self) -> datetime:
         if "clock_offset" not in g:
-            g.clock_offset = _offset()
+            _read()
         offset: timedelta = g.clock_offset
         return wall_now() + offset
 
@@ -53,6 +53,14 @@ def now() -> datetime:
 def wall_now() -> datetime:
     """The wall's instant, whatever the sandbox clock says."""
     return datetime.now(UTC)
+
+
+def target() -> datetime | None:
+    """Where the sandbox clock is being moved to, as this request found it; None when it rests."""
+    if "clock_target" not in g:
+        _read()
+    target_at: datetime | None = g.clock_target
+    return target_at
 
 
 def state() -> ClockState:
@@ -89,6 +97,8 @@ def note_passing() -> datetime:
     return current
 
 
-def _offset() -> timedelta:
-    microseconds = db.session.execute(select(ClockState.offset_us)).scalar()
-    return timedelta(microseconds=microseconds or 0)
+def _read() -> None:
+    """Offset and target in one query: every page needs both."""
+    row = db.session.execute(select(ClockState.offset_us, ClockState.target_at)).first()
+    offset_us, g.clock_target = row if row else (0, None)
+    g.clock_offset = timedelta(microseconds=offset_us)

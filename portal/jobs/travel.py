@@ -9,32 +9,17 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from portal import clock, outbox, queue
+from portal import clock
+from portal.clock_moves import NAME as NAME
+from portal.clock_moves import set_out as set_out
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import OutboxItem, OutboxState, Work
 from portal.transaction import transaction
 
-NAME = "travel"
 # Others may be doing what is due; the clock waits this long for them before it moves on.
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
-
-
-def set_out(target_at: datetime) -> bool:
-    """Have the clock moved to `target_at` by a worker; False when it is moving already.
-
-    Raises ValueError when that is not ahead.
-    """
-    with transaction():
-        state = clock.state()
-        if state.target_at is not None:
-            return False
-        if target_at <= clock.now():
-            raise ValueError("the clock moves forward only")
-        state.target_at = target_at
-    queue.hand_out(NAME, 1)
-    return True
 
 
 def is_moving() -> bool:

@@ -1,0 +1,129 @@
+"""What falls due next at one account, in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    String,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from portal.billing import episodes, overages, subscriptions
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.policies import Policy
+from portal.models import (
+    Episode,
+    EpisodeState,
+    EpisodeWarning,
+    OutboxItem,
+    OutboxState,
+    PlanChange,
+    PlanChangeState,
+    Subscription,
+    Usage,
+    Vendor,
+    Work,
+)
+from portal.models.types import Instant
+
+# What an episode's next step is, by how many warnings the mail server has accepted.
+STEPS = ("the first warning", "the second warning", "the third warning", "the auto-upgrade")
+
+
+@dataclass(frozen=True)
+class Due:
+    """Something that happens at an instant, unless something changes before."""
+
+    at: datetime
+    what: str
+
+
+def next_of(session: Session, account_id: int, *, now: datetime) -> Due | None:
+    """The next thing that falls due at the account; None when nothing does. One query."""
+    statement = union_all(
+        _downgrade(account_id),
+        _renewal(account_id),
+        _step(account_id),
+        _payment(account_id),
+        _overs(account_id),
+    )
+    found = [_due(session, now, *row) for row in session.execute(statement)]
+    ahead = [due for due in found if due is not None and due.at > now]
+    # Of two at the same instant the first: a downgrade takes the renewal's place.
+    return min(ahead, key=lambda due: due.at, default=None)
+
+
+def _due(
+    session: Session, now: datetime, kind: str, at: datetime | None, detail: str
+) -> Due | None:
+    match kind:
+        case "over":
+            policy = session.get_one(Vendor, 1).policy(Metric(detail))
+            opens = policy is Policy.AUTO_UPGRADE
+            return Due(overages.next_check_at(now), "the daily check") if opens else None
+        case "step":
+            return Due(at, STEPS[int(detail)]) if at else None
+        case _:
+            return Due(at, detail) if at else None
+
+
+def _downgrade(account_id: int) -> Select[Any]:
+    return _row("change", PlanChange.effective_at, literal("the scheduled downgrade")).where(
+        PlanChange.account_id == account_id, PlanChange.state == PlanChangeState.SCHEDULED
+    )
+
+
+def _renewal(account_id: int) -> Select[Any]:
+    return _row("renewal", Subscription.cycle_end_at, literal("the renewal")).where(
+        Subscription.account_id == account_id, Subscription.status.in_(subscriptions.LIVE)
+    )
+
+
+def _step(account_id: int) -> Select[Any]:
+    """The next step of an open episode, with how many of its warnings were accepted."""
+    accepted = (
+        select(func.count(EpisodeWarning.id))
+        .where(EpisodeWarning.episode_id == Episode.id, EpisodeWarning.accepted_at.is_not(None))
+        .scalar_subquery()
+    )
+    return _row("step", Episode.next_step_at, cast(accepted, String)).where(
+        Episode.account_id == account_id, Episode.state == EpisodeState.OPEN
+    )
+
+
+def _payment(account_id: int) -> Select[Any]:
+    """The next try of a payment that was declined or has no answer yet."""
+    return _row("payment", OutboxItem.next_at, literal("the next try to collect a payment")).where(
+        OutboxItem.account_id == account_id,
+        OutboxItem.work == Work.PAYMENT,
+        OutboxItem.state == OutboxState.WAITING,
+    )
+
+
+def _overs(account_id: int) -> Select[Any]:
+    """Metrics over their limit that no episode is open for: the daily check will find them."""
+    is_known = (
+        select(Episode.id)
+        .where(
+            Episode.account_id == account_id,
+            Episode.metric == Usage.metric,
+            Episode.state.in_(episodes.OPEN),
+        )
+        .exists()
+    )
+    return _row("over", null(), cast(Usage.metric, String)).where(
+        Usage.account_id == account_id, Usage.limit_value < Usage.used, ~is_known
+    )
+
+
+def _row(kind: str, at: Any, detail: Any) -> Select[Any]:
+    return select(literal(kind), type_coerce(at, Instant).label("at"), detail.label("detail"))

@@ -1,0 +1,167 @@
+"""What every page is drawn with: who is here, where they can go, and the sandbox clock.
+
+Worked out when a template first asks for it, once per request: a fragment pays for none of it.
+It runs for error pages too, so it gives less, and never fails, where the database doesn't answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+
+from flask import Flask, current_app, g, has_request_context, request
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.local import LocalProxy
+
+from portal import access, clock
+from portal.access import Permission, Principal
+from portal.billing import agenda, people
+from portal.billing.agenda import Due
+from portal.extensions import db
+from portal.models import Vendor
+
+PLACES = (
+    ("account.show", "My account", Permission.SEE_ACCOUNT),
+    ("clients.index", "Clients", Permission.WORK_WITH_CLIENTS),
+    ("users.index", "Users", Permission.MANAGE_USERS),
+    ("invoices.index", "Invoices", Permission.SEE_INVOICES),
+)
+# Pages that belong to a place without being of its blueprint.
+WITHIN = {"change_plan": "account"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the main navigation."""
+
+    endpoint: str
+    label: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An account the person can switch to; `id` is its public id."""
+
+    id: str
+    name: str
+    role: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around a page. Where nobody is in an account, all about one is empty."""
+
+    vendor_name: str | None
+    insecure: bool
+    account_name: str | None = None
+    accounts: tuple[Choice, ...] = ()
+    person_name: str | None = None
+    person_email: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class SandboxClock:
+    """The bar of sandbox mode: the instant, what happens next to this account, the account's zone."""
+
+    now: datetime
+    next: Due | None
+    moving: bool
+    zone: str
+
+
+def init_app(app: Flask) -> None:
+    """Give every template `principal`, `navigation`, `frame` and `sandbox_clock`."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.context_processor(_context)
+
+
+def sandbox_clock() -> SandboxClock | None:
+    """The clock's bar for whoever is in an account; None in production."""
+    found = access.find_principal()
+    if found is None or not current_app.config["PORTAL"].is_sandbox:
+        return None
+    now, moving = clock.now(), clock.target() is not None
+    due = None if moving else agenda.next_of(db.session(), found.account.id, now=now)
+    return SandboxClock(now, due, moving, found.account.time_zone)
+
+
+def _context() -> dict[str, Any]:
+    if not has_request_context():
+        return {}
+    return {
+        "principal": _kept("principal", access.find_principal, None),
+        "navigation": LocalProxy(lambda: _kept("navigation", _navigation, ())),
+        "frame": LocalProxy(lambda: _kept("frame", _frame, Frame(None, _is_insecure()))),
+        "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, None)),
+    }
+
+
+def _kept(name: str, work_out: Callable[[], Any], otherwise: Any) -> Any:
+    """What a template asks for several times is worked out once; `otherwise` where it can't be."""
+    kept = g.setdefault("page_context", {})
+    if name not in kept:
+        try:
+            kept[name] = work_out()
+        except SQLAlchemyError:
+            current_app.logger.warning("a page is drawn without its %s", name, exc_info=True)
+            kept[name] = otherwise
+    return kept[name]
+
+
+def _navigation() -> tuple[Place, ...]:
+    found = access.find_principal()
+    if found is None:
+        return ()
+    here = WITHIN.get(request.blueprint or "", request.blueprint)
+    return tuple(
+        Place(endpoint, label, endpoint.partition(".")[0] == here)
+        for endpoint, label, permission in PLACES
+        if found.may(permission)
+    )
+
+
+def _frame() -> Frame:
+    vendor_name = db.session.scalar(select(Vendor.name))
+    found = access.find_principal()
+    if found is None:
+        return Frame(vendor_name, _is_insecure())
+    return Frame(
+        vendor_name,
+        _is_insecure(),
+        found.account.name,
+        _accounts(found),
+        found.user.name,
+        found.user.email,
+        found.role.label,
+    )
+
+
+def _accounts(found: Principal) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            membership.account.public_id,
+            membership.account.name,
+            membership.role.label,
+            membership.account_id == found.account.id,
+        )
+        for membership in people.memberships_of(db.session(), found.user.id)
+    )
+
+
+def _is_insecure() -> bool:
+    """Whether what is typed travels in the clear, further than within this computer."""
+    return not request.is_secure and not _is_loopback(request.host)
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] or host
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
