@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock, outbox
-from portal.billing import accounts, gateways, settlements
+from portal.billing import accounts, gateways, payments, settlements
 from portal.billing.gateways import Answer, Charge, Outcome
 from portal.extensions import db
 from portal.models import OutboxItem, Payment, PaymentState, PlanChange, Work
@@ -53,6 +53,7 @@ def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Charge, boo
     payment = session.get_one(Payment, item.subject_id)
     sent_before = payment.state is not PaymentState.CREATED
     if not sent_before:
+        payments.use_current_method(session, payment)
         payment.state = PaymentState.PROCESSING
     charge = Charge(payment.idempotency_key, payment.money, payment.method.reference)
     return payment.gateway, charge, sent_before

@@ -21,9 +21,11 @@ from portal.billing.gateways.sandbox import CARDS
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.jobs import schedule
 from portal.models import (
     Account,
     Family,
+    Membership,
     PlanChange,
     PlanChangeState,
     Price,
@@ -77,7 +79,7 @@ class Cast:
     ) -> Account:
         """An account subscribed to a plan now, or without one (family None)."""
         with transaction() as session:
-            account = accounts.open_account(
+            account_id = accounts.open_account(
                 session,
                 name=name,
                 country="US",
@@ -85,18 +87,24 @@ class Cast:
                 time_zone="UTC",
                 now=self.clock.now(),
                 actor=SYSTEM,
-            )
+            ).id
+        account = db.session.get_one(Account, account_id)
+        self.use_card(account, card)
+        if family is not None:
+            self.subscribe(account, self.price(family, tier, interval, currency))
+        return account
+
+    def use_card(self, account: Account, card: str) -> None:
+        """Pay by another test card from now on."""
+        with transaction() as session:
             payments.set_method(
                 session,
-                account,
+                accounts.lock(session, account.id),
                 gateway="sandbox",
                 reference=card,
                 label=CARDS[card].label,
                 now=self.clock.now(),
             )
-        if family is not None:
-            self.subscribe(account, self.price(family, tier, interval, currency))
-        return account
 
     def subscribe(self, account: Account, price: Price) -> PlanChange:
         with transaction() as session:
@@ -142,6 +150,40 @@ class Cast:
                 session, account, user, role, now=self.clock.now(), actor=SYSTEM
             )
         return user
+
+    def reprice(self, price: Price, amount_minor: int) -> None:
+        """The vendor sells the plan at another price from now on."""
+        with transaction() as session:
+            current = session.get_one(Price, price.id)
+            current.retired_at = self.clock.now()
+            session.flush()
+            session.add(
+                Price(
+                    tier_id=current.tier_id,
+                    interval=current.interval,
+                    currency=current.currency,
+                    amount_minor=amount_minor,
+                    version=current.version + 1,
+                    offered_at=self.clock.now(),
+                )
+            )
+
+    def let_pass(self, **by: float) -> None:
+        """Let time go by as the sandbox clock does: stopping wherever something falls due."""
+        target = self.clock.at + timedelta(**by)
+        while True:
+            schedule.run_due()
+            if self.clock.at >= target:
+                return
+            self.clock.at = min(schedule.next_at() or target, target)
+
+    def leave(self, account: Account, user: User) -> None:
+        """A user of the account is deactivated."""
+        membership = people.membership_in(db.session(), account.id, user.id)
+        assert membership is not None
+        with transaction() as session:
+            row = session.get_one(Membership, membership.id)
+            people.deactivate(session, row, now=self.clock.now(), actor=SYSTEM)
 
     def members(self, account: Account, count: int) -> list[User]:
         return [self.member(account, f"Member{number}", Role.MEMBER) for number in range(count)]

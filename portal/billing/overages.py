@@ -196,7 +196,7 @@ def rewrite_stale_warning(
     deadline_at = overage.deadline_to_tell(earlier, now)
     if warning.accepted_at or deadline_at <= warning.deadline_at:
         return False
-    quote = _tell(session, account, warning, deadline_at, now=now)
+    quote = _tell(session, account, warning.episode, warning, deadline_at, now=now)
     notices.rewrite_warning(session, warning, quote=quote, now=now)
     return True
 
@@ -210,9 +210,9 @@ def _warn(
     *,
     now: datetime,
 ) -> None:
-    warning = EpisodeWarning(account_id=account.id, number=number, episode=episode)
-    quote = _tell(session, account, warning, deadline_at, now=now)
-    session.add(warning)
+    warning = EpisodeWarning(account_id=account.id, number=number)
+    quote = _tell(session, account, episode, warning, deadline_at, now=now)
+    episode.warnings.append(warning)
     session.flush()
     written = notices.warning(session, warning, quote=quote, now=now)
     record(
@@ -242,13 +242,13 @@ def _warn(
 def _tell(
     session: Session,
     account: Account,
+    episode: Episode,
     warning: EpisodeWarning,
     deadline_at: datetime,
     *,
     now: datetime,
 ) -> Quote | None:
     """Set down what a warning says: the count, the deadline, the plan and the exact amount."""
-    episode = warning.episode
     row = usage.of(session, account.id)[episode.metric]
     subscription = session.get_one(Subscription, episode.subscription_id)
     target = subscriptions.next_tier(session, subscription.price)

@@ -103,6 +103,16 @@ def start(
     return payment
 
 
+def use_current_method(session: Session, payment: Payment) -> None:
+    """A payment that was never sent is collected by what the account pays with today."""
+    method = method_of(session, payment.account_id)
+    if method is not None:
+        payment.payment_method_id = method.id
+        payment.gateway = method.gateway
+        session.flush()
+        session.expire(payment, ["method"])
+
+
 def note(payment: Payment, answer: Answer, *, now: datetime) -> bool:
     """Put down the gateway's answer; True when it is the payment's final one.
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, distinct, select
+from sqlalchemy import delete, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ SIGN_INS_KEPT_FOR = timedelta(days=90)
 
 def accounts_with_expired(session: Session, *, now: datetime) -> list[int]:
     """Accounts with clients whose deletion can no longer be undone."""
-    statement = select(distinct(Client.account_id)).where(Client.deleted_at <= now - UNDO_FOR)
+    statement = select(Client.account_id).where(Client.deleted_at <= now - UNDO_FOR).distinct()
     return list(session.scalars(statement))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,11 +13,14 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from portal import collection, document_store, invoice_pdf, outbox
-from portal.billing import accounts, payments, renewals
+from portal.audit import SYSTEM
+from portal.billing import accounts, invoices, payments, renewals, subscriptions
+from portal.billing.rules import invoicing
+from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, Invoice, InvoiceDocument, Payment, User, Work
+from portal.models import Account, Invoice, InvoiceDocument, InvoiceReason, Payment, User, Work
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 
@@ -224,6 +228,68 @@ def test_a_declined_renewal_shows_each_attempt_and_the_next(
     assert "The card was declined." in text
     retry_at = clock.now() + timedelta(days=3)
     assert f'tried again on <time datetime="{retry_at.isoformat()}">' in text
+
+
+def test_invoice_evidence(cast: Cast, browser: Browser, clock: FixedClock) -> None:
+    """The rule, the counts and the three emails, on the page and in the PDF."""
+    evidence = {
+        "rule": "Over the limit 5 days after the first of three emails: the next plan.",
+        "metric": "seats",
+        "used": 11,
+        "limit": 10,
+        "deadline_at": "2026-02-28T10:00:00+00:00",
+        "warnings": [
+            {
+                "number": number,
+                "used": 11,
+                "limit": 10,
+                "accepted_at": f"2026-02-{day}T10:00:00+00:00",
+                "recipients": ["alice@example.com"],
+            }
+            for number, day in ((1, 23), (2, 25), (3, 27))
+        ],
+    }
+    invoice = auto_upgraded(cast.acme, clock, evidence)
+    client = browser(cast.carol)
+    page = client.get(f"/invoices/{invoice.number_text}").text
+    said = (
+        "Auto-upgrade to Standard, 10 users",
+        evidence["rule"],
+        "11 of 10 seats",
+        "28 Feb 2026, 10:00 UTC",
+        "23 Feb 2026, 10:00 UTC",
+        "25 Feb 2026, 10:00 UTC",
+        "27 Feb 2026, 10:00 UTC",
+        "Warning 3",
+    )
+    for text in (page, pdf_text(client, invoice)):
+        assert [part for part in said if part not in text] == []
+    assert "alice@example.com" in page
+
+
+def test_a10_a_name_is_only_text(cast: Cast, browser: Browser) -> None:
+    name = "<script>alert(1)</script> & Søn"
+    account = cast.account(name, "standard", "5-users")
+    client = browser(cast.member(account, "Ann", Role.ADMIN))
+    invoice = made(account)
+    page = client.get(f"/invoices/{invoice.number_text}").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Søn" in page
+    assert name in pdf_text(client, invoice)
+
+
+def auto_upgraded(account: Account, clock: FixedClock, evidence: dict[str, Any]) -> Invoice:
+    """An invoice as an auto-upgrade issues it, with its PDF."""
+    now = clock.now()
+    with transaction() as session:
+        locked = accounts.lock(session, account.id)
+        subscription = subscriptions.live(session, account.id)
+        assert subscription is not None
+        terms = subscriptions.terms(session, subscription.price)
+        draft = invoicing.renewal(terms, subscription.cycle, Money.zero("USD"))
+        occasion = invoices.Occasion(InvoiceReason.AUTO_UPGRADE, subscription.cycle, evidence)
+        invoices.issue(session, locked, subscription, draft, occasion, now=now, actor=SYSTEM)
+    return made(account)
 
 
 def made(account: Account) -> Invoice:
