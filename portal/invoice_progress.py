@@ -54,16 +54,23 @@ def progress(session: Session, invoice: Invoice) -> Progress:
     """Payments and what comes next, as of now."""
     payments = session.scalars(payments_of(invoice)).all()
     subscription = session.get_one(Subscription, invoice.subscription_id)
-    is_open = invoice.status is InvoiceStatus.OPEN
     return Progress(
         status=invoice.status,
-        is_past_due=is_open and subscription.status is not SubscriptionStatus.ACTIVE,
+        is_past_due=is_past_due(session, invoice),
         paid=succeeded(payments),
         attempts=tuple(attempt(p) for p in payments if p.state in TRIED),
         next_try_at=_next_try_at(session, payments),
         next_charge=_next_charge(session, subscription, invoice),
         has_ended=subscription.ended_at is not None,
     )
+
+
+def is_past_due(session: Session, invoice: Invoice) -> bool:
+    """Whether its payment has failed and not succeeded since."""
+    if invoice.status is not InvoiceStatus.OPEN:
+        return False
+    subscription = session.get_one(Subscription, invoice.subscription_id)
+    return subscription.status is not SubscriptionStatus.ACTIVE
 
 
 def _next_try_at(session: Session, payments: Sequence[Payment]) -> datetime | None:

@@ -38,8 +38,7 @@ def index() -> ResponseReturnValue:
     return page_or_fragment(
         "invoices/index.html",
         "invoice_list",
-        invoices=[(row, invoice_display.what_for(row)) for row in _newest_first(page)],
-        badges=BADGES,
+        invoices=[(row, invoice_display.what_for(row), _badge(row)) for row in _newest_first(page)],
         zone=principal().account.time_zone,
         page=page,
         pages=pages,
@@ -52,13 +51,12 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """One invoice; for htmx only the region that waits for the PDF."""
     row = _load(number)
-    progress = invoice_progress.progress(db.session(), row)
     return page_or_fragment(
         "invoices/show.html",
         "invoice_document",
         invoice=invoice_display.issued(db.session(), row),
-        progress=progress,
-        badge=PAST_DUE if progress.is_past_due else BADGES[row.status],
+        progress=invoice_progress.progress(db.session(), row),
+        badge=_badge(row),
         document=row.document,
         is_soon=clock.now() - row.issued_at < SOON,
     )
@@ -100,6 +98,10 @@ def _load(number: str) -> Invoice:
     if row is None:
         abort(404)
     return row
+
+
+def _badge(row: Invoice) -> tuple[str, str]:
+    return PAST_DUE if invoice_progress.is_past_due(db.session(), row) else BADGES[row.status]
 
 
 def _page_number(pages: int) -> int:
