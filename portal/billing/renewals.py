@@ -30,7 +30,6 @@ from portal.models import (
     InvoiceReason,
     PlanChange,
     PlanChangeState,
-    Price,
     Subscription,
 )
 
@@ -59,7 +58,8 @@ def renew(session: Session, account: Account, *, now: datetime) -> bool:
         return False
     if overages.upgrade_comes_first(session, account, subscription, now=now):
         return False
-    price = _price_of_next_cycle(session, account, subscription, now=now)
+    downgrade = _downgrade(session, account, subscription, now=now)
+    price = downgrade.to_price if downgrade else subscription.price
     cycle = Cycle.starting(subscription.cycle_end_at, price.interval)
     draft = invoicing.renewal(
         subscriptions.terms(session, price), cycle, ledger.credit_balance(session, account)
@@ -69,24 +69,26 @@ def renew(session: Session, account: Account, *, now: datetime) -> bool:
         session, account, subscription, draft, occasion, now=now, actor=SYSTEM
     )
     plan_outcomes.begin_cycle(session, subscription, price, cycle)
+    if downgrade is not None:
+        downgrade.invoice_id = invoice.id
     if not draft.due.is_zero:
         payments.start(session, account, draft.due, invoice=invoice, now=now)
     return True
 
 
-def _price_of_next_cycle(
+def _downgrade(
     session: Session, account: Account, subscription: Subscription, *, now: datetime
-) -> Price:
-    """The price the plan was bought at, or the scheduled downgrade's if it still fits."""
+) -> PlanChange | None:
+    """The downgrade that waited for the cycle's end and begins now, if it still fits."""
     change = plan_changes.scheduled(session, account.id)
     if change is None:
-        return subscription.price
+        return None
     used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
     fit = Fit(shortfalls(used, change.to_price.tier.limits))
     change.settled_at = now
     if not fit.fits:
         _keep_plan(session, account, change, fit, now=now)
-        return subscription.price
+        return None
     change.state = PlanChangeState.APPLIED
     record(
         session,
@@ -100,7 +102,7 @@ def _price_of_next_cycle(
         interval=change.to_price.interval,
     )
     episodes.plan_changed(session, account, by_episode_id=None, now=now, actor=SYSTEM)
-    return change.to_price
+    return change
 
 
 def _keep_plan(

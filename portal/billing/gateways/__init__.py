@@ -10,6 +10,9 @@ from typing import Protocol
 
 from portal.billing.rules.money import Money
 
+# The names settings and payments know them by.
+SANDBOX, MANUAL = "sandbox", "manual"
+
 
 class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
@@ -56,7 +59,7 @@ def named(name: str) -> PaymentGateway:
     from portal.billing.gateways.sandbox import SandboxGateway
 
     gateways: dict[str, type[PaymentGateway]] = {
-        "sandbox": SandboxGateway,
-        "manual": ManualGateway,
+        SANDBOX: SandboxGateway,
+        MANUAL: ManualGateway,
     }
     return gateways[name]()

@@ -1,0 +1,100 @@
+"""The audit trail, the outbox and the price list."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from portal.audit import chain_hash
+from portal.billing.verification.wrong import Wrong, account_name
+from portal.models import (
+    Account,
+    AddOnPrice,
+    AuditEntry,
+    Notice,
+    NoticeState,
+    OutboxItem,
+    OutboxState,
+    Price,
+    Work,
+)
+
+NO_HASH = "0" * 64
+
+
+def audit_chain(session: Session) -> Iterator[Wrong]:
+    """Every entry follows the one before it and hashes to what it says, up to the head."""
+    for account in session.scalars(select(Account).order_by(Account.id)):
+        yield from _chain_of(session, account)
+
+
+def outbox_alive(session: Session) -> Iterator[Wrong]:
+    """No work was given up."""
+    statement = (
+        select(OutboxItem).where(OutboxItem.state == OutboxState.DEAD).order_by(OutboxItem.id)
+    )
+    for item in session.scalars(statement):
+        found = f"given up after {item.attempts} attempts: {item.last_error}"
+        yield Wrong(f"outbox item {item.id} ({item.work} {item.subject_id})", found, "done")
+
+
+def notices_carried(session: Session) -> Iterator[Wrong]:
+    """An email that waits has work that sends it; one that is settled says when."""
+    carried = exists().where(
+        OutboxItem.work == Work.NOTICE,
+        OutboxItem.subject_id == Notice.id,
+        OutboxItem.state != OutboxState.DONE,
+    )
+    waits = Notice.state == NoticeState.WAITING
+    statement = (
+        select(Notice.id, Notice.name, Notice.state)
+        .where(or_(and_(waits, ~carried), waits == Notice.settled_at.is_not(None)))
+        .order_by(Notice.id)
+    )
+    for notice_id, name, state in session.execute(statement):
+        expected = "work that sends it, or when it was settled"
+        yield Wrong(f"email {notice_id} ({name})", state, expected)
+
+
+def price_versions(session: Session) -> Iterator[Wrong]:
+    """Versions of a price are 1 to N, and only the last can still be on sale."""
+    for table, of in ((Price, Price.tier_id), (AddOnPrice, AddOnPrice.add_on_id)):
+        key = (of, table.interval, table.currency)
+        rows = select(
+            table.id,
+            table.version,
+            table.retired_at,
+            func.row_number().over(partition_by=key, order_by=table.version).label("place"),
+            func.lead(table.id).over(partition_by=key, order_by=table.version).label("next"),
+        ).subquery()
+        replaced = and_(rows.c.next.is_not(None), rows.c.retired_at.is_(None))
+        statement = select(rows).where(or_(rows.c.version != rows.c.place, replaced))
+        for row in session.execute(statement.order_by(rows.c.id)):
+            sale = "retired" if row.retired_at else "on sale"
+            expected = f"version {row.place}" + (", retired" if row.next else "")
+            subject = f"{table.__tablename__} {row.id}"
+            yield Wrong(subject, f"version {row.version}, {sale}", expected)
+
+
+def _chain_of(session: Session, account: Account) -> Iterator[Wrong]:
+    name = account_name(account.name, account.public_id)
+    length, head = 0, NO_HASH
+    statement = (
+        select(AuditEntry)
+        .where(AuditEntry.account_id == account.id)
+        .order_by(AuditEntry.position)
+        .execution_options(yield_per=500)
+    )
+    for entry in session.scalars(statement):
+        length += 1
+        expected = (length, head, chain_hash(entry))
+        if (entry.position, entry.previous_hash, entry.hash) != expected:
+            yield Wrong(
+                f"audit entry {entry.position} of {name}",
+                f"position {entry.position}, after {entry.previous_hash[:12]}, {entry.hash[:12]}",
+                f"position {length}, after {head[:12]}, {expected[2][:12]}",
+            )
+        length, head = entry.position, entry.hash
+    if (account.audit_length, account.audit_head) != (length, head):
+        found = f"{account.audit_length} entries up to {account.audit_head[:12]}"
+        yield Wrong(f"audit trail of {name}", found, f"{length} up to {head[:12]}")
