@@ -1,0 +1,139 @@
+"""The real portal, as `make run` starts it: web, worker, scheduler and Redis, and a browser.
+
+Its data is of this run's own. The example vendor is loaded as on any first start; the journeys
+sign up accounts of their own.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 180
+PASSWORD = "a quiet river runs through"
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+@dataclass(frozen=True)
+class Portal:
+    """A running portal: where it is, and what its operator can do."""
+
+    url: str
+    environ: dict[str, str]
+
+    def flask(self, *arguments: str, given: str | None = None) -> str:
+        """Run a command of the operator; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "portal", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    data, port = tmp_path_factory.mktemp("portal"), free_port()
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PORTAL_", "MAIL_"))}
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL"):
+        inherited.pop(name, None)
+    environ = inherited | {"PORT": str(port), "PORTAL_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+    log = (data / "portal.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "portal.supervisor"],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    running = Portal(f"http://127.0.0.1:{port}", environ | commands_environ(data))
+    try:
+        wait_until_well(running, process, data / "portal.log")
+        yield running
+        assert running.flask("verify"), "the books are in order after all journeys"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return {**browser_type_launch_args, "executable_path": found, "args": FLAGS.split()}
+
+
+@pytest.fixture
+def somebody(browser: Browser, portal: Portal) -> Iterator[Callable[[], Page]]:
+    """Another person at another computer: a page with cookies of its own."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(**options: Any) -> Page:
+        contexts.append(browser.new_context(base_url=portal.url, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def wait_until_well(portal: Portal, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{portal.url}/healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"the portal did not start:\n{log.read_text()}")
+
+
+def commands_environ(data: Path) -> dict[str, str]:
+    """What the supervisor gives its programs, for commands run beside them."""
+    from portal.supervisor import programs
+    from portal.supervisor.place import Place
+
+    place = Place(port=0, host="127.0.0.1", data=data)
+    return {"REDIS_URL": programs.redis_url(place), "SECRET_KEY_FILE": str(data / "secret_key")}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def amount_in(text: str) -> str:
+    """The first amount in a text: "$75.00"."""
+    found = re.search(r"\$[\d,]+\.\d\d", text)
+    assert found, text
+    return found[0]
