@@ -1,101 +1,44 @@
 """The client list's commands: rows and count change together, whoever else is at it."""
 
 import threading
-from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 from tests.cast import Cast, FixedClock
+from tests.client_stories import ClientList
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, client_list, clients, statuses, usage
+from portal.billing import accounts, client_list, clients, statuses
 from portal.billing.client_list import ClientFilter, Shown, Sorting
-from portal.billing.clients import Done, GoesOver, Selection
+from portal.billing.clients import Done, GoesOver
 from portal.billing.rules.client_details import ClientDetails
-from portal.billing.rules.counting import Metric
 from portal.extensions import db
-from portal.models import Account, AuditEntry, Client, ClientStatus, Usage
+from portal.models import AuditEntry, Client
 from portal.transaction import transaction
 
 
-class List:
-    """The client list of one account, worked on as a test tells it."""
-
-    def __init__(self, account: Account, clock: FixedClock) -> None:
-        self.account_id, self.clock = account.id, clock
-
-    def add(self, name: str, status: str = "Client", accepted: int | None = None) -> str:
-        with transaction() as session:
-            account = accounts.lock(session, self.account_id)
-            how = {"accepted": accepted, "now": self.clock.now(), "actor": SYSTEM}
-            details = ClientDetails(name, f"{name.split()[0].lower()}@example.com")
-            return clients.add(session, account, details, self.status(status), **how).public_id
-
-    def do(self, command, *chosen: str, accepted: int | None = None, **which) -> Done:
-        how = {} if command in (clients.suspend, clients.delete) else {"accepted": accepted}
-        selection = Selection(tuple(chosen), **which)
-        with transaction() as session:
-            account = accounts.lock(session, self.account_id)
-            return command(
-                session, account, selection, now=self.clock.now(), actor=SYSTEM, **how
-            )
-
-    def set_status(self, status: str, *chosen: str, accepted: int | None = None) -> Done:
-        with transaction() as session:
-            account = accounts.lock(session, self.account_id)
-            how = {"accepted": accepted, "now": self.clock.now(), "actor": SYSTEM}
-            return clients.set_status(
-                session, account, Selection(tuple(chosen)), self.status(status), **how
-            )
-
-    def status(self, name: str) -> ClientStatus:
-        known = statuses.of(db.session(), self.account_id)
-        return next(status for status in known if status.name == name)
-
-    def add_status(self, name: str) -> ClientStatus:
-        with transaction() as session:
-            account = accounts.lock(session, self.account_id)
-            return statuses.add(session, account, name, now=self.clock.now(), actor=SYSTEM)
-
-    def limit_to(self, limit: int) -> None:
-        with transaction() as session:
-            session.get_one(Usage, (self.account_id, Metric.CLIENTS)).limit_value = limit
-
-    def status_of(self, public_id: str) -> str:
-        db.session.expire_all()
-        statement = select(Client).where(Client.public_id == public_id)
-        return db.session.scalars(statement).one().status.name
-
-    def count(self) -> int:
-        """The count that is kept; fails where a fresh count is another (count.exact)."""
-        db.session.rollback()
-        kept = usage.of(db.session(), self.account_id)[Metric.CLIENTS].used
-        assert kept == usage.recount(db.session(), self.account_id)[Metric.CLIENTS]
-        return kept
-
-
 @pytest.fixture
-def acme(cast: Cast, clock: FixedClock) -> List:
-    return List(cast.acme, clock)
+def acme(cast: Cast, clock: FixedClock) -> ClientList:
+    return ClientList(cast.acme, clock)
 
 
 @pytest.mark.parametrize(
     ("status", "counts"),
     [("Client", 1), ("Lead", 0), ("Prospect", 0), ("Inactive", 0), ("Suspended", 0)],
 )
-def test_count_clients_of_built_in_statuses(acme: List, status: str, counts: int) -> None:
+def test_count_clients_of_built_in_statuses(acme: ClientList, status: str, counts: int) -> None:
     acme.add("Ada Example", status)
     assert acme.count() == counts
 
 
-def test_count_clients_of_every_custom_status(acme: List) -> None:
+def test_count_clients_of_every_custom_status(acme: ClientList) -> None:
     acme.add_status("Round 3")
     acme.add("Ada Example", "Round 3")
     assert acme.count() == 1
 
 
-def test_a_suspended_client_comes_back_with_the_status_it_had(acme: List) -> None:
+def test_a_suspended_client_comes_back_with_the_status_it_had(acme: ClientList) -> None:
     acme.add_status("Round 3")
     ids = [acme.add(name, s) for name, s in [("A", "Client"), ("B", "Round 3"), ("C", "Lead")]]
 
@@ -106,14 +49,14 @@ def test_a_suspended_client_comes_back_with_the_status_it_had(acme: List) -> Non
     assert acme.count() == 2
 
 
-def test_a_client_that_was_never_anything_else_comes_back_as_client(acme: List) -> None:
+def test_a_client_that_was_never_anything_else_comes_back_as_client(acme: ClientList) -> None:
     one = acme.add("Ada Example", "Suspended")
     acme.do(clients.bring_back, one)
     assert acme.status_of(one) == "Client"
     assert acme.count() == 1
 
 
-def test_doing_it_twice_counts_once(acme: List) -> None:
+def test_doing_it_twice_counts_once(acme: ClientList) -> None:
     one = acme.add("Ada Example")
     acme.do(clients.suspend, one)
     assert acme.do(clients.suspend, one).clients == 0
@@ -122,7 +65,7 @@ def test_doing_it_twice_counts_once(acme: List) -> None:
     assert acme.count() == 0
 
 
-def test_count_delete_undo(acme: List, clock: FixedClock) -> None:
+def test_count_delete_undo(acme: ClientList, clock: FixedClock) -> None:
     kept, lead = acme.add("Ada Example"), acme.add("Ben Example", "Lead")
 
     acme.do(clients.delete, kept, lead)
@@ -132,7 +75,7 @@ def test_count_delete_undo(acme: List, clock: FixedClock) -> None:
     assert acme.count() == 1
 
 
-def test_count_delete_undo_ends_after_30_days(acme: List, clock: FixedClock) -> None:
+def test_count_delete_undo_ends_after_30_days(acme: ClientList, clock: FixedClock) -> None:
     one = acme.add("Ada Example")
     acme.do(clients.delete, one)
     clock.advance(days=30)
@@ -140,7 +83,7 @@ def test_count_delete_undo_ends_after_30_days(acme: List, clock: FixedClock) -> 
     assert acme.count() == 0
 
 
-def test_a_bulk_change_is_undone_by_its_instant(acme: List, clock: FixedClock) -> None:
+def test_a_bulk_change_is_undone_by_its_instant(acme: ClientList, clock: FixedClock) -> None:
     for number in range(5):
         acme.add(f"Name {number}")
     clock.advance(minutes=1)
@@ -151,7 +94,7 @@ def test_a_bulk_change_is_undone_by_its_instant(acme: List, clock: FixedClock) -
     assert acme.count() == 5
 
 
-def test_over_before_the_act(acme: List) -> None:
+def test_over_before_the_act(acme: ClientList) -> None:
     acme.limit_to(2)
     ids = [acme.add(name) for name in ("A", "B")]
     acme.do(clients.suspend, ids[0])
@@ -164,7 +107,7 @@ def test_over_before_the_act(acme: List) -> None:
     assert acme.count() == 3
 
 
-def test_what_was_accepted_is_asked_again_when_more_came_meanwhile(acme: List) -> None:
+def test_what_was_accepted_is_asked_again_when_more_came_meanwhile(acme: ClientList) -> None:
     acme.limit_to(1)
     acme.add("A")
     acme.add("B", accepted=2)
@@ -173,7 +116,7 @@ def test_what_was_accepted_is_asked_again_when_more_came_meanwhile(acme: List) -
     assert acme.count() == 2
 
 
-def test_fewer_clients_never_need_an_agreement(acme: List) -> None:
+def test_fewer_clients_never_need_an_agreement(acme: ClientList) -> None:
     ids = [acme.add(name) for name in ("A", "B", "C")]
     acme.limit_to(1)
     acme.do(clients.suspend, ids[0])
@@ -181,7 +124,7 @@ def test_fewer_clients_never_need_an_agreement(acme: List) -> None:
     assert acme.count() == 1
 
 
-def test_setting_a_status_counts_what_changed(acme: List) -> None:
+def test_setting_a_status_counts_what_changed(acme: ClientList) -> None:
     acme.add_status("Round 3")
     ids = [acme.add(name, s) for name, s in [("A", "Client"), ("B", "Lead"), ("C", "Suspended")]]
     assert acme.set_status("Round 3", *ids).count_change == 2
@@ -189,7 +132,7 @@ def test_setting_a_status_counts_what_changed(acme: List) -> None:
     assert acme.count() == 0
 
 
-def test_editing_changes_the_count_by_the_status(acme: List, clock: FixedClock) -> None:
+def test_editing_changes_the_count_by_the_status(acme: ClientList, clock: FixedClock) -> None:
     public_id = acme.add("Ada Example", "Lead")
     with transaction() as session:
         account = accounts.lock(session, acme.account_id)
@@ -206,15 +149,15 @@ def test_editing_changes_the_count_by_the_status(acme: List, clock: FixedClock) 
     assert [row.name for row in found.rows] == ["Ada Other"]
 
 
-def test_nothing_reaches_another_account(acme: List, cast: Cast, clock: FixedClock) -> None:
-    theirs = List(cast.other, clock)
+def test_nothing_reaches_another_account(acme: ClientList, cast: Cast, clock: FixedClock) -> None:
+    theirs = ClientList(cast.other, clock)
     one = acme.add("Ada Example")
     assert theirs.do(clients.suspend, one).clients == 0
     assert theirs.do(clients.delete, matching=ClientFilter()).clients == 0
     assert acme.count() == 1
 
 
-def test_every_change_is_on_the_trail(acme: List) -> None:
+def test_every_change_is_on_the_trail(acme: ClientList) -> None:
     ids = [acme.add(name) for name in ("A", "B")]
     acme.do(clients.suspend, *ids)
     entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
@@ -225,7 +168,7 @@ def test_every_change_is_on_the_trail(acme: List) -> None:
     assert {public_id for public_id, _ in entry.details["named"]} == set(ids)
 
 
-def test_count_exact_with_many_at_once(app: Flask, acme: List) -> None:
+def test_count_exact_with_many_at_once(app: Flask, acme: ClientList) -> None:
     """Four at a time suspend, bring back, delete, restore and add, each in its own transaction."""
     ids = [acme.add(f"Client {number}") for number in range(12)]
     failures: list[BaseException] = []
@@ -261,7 +204,9 @@ def test_count_exact_with_many_at_once(app: Flask, acme: List) -> None:
         (Shown.DELETED, ["Dora"]),
     ],
 )
-def test_count_explained_by_the_rows_behind_it(acme: List, shown: Shown, names: list[str]) -> None:
+def test_count_explained_by_the_rows_behind_it(
+    acme: ClientList, shown: Shown, names: list[str]
+) -> None:
     acme.add_status("Round 3")
     for name, status in [("Cleo", "Round 3"), ("Ada", "Client"), ("Ben", "Suspended")]:
         acme.add(name, status)
@@ -270,26 +215,28 @@ def test_count_explained_by_the_rows_behind_it(acme: List, shown: Shown, names: 
 
 
 @pytest.mark.parametrize("text", ["émile", "EMILE", "zola emile", "emile@EXAMPLE", "mile zo"])
-def test_search_folds_case_and_accents(acme: List, text: str) -> None:
+def test_search_folds_case_and_accents(acme: ClientList, text: str) -> None:
     acme.add("Émile Zöla")
     acme.add("Somebody Else")
     assert [row.name for row in rows(acme, ClientFilter(text))] == ["Émile Zöla"]
 
 
 @pytest.mark.parametrize("text", ["%", "_", "\\", "100%"])
-def test_search_takes_signs_as_they_are(acme: List, text: str) -> None:
+def test_search_takes_signs_as_they_are(acme: ClientList, text: str) -> None:
     acme.add("Plain Name")
     assert rows(acme, ClientFilter(text)) == []
 
 
-def test_names_sort_as_people_expect_on_every_database(acme: List) -> None:
+def test_names_sort_as_people_expect_on_every_database(acme: ClientList) -> None:
     for name in ["Zoe", "émile", "Anna", "Öner", "oscar", "Łukasz"]:
         acme.add(name)
     names = [row.name for row in rows(acme, ClientFilter())]
     assert names == ["Anna", "émile", "Łukasz", "Öner", "oscar", "Zoe"]
 
 
-def test_an_export_walks_through_all_of_it(acme: List, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_walks_through_all_of_it(
+    acme: ClientList, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client_list, "EXPORT_BATCH", 3)
     for number in range(8):
         acme.add(f"Same Name {number % 2}")
@@ -298,7 +245,7 @@ def test_an_export_walks_through_all_of_it(acme: List, monkeypatch: pytest.Monke
     assert len({row.public_id for row in found}) == 8
 
 
-def rows(acme: List, asked: ClientFilter) -> list:
+def rows(acme: ClientList, asked: ClientFilter) -> list:
     known = statuses.of(db.session(), acme.account_id)
     counts = client_list.count_by_status(db.session(), acme.account_id)
     page = client_list.page(

@@ -12,20 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from portal.billing.rules.client_details import ClientDetails, DetailsRefused, check
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.file_text import FileRefused
 from portal.billing.rules.text import search_form
 
-LARGEST_BYTES = 1_500_000
 MOST_LINES = 25_000
 LINES_PER_RECORD = 20
 LONGEST_RECORD = 10_000
 
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-_BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
-    (b"\xff\xfe", "utf-16", "UTF-16"),
-    (b"\xfe\xff", "utf-16", "UTF-16"),
-)
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _FORMULA_STARTS = "=+-@\t\r＝＋－＠"
 
 # What people call the columns, as letters only; the first that is in a file is taken.
@@ -39,10 +33,6 @@ _COLUMNS = {
     "status": ("status", "clientstatus", "stage"),
     "note": ("note", "notes", "comment", "comments", "remark", "remarks"),
 }  # fmt: skip
-
-
-class FileRefused(RuleBroken):
-    """The whole file can't be read; `str()` says what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,95 +66,44 @@ class ClientFile:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    line: int
+    at: int
     cells: list[str]
     problem: str = ""
-
-
-def decode(data: bytes) -> tuple[str, str]:
-    """The text in `data` and the name of its encoding. Raises FileRefused."""
-    if len(data) > LARGEST_BYTES:
-        raise FileRefused(
-            f"This file has {len(data) / 1e6:.1f} MB; {LARGEST_BYTES / 1e6:.1f} MB is the most."
-            " Split it and bring in one part after the other."
-        )
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise FileRefused(
-            "This is a workbook, not a CSV file. In your spreadsheet choose “Save as” or"
-            " “Download” and the type CSV."
-        )
-    text, name = _decoded(data)
-    if "\x00" in text:
-        raise FileRefused("This is not a text file. Export your clients as CSV and send that.")
-    return text, name
 
 
 def read(text: str, encoding: str = "UTF-8") -> ClientFile:
     """The clients in `text`, and every line that holds none. Raises FileRefused."""
     delimiter, text, first_line = _delimiter_of(text)
-    records = _records(text, delimiter, first_line)
-    heading = next((record for record in records if any(record.cells)), None)
-    if heading is None or heading.problem:
-        raise FileRefused("The file is empty: its first line names the columns.")
+    lines = list(io.StringIO(text, newline=None))
+    heading, below = _heading(lines, delimiter)
     columns = _columns_of(heading.cells)
+    # Elsewhere a cell may go over several lines; here it would be a quote left open.
+    one_line = frozenset(at for kind, at in columns.items() if kind != "note")
     clients: list[FileClient] = []
     problems: list[Problem] = []
-    for record in records:
-        _take(record, columns, len(heading.cells), clients, problems)
-        if len(clients) + len(problems) > MOST_LINES:
-            raise FileRefused(
-                f"The file has more than {MOST_LINES:,} lines. Split it and bring in one part"
-                " after the other."
-            )
+    for record in _records(lines, below, delimiter, one_line):
+        taken = _taken(record, first_line + record.at, columns, len(heading.cells))
+        if isinstance(taken, FileClient):
+            clients.append(taken)
+        elif taken is not None:
+            problems.append(taken)
     if not clients and not problems:
         raise FileRefused("There are column names in this file but no clients below them.")
-    found = {kind: heading.cells[index].strip() for kind, index in columns.items()}
-    ignored = tuple(
-        cell.strip()
-        for index, cell in enumerate(heading.cells)
-        if cell.strip() and index not in columns.values()
-    )
+    found = {kind: heading.cells[at].strip() for kind, at in columns.items()}
+    left_out = (cell.strip() for at, cell in enumerate(heading.cells) if at not in columns.values())
     return ClientFile(
-        encoding, DELIMITERS[delimiter], found, ignored, tuple(clients), tuple(problems)
+        encoding,
+        DELIMITERS[delimiter],
+        found,
+        tuple(cell for cell in left_out if cell),
+        tuple(clients),
+        tuple(problems),
     )
 
 
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula; `read` takes the mark off again."""
     return f"'{text}" if text.lstrip(" ")[:1] in tuple(_FORMULA_STARTS) else text
-
-
-def _decoded(data: bytes) -> tuple[str, str]:
-    for mark, encoding, name in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return _strictly(data, encoding, name)
-    if guess := _utf_16_without_mark(data):
-        return _strictly(data, guess, "UTF-16")
-    try:
-        return data.decode("utf-8"), "UTF-8"
-    except UnicodeDecodeError:
-        return _strictly(data, "cp1252", "Windows-1252")
-
-
-def _strictly(data: bytes, encoding: str, name: str) -> tuple[str, str]:
-    try:
-        return data.decode(encoding), name
-    except UnicodeDecodeError as error:
-        raise FileRefused(
-            f"The letters in this file can't be read as {name}. Save it as CSV UTF-8."
-        ) from error
-
-
-def _utf_16_without_mark(data: bytes) -> str | None:
-    """Text in UTF-16 has a zero in every other byte where its letters are Latin."""
-    sample = data[:400]
-    if len(sample) < 4 or b"\x00" not in sample:
-        return None
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    half = len(sample) // 4
-    if odd > half > even:
-        return "utf-16-le"
-    return "utf-16-be" if even > half > odd else None
 
 
 def _delimiter_of(text: str) -> tuple[str, str, int]:
@@ -179,15 +118,41 @@ def _delimiter_of(text: str) -> tuple[str, str, int]:
     return max(DELIMITERS, key=bare.count), text, 1
 
 
-def _records(text: str, delimiter: str, first_line: int) -> Iterator[_Record]:
-    """Records with the line they begin on. A quote left open costs its own line, not the rest."""
-    lines = list(io.StringIO(text, newline=None))
-    at = 0
+def _heading(lines: Sequence[str], delimiter: str) -> tuple[_Record, int]:
+    """The record that names the columns, and where the next one begins. Raises FileRefused."""
+    if len(lines) > MOST_LINES:
+        raise FileRefused(
+            f"The file has more than {MOST_LINES:,} lines. Split it and bring in one part after"
+            " the other."
+        )
+    at = next((at for at, line in enumerate(lines) if line.strip()), None)
+    if at is None:
+        raise FileRefused("The file is empty: its first line names the columns.")
+    heading, length = _record_at(lines, at, delimiter, frozenset())
+    if heading.problem:
+        raise FileRefused(f"The first line names the columns, but: {heading.problem}")
+    return heading, at + length
+
+
+def _records(
+    lines: Sequence[str], at: int, delimiter: str, one_line: frozenset[int]
+) -> Iterator[_Record]:
     while at < len(lines):
-        length = _record_length(lines, at, delimiter)
-        record = "".join(lines[at : at + max(length, 1)]).removesuffix("\n")
-        yield _record(record, first_line + at, delimiter, closed=length > 0)
-        at += max(length, 1)
+        record, length = _record_at(lines, at, delimiter, one_line)
+        yield record
+        at += length
+
+
+def _record_at(
+    lines: Sequence[str], at: int, delimiter: str, one_line: frozenset[int]
+) -> tuple[_Record, int]:
+    """A record and how many lines it spans. A quote left open costs its own line, not the rest."""
+    length = _record_length(lines, at, delimiter)
+    record = _parsed("".join(lines[at : at + length]), at, delimiter)
+    broken = any("\n" in cell for at, cell in enumerate(record.cells) if at in one_line)
+    if length == 0 or (length > 1 and (record.problem or broken)):
+        return _Record(at, [], 'A quote (") is opened here and not closed.'), 1
+    return record, length
 
 
 def _record_length(lines: Sequence[str], at: int, delimiter: str) -> int:
@@ -218,17 +183,16 @@ def _open_after(line: str, delimiter: str, is_open: bool) -> bool:
     return is_open
 
 
-def _record(text: str, line: int, delimiter: str, closed: bool) -> _Record:
-    if not closed:
-        return _Record(line, [text[:40]], 'A quote (") is opened here and never closed.')
+def _parsed(text: str, at: int, delimiter: str) -> _Record:
+    text = text.removesuffix("\n")
     if len(text) > LONGEST_RECORD:
-        return _Record(line, [text[:40]], "This line is far too long to be one client.")
+        return _Record(at, [], "This line is far too long to be one client.")
     if not text.strip():
-        return _Record(line, [])
+        return _Record(at, [])
     try:
-        return _Record(line, next(csv.reader([text], delimiter=delimiter, strict=True)))
+        return _Record(at, next(csv.reader([text], delimiter=delimiter, strict=True)))
     except csv.Error:
-        return _Record(line, [text[:40]], "The quotes (\") on this line don't match.")
+        return _Record(at, [], "The quotes (\") on this line don't match.")
 
 
 def _columns_of(headings: Sequence[str]) -> dict[str, int]:
@@ -250,29 +214,26 @@ def _columns_of(headings: Sequence[str]) -> dict[str, int]:
     )
 
 
-def _take(
-    record: _Record,
-    columns: dict[str, int],
-    width: int,
-    clients: list[FileClient],
-    problems: list[Problem],
-) -> None:
+def _taken(
+    record: _Record, line: int, columns: dict[str, int], width: int
+) -> FileClient | Problem | None:
+    """What a record is: a client, a problem, or nothing where all its cells are empty."""
     if record.problem:
-        problems.append(Problem(record.line, record.problem))
-        return
+        return Problem(line, record.problem)
     if not any(cell.strip() for cell in record.cells):
-        return
+        return None
     if any(cell.strip() for cell in record.cells[width:]):
-        reason = f"This line has {len(record.cells)} cells and the first line {width}."
-        problems.append(Problem(record.line, f"{reason} Is a quote missing?"))
-        return
+        cells = len(record.cells)
+        return Problem(
+            line, f"This line has {cells} cells and the first line {width}. Is a quote missing?"
+        )
     entered = {kind: _cell(record.cells, at) for kind, at in columns.items()}
     if "name" not in entered:
         entered["name"] = f"{entered.get('first', '')} {entered.get('last', '')}"
     try:
-        clients.append(FileClient(record.line, check(entered), entered.get("status", "").strip()))
+        return FileClient(line, check(entered), entered.get("status", "").strip())
     except DetailsRefused as refused:
-        problems.append(Problem(record.line, str(refused)))
+        return Problem(line, str(refused))
 
 
 def _cell(cells: Sequence[str], at: int) -> str:

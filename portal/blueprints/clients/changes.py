@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -65,7 +65,7 @@ def change_one(public_id: str, name: str) -> ResponseReturnValue:
     try:
         done = _carry_out(CHANGES[name], Selection((public_id,)))
     except GoesOver as over:
-        return _ask(CHANGES[name], over, client_id=public_id)
+        return _ask(CHANGES[name], over, client_id=public_id, client_name=told)
     if wants_fragment():
         return row_response(public_id, oob=[METER])
     return _back_to_list(CHANGES[name], done, told)
@@ -153,7 +153,7 @@ def _selection() -> Selection | None:
 
 def _nothing_chosen() -> ResponseReturnValue:
     flash("Nothing was changed: first choose clients by the boxes beside their names.", "error")
-    return redirect(_list_url(), 303)
+    return redirect(Asked.of(request.form).url, 303)
 
 
 def _back_to_list(change: Change, done: Done, who: str) -> ResponseReturnValue:
@@ -162,26 +162,24 @@ def _back_to_list(change: Change, done: Done, who: str) -> ResponseReturnValue:
         session[DONE] = {"text": f"{who} {change.done}.", "undo": change.undo, "at": at}
     else:
         flash("Nothing was changed: what you chose is that way already.", "info")
-    return redirect(_list_url(), 303)
+    return redirect(Asked.of(request.form).url, 303)
 
 
-def _list_url() -> str:
-    asked = Asked.of(request.form)
-    page = {"page": asked.page} if asked.page > 1 else {}
-    return url_for("clients.index", **asked.address, **page)
-
-
-def _ask(change: Change, over: GoesOver, client_id: str | None = None) -> ResponseReturnValue:
+def _ask(change: Change, over: GoesOver, **client: str) -> ResponseReturnValue:
     """What the count becomes and what that starts, and whether to go on; 409 until agreed to."""
     context = {"question": str(over), "change": change, "accepted": over.after}
-    if client_id and wants_fragment():
-        return render_template("clients/_row_confirm.html", client_id=client_id, **context), 409
+    if client and wants_fragment():
+        return render_template("clients/_row_confirm.html", **client, **context), 409
     fields = [
         (name, value)
         for name, value in request.form.items(multi=True)
         if name not in ("csrf_token", "accepted")
     ]
     page = render_template(
-        "clients/confirm.html", fields=fields, back_url=_list_url(), url=request.path, **context
+        "clients/confirm.html",
+        fields=fields,
+        back_url=Asked.of(request.form).url,
+        url=request.path,
+        **context,
     )
     return page, 409

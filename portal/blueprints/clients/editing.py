@@ -90,8 +90,10 @@ def add() -> ResponseReturnValue:
         with transaction() as session:
             account = accounts.lock(session, account_id)
             status = still_there(session, ClientStatus, form.status_id)
-            how = {"accepted": accepted_count(), "now": now, "actor": actor}
-            name = clients.add(session, account, form.details, status, **how).name
+            agreed = accepted_count()
+            name = clients.add(
+                session, account, form.details, status, accepted=agreed, now=now, actor=actor
+            ).name
     except GoesOver as over:
         return _page(form, over=over), 409
     flash(f"{name} was added.", "success")
@@ -120,8 +122,17 @@ def save(public_id: str) -> ResponseReturnValue:
             account = accounts.lock(session, account_id)
             client = still_there(session, Client, client_id)
             status = still_there(session, ClientStatus, form.status_id)
-            how = {"accepted": accepted_count(), "now": now, "actor": actor}
-            clients.edit(session, account, client, form.details, status, **how)
+            agreed = accepted_count()
+            clients.edit(
+                session,
+                account,
+                client,
+                form.details,
+                status,
+                accepted=agreed,
+                now=now,
+                actor=actor,
+            )
     except GoesOver as over:
         return _page(form, own(Client, public_id), over=over), 409
     flash(f"{form.details.name} was saved.", "success")

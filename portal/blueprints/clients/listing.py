@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, request, session
+from flask import abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock, formatting
@@ -17,7 +17,7 @@ from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
 from portal.billing.rules.counting import count_reason
 from portal.blueprints.clients import bp
 from portal.extensions import db
-from portal.htmx import page_or_fragment
+from portal.htmx import page_or_fragment, wants_fragment
 from portal.live import clients_meter_context
 from portal.models import ClientStatus
 
@@ -80,6 +80,11 @@ class Asked:
         """The whole address but the page."""
         return {**self.filters, **({"sort": self.sort} if self.sort != "name" else {})}
 
+    @property
+    def url(self) -> str:
+        page = {"page": self.page} if self.page > 1 else {}
+        return url_for("clients.index", **self.address, **page)
+
     def narrowed(self, known: Sequence[ClientStatus]) -> ClientFilter:
         """The filter in the account's own terms; a status it doesn't have is a 404."""
         chosen = next((status for status in known if status.public_id == self.status), None)
@@ -119,9 +124,13 @@ class ListedClient:
 def index() -> ResponseReturnValue:
     asked = Asked.of(request.args)
     done = session.pop(DONE, None) if DONE in session else None
-    return page_or_fragment(
+    response = page_or_fragment(
         PAGE, "client_list", oob=["clients_sort"], done=done, **list_context(asked)
     )
+    if wants_fragment():
+        # Without the fields that say nothing.
+        response.headers["HX-Push-Url"] = asked.url
+    return response
 
 
 @bp.get("/clients/<public_id>/row")

@@ -31,8 +31,9 @@ from portal.billing import accounts, client_import, client_list, overages, statu
 from portal.billing.client_import import Beyond, OtherImport
 from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
-from portal.billing.rules.client_file import ClientFile, FileRefused, safe_cell
+from portal.billing.rules.client_file import ClientFile, safe_cell
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.file_text import FileRefused, decode
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import accepted_count, instant_in_form
 from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
@@ -63,7 +64,7 @@ def check_import() -> ResponseReturnValue:
     if upload is None or not upload.filename:
         return _refused("Choose a CSV file first.")
     try:
-        text, encoding = client_file.decode(upload.stream.read())
+        text, encoding = decode(upload.stream.read())
         file = client_file.read(text, encoding)
         packed = _pack(secrets.token_hex(16), text, encoding)
     except FileRefused as refused:
@@ -80,11 +81,19 @@ def confirm_import() -> ResponseReturnValue:
         abort(422)
     who, now = principal(), clock.now()
     account_id, actor = who.account.id, who.actor
-    how = {"op_id": op_id, "accepted": accepted_count(), "now": now, "actor": actor}
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
-            client_import.carry_out(session, account, file, Beyond(beyond), **how)
+            client_import.carry_out(
+                session,
+                account,
+                file,
+                Beyond(beyond),
+                op_id=op_id,
+                accepted=accepted_count(),
+                now=now,
+                actor=actor,
+            )
     except GoesOver:
         return _dry_run(file, packed, asked_again=True), 409
     except OtherImport as refused:
