@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
+from jinja2 import Environment
 
 from portal.printable import printable
 
+EXTENSION = "portal.letters"
 SUBJECT_LENGTH = 200
 WIDTH = 76
 HTML_WIDTH = 160
@@ -75,4 +77,15 @@ def _render(path: str, facts: dict[str, Any]) -> str:
     def say(part: str) -> str:
         return _render(part, facts)
 
-    return current_app.jinja_env.get_template(f"notices/{path}").render(facts, say=say)
+    return _environment().get_template(f"notices/{path}").render(facts, say=say)
+
+
+def _environment() -> Environment:
+    """The app's, except that line ends stay where a template has them: in text they show."""
+    extensions = current_app.extensions
+    if EXTENSION not in extensions:
+        extensions[EXTENSION] = current_app.jinja_env.overlay(
+            trim_blocks=False, lstrip_blocks=False
+        )
+    environment: Environment = extensions[EXTENSION]
+    return environment

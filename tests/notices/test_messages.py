@@ -128,6 +128,23 @@ def test_over_history_an_auto_upgrade_is_told_with_its_reason(
         assert words.lower() in text.lower()
 
 
+def test_sums_in_text_stand_in_columns(acme: Account, cast: Cast) -> None:
+    cast.change_plan(acme, cast.price("standard", "20-users"))
+    text = newest("invoice_issued").body_text
+    assert (
+        "\n"
+        "  Standard, 20 users                                             $180.00\n"
+        "    Full price for 30 days: $180.00\n"
+        "  Unused time on Standard, 10 users                             −$100.00\n"
+        "    30 of 30 days × $100.00 = −$100.00\n"
+        f"  {'-' * 70}\n"
+        "  Paid                                                            $80.00\n"
+        "\n"
+    ) in text
+    footer = f"You get this because of your role in the account {ODD_NAME}."
+    assert text.endswith(f"\n\n-- \nExample Software Ltd\n{footer}\n")
+
+
 def test_of_an_auto_upgrade_each_person_gets_one_email(
     episode: Episode, cast: Cast, clock: FixedClock
 ) -> None:

@@ -1,12 +1,15 @@
 """over.emails: what each of the three warnings says, to whom, and when it counts as accepted."""
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask import Flask
 from icalendar import Calendar
 from sqlalchemy import select
 
-from portal import notice_facts
+from portal import mailer, notice_facts
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.mailer import Answer
@@ -126,6 +129,30 @@ def test_e2_a_warning_is_accepted_when_the_last_of_its_emails_is(
     clock.advance(hours=3)
     settle(second.id, ACCEPTED, clock.now())
     assert _warning_of(first).accepted_at == clock.now()
+
+
+def test_two_workers_settling_the_last_two_emails_at_once_see_each_other(
+    app: Flask, acme: Account, cast: Cast, clock: FixedClock, request: pytest.FixtureRequest
+) -> None:
+    cast.member(acme, "Anna", Role.ADMIN)
+    request.getfixturevalue("episode")
+    first, second = (notice.id for notice in named("warning"))
+    begun = threading.Event()
+
+    def other_worker() -> None:
+        with app.app_context():
+            begun.set()
+            settle(second, ACCEPTED, clock.now())
+            db.session.remove()
+
+    worker = threading.Thread(target=other_worker)
+    with transaction() as session:
+        mailer.record(session, session.get_one(Notice, first), ACCEPTED, now=clock.now())
+        worker.start()
+        begun.wait(5)
+        time.sleep(0.3)
+    worker.join(10)
+    assert _warning_of(db.session.get_one(Notice, first)).accepted_at == clock.now()
 
 
 def test_one_admin_who_can_be_reached_is_enough(
