@@ -12,6 +12,7 @@ from flask import current_app, g
 from sqlalchemy import select
 
 from portal.extensions import db
+from portal.models.accounts import Account
 from portal.models.records import ClockState
 
 EXTENSION = "portal.clock"
@@ -81,6 +82,30 @@ def set_to(instant: datetime) -> None:
         raise ValueError("the sandbox clock only moves forward")
     state().offset_us = (instant - wall_now()) // timedelta(microseconds=1)
     g.pop("clock_offset", None)
+
+
+def begin_at(instant: datetime) -> None:
+    """Put the sandbox clock back to where a story begins; inside a transaction.
+
+    Raises ValueError once there is an account: what has happened can't unhappen.
+    """
+    if db.session.execute(select(Account.id).limit(1)).first() is not None:
+        raise ValueError("the sandbox clock goes back only while there is no account")
+    state().offset_us = (instant - wall_now()) // timedelta(microseconds=1)
+    g.pop("clock_offset", None)
+
+
+def rest() -> None:
+    """Let the sandbox clock be the wall again; inside a transaction.
+
+    Raises ValueError when it is ahead: it only moves forward.
+    """
+    if now() > wall_now():
+        raise ValueError("the sandbox clock is ahead of the wall and stays there")
+    row = state()
+    row.offset_us, row.target_at = 0, None
+    g.pop("clock_offset", None)
+    g.pop("clock_target", None)
 
 
 def note_passing() -> datetime:

@@ -1,9 +1,11 @@
 """Addresses for emails, built from the configured address and never from a request's Host."""
 
-from flask import current_app, url_for
+from urllib.parse import urlsplit
+
+from flask import current_app
 
 
 def outside_url(endpoint: str, **values: str) -> str:
-    """The whole address of a page, as it is reached from outside."""
+    """The whole address of a page, as it is reached from outside; also where nobody asks."""
     base: str = current_app.config["PORTAL"].base_url
-    return base + url_for(endpoint, _external=False, **values)
+    return base + current_app.url_map.bind(urlsplit(base).netloc).build(endpoint, values)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from portal.billing.verification.wrong import Wrong, account_name, amount
 from portal.models import (
@@ -113,7 +114,9 @@ def _differing(
         yield Wrong(subject, amount(ledger, account.currency), amount(rows, account.currency))
 
 
-def _sum(value: ColumnElement[int], table: Any, *rows: ColumnElement[bool]) -> ColumnElement[int]:
+def _sum(
+    value: SQLCoreOperations[int], table: Any, *rows: ColumnElement[bool]
+) -> ColumnElement[int]:
     """The sum over an account's rows, as a part of a question about accounts."""
     whole = select(func.coalesce(func.sum(value), 0)).where(table.account_id == Account.id, *rows)
     return whole.scalar_subquery()
