@@ -177,7 +177,7 @@ def vendor_told(
 ) -> Notice:
     """To the vendor: something about an account needs a person.
 
-    `text` is plain paragraphs with an empty line between them; the subject follows "<account>: ".
+    `subject` names the account; `text` is plain paragraphs with an empty line between them.
     """
     vendor = session.get_one(Vendor, 1)
     paragraphs = [printable(paragraph, PARAGRAPH) for paragraph in text.split("\n\n")]

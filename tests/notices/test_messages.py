@@ -197,7 +197,7 @@ def test_the_vendor_is_told_at_the_vendor_s_address(acme: Account, clock: FixedC
         notice = notices.vendor_told(
             session,
             session.merge(acme),
-            subject="nobody can be warned",
+            subject=f"{ODD_NAME}: nobody can be warned",
             text="Every email was refused.\n\nNothing is charged.",
             now=clock.now(),
         )
