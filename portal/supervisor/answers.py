@@ -4,7 +4,7 @@ import asyncio
 
 from portal.supervisor.place import CannotStart, Place
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 REDIS_SECONDS = 20.0
 
 

@@ -133,8 +133,10 @@ class _Kept:
         while True:
             started = time.monotonic()
             status = await self._run_once()
-            quick_ends = 0 if time.monotonic() - started > STEADY_SECONDS else quick_ends + 1
-            pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (quick_ends - 1))
+            if time.monotonic() - started > STEADY_SECONDS:
+                quick_ends = 0
+            pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**quick_ends)
+            quick_ends += 1
             self._tell(self.program.name, f"ended ({status}); starting again in {pause:g} s")
             await asyncio.sleep(pause)
 

@@ -28,7 +28,10 @@ def redis_url(place: Place) -> str:
 
 
 def redis(place: Place) -> Program:
-    """A Redis of this portal alone, on a private socket; it keeps what it was given on disk."""
+    """A Redis of this portal alone, on a private socket; it keeps what it was given on disk.
+
+    It ends after the others, which would complain of its absence.
+    """
     options = {
         "port": "0",
         "unixsocket": str(place.redis_socket),
@@ -40,7 +43,7 @@ def redis(place: Place) -> Program:
         "maxmemory-policy": "noeviction",
     }
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return Program("redis", [str(_redis_server()), *arguments], ends=2)
+    return Program("redis", [str(_redis_server()), *arguments], ends=1)
 
 
 def web(place: Place, settings: Settings) -> Program:
@@ -66,7 +69,7 @@ def workers(environ: Mapping[str, str]) -> list[Program]:
         raise CannotStart(f"WORKER_CONCURRENCY must be a number from 1 to 64, not {written!r}.")
     names = ["worker", *(f"worker{number}" for number in range(2, int(written) + 1))]
     command = [sys.executable, "worker.py"]
-    return [Program(name, command, ends=1, patience_seconds=12) for name in names]
+    return [Program(name, command, patience_seconds=12) for name in names]
 
 
 def scheduler() -> Program:
