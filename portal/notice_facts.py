@@ -49,7 +49,7 @@ def of_warning(
         "when": ahead(warning.deadline_at, now, zone),
         "written_at": now,
         "quote": quote,
-        "lines": _quote_lines(quote) if quote else [],
+        "lines": quote_lines(quote) if quote else [],
         "every": describe.every(quote.target.interval) if quote else "",
     }
 
@@ -92,6 +92,12 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
     }
 
 
+def quote_lines(quote: Quote) -> list[dict[str, Any]]:
+    """What a quote adds up: label, detail and signed amount of each line, balance included."""
+    lines = [_line(line.description, line.explanation, line.amount) for line in quote.lines]
+    return lines + _from_balance(quote.balance_applied)
+
+
 def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
     """How far off a deadline is, in days that will have gone by: "in 5 days", "tomorrow"."""
     left = deadline_at - now
@@ -103,11 +109,6 @@ def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
 
 def _day(instant: datetime, zone: str) -> Date:
     return instant.astimezone(ZoneInfo(zone)).date()
-
-
-def _quote_lines(quote: Quote) -> list[dict[str, Any]]:
-    lines = [_line(line.description, line.explanation, line.amount) for line in quote.lines]
-    return lines + _from_balance(quote.balance_applied)
 
 
 def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:

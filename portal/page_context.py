@@ -66,7 +66,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class SandboxClock:
-    """The bar of sandbox mode: the instant, what happens next to this account, the account's zone."""
+    """The bar of sandbox mode; `next` is what happens next to this account, `zone` is its zone."""
 
     now: datetime
     next: Due | None

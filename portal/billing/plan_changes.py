@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import drafts, invoices, ledger, payments, plan_outcomes, subscriptions, usage
+from portal.billing.rules import describe
 from portal.billing.rules import plan_change as rules
 from portal.billing.rules.counting import Fit, shortfalls
 from portal.billing.rules.errors import (
@@ -21,6 +22,8 @@ from portal.billing.rules.errors import (
     ChangeUnderWay,
     DoesNotFit,
     InvoiceUnpaid,
+    NoLongerSold,
+    RuleBroken,
     UsedForSomethingElse,
 )
 from portal.billing.rules.invoicing import from_quote
@@ -69,7 +72,7 @@ def offers(session: Session, account: Account, interval: Interval) -> list[Offer
     current = subscriptions.terms(session, subscription.price) if subscription else None
     used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
     prices = subscriptions.offered(session, currency=account.currency, interval=interval)
-    terms = {price.id: subscriptions.terms(session, price) for price in prices}
+    terms = subscriptions.all_terms(session, prices)
     best = rules.cheapest_fitting(
         [(terms[price.id], price.tier.limits) for price in prices], used
     )
@@ -117,8 +120,13 @@ def confirm(
     done = _done_before(session, account, confirmation)
     if done is not None:
         return done
-    _refuse_if_waiting(session, account)
-    fresh = quote(session, account, price, now=now)
+    obstacle = what_waits(session, account)
+    if obstacle is not None:
+        raise obstacle
+    listed = subscriptions.listed(session, price)
+    if listed is None:
+        raise NoLongerSold(price.plan_name)
+    fresh = quote(session, account, listed, now=now)
     if now > confirmation.valid_until or fresh.fingerprint() != confirmation.quote_sha256:
         raise StaleQuote(fresh)
     change = _change(session, account, fresh, confirmation.op_id, now=now, actor=actor)
@@ -186,6 +194,14 @@ def scheduled(session: Session, account_id: int) -> PlanChange | None:
     return _in_state(session, account_id, PlanChangeState.SCHEDULED)
 
 
+def what_waits(session: Session, account: Account) -> RuleBroken | None:
+    """Why no plan can be changed for now: a change has no outcome yet, or an invoice is unpaid."""
+    if pending(session, account.id) is not None:
+        return ChangeUnderWay()
+    unpaid = invoices.open_invoice(session, account.id)
+    return InvoiceUnpaid(unpaid.number_text) if unpaid else None
+
+
 def _done_before(
     session: Session, account: Account, confirmation: Confirmation
 ) -> PlanChange | None:
@@ -196,14 +212,6 @@ def _done_before(
     if change is not None and change.quote_sha256 != confirmation.quote_sha256:
         raise UsedForSomethingElse
     return change
-
-
-def _refuse_if_waiting(session: Session, account: Account) -> None:
-    if pending(session, account.id) is not None:
-        raise ChangeUnderWay
-    unpaid = invoices.open_invoice(session, account.id)
-    if unpaid is not None:
-        raise InvoiceUnpaid(unpaid.number_text)
 
 
 def _schedule(session: Session, account: Account, change: PlanChange, *, actor: Actor) -> None:
@@ -234,8 +242,10 @@ def _begin(session: Session, account: Account, change: PlanChange, *, actor: Act
     now = change.requested_at
     if change.due_minor == 0:
         plan_outcomes.complete(session, account, change, payment=None, now=now, actor=actor)
-    else:
-        payments.start(session, account, change.due, plan_change=change, now=now)
+        return
+    payments.start(session, account, change.due, plan_change=change, now=now)
+    plan, due = change.to_price.plan_name, describe.money(change.due)
+    record(session, account, "plan.change_confirmed", at=now, actor=actor, plan=plan, due=due)
 
 
 def _change(

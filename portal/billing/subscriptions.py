@@ -1,5 +1,7 @@
 """The account's running subscription, in the terms of the rules."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -30,24 +32,30 @@ def running(session: Session, subscription: Subscription) -> Running:
 
 def terms(session: Session, price: Price) -> PlanTerms:
     """A price version as the rules see it, comparable by today's monthly list price."""
-    return PlanTerms(
-        price_id=price.id,
-        name=price.plan_name,
-        family=price.tier.family.key,
-        tier=price.tier.key,
-        position=price.tier.position,
-        interval=price.interval,
-        price=price.money,
-        comparable=(_monthly(session, price) or price).money,
-    )
+    return all_terms(session, [price])[price.id]
+
+
+def all_terms(session: Session, prices: Sequence[Price]) -> dict[int, PlanTerms]:
+    """The terms of several price versions, by the id of the price."""
+    monthly = _monthly_prices(session, prices)
+    return {
+        price.id: PlanTerms(
+            price_id=price.id,
+            name=price.plan_name,
+            family=price.tier.family.key,
+            tier=price.tier.key,
+            position=price.tier.position,
+            interval=price.interval,
+            price=price.money,
+            comparable=monthly.get((price.tier_id, price.currency), price).money,
+        )
+        for price in prices
+    }
 
 
 def offered(session: Session, *, currency: str, interval: Interval | None = None) -> list[Price]:
     """Prices that can be bought today, in the order of families and tiers."""
-    statement = (
-        select(Price)
-        .where(Price.currency == currency, Price.retired_at.is_(None))
-    )
+    statement = select(Price).where(Price.currency == currency, Price.retired_at.is_(None))
     if interval is not None:
         statement = statement.where(Price.interval == interval)
     prices = [
@@ -56,6 +64,19 @@ def offered(session: Session, *, currency: str, interval: Interval | None = None
         if not (price.tier.hidden or price.tier.family.hidden)
     ]
     return sorted(prices, key=lambda p: (p.tier.family.position, p.tier.position, p.interval))
+
+
+def listed(session: Session, price: Price) -> Price | None:
+    """What is sold today in place of a price version: itself, its successor, or nothing."""
+    if price.tier.hidden or price.tier.family.hidden:
+        return None
+    statement = select(Price).where(
+        Price.tier_id == price.tier_id,
+        Price.interval == price.interval,
+        Price.currency == price.currency,
+        Price.retired_at.is_(None),
+    )
+    return session.scalars(statement).one_or_none()
 
 
 def next_tier(session: Session, price: Price) -> Price | None:
@@ -69,11 +90,19 @@ def next_tier(session: Session, price: Price) -> Price | None:
     return min(candidates, key=lambda offer: offer.tier.position, default=None)
 
 
-def _monthly(session: Session, price: Price) -> Price | None:
-    statement = select(Price).where(
-        Price.tier_id == price.tier_id,
-        Price.currency == price.currency,
-        Price.interval == Interval.MONTHLY,
-        Price.retired_at.is_(None),
-    )
-    return session.scalars(statement).one_or_none()
+def _monthly_prices(session: Session, prices: Sequence[Price]) -> dict[tuple[int, str], Price]:
+    """Today's monthly list price of each tier and currency among `prices`."""
+    listed = {(p.tier_id, p.currency): p for p in prices if _is_monthly_list_price(p)}
+    missing = {price.tier_id for price in prices if (price.tier_id, price.currency) not in listed}
+    if missing:
+        statement = select(Price).where(
+            Price.tier_id.in_(missing),
+            Price.interval == Interval.MONTHLY,
+            Price.retired_at.is_(None),
+        )
+        listed |= {(price.tier_id, price.currency): price for price in session.scalars(statement)}
+    return listed
+
+
+def _is_monthly_list_price(price: Price) -> bool:
+    return price.interval is Interval.MONTHLY and price.retired_at is None

@@ -1,11 +1,20 @@
-"""My Account."""
+"""My Account: the plan, the next charge, the meters, and what happened lately."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.access import Permission, find_principal, home_endpoint, requires
+from portal import account_history, account_overview, clock, live
+from portal.access import Permission, find_principal, home_endpoint, principal, requires
+from portal.billing import accounts, plan_changes
+from portal.extensions import db
+from portal.htmx import redirect_after, wants_fragment
+from portal.transaction import transaction
 
 bp = Blueprint("account", __name__)
+
+LATEST_EVENTS = 8
 
 
 @bp.get("/")
@@ -19,4 +28,59 @@ def home() -> ResponseReturnValue:
 @bp.get("/account")
 @requires(Permission.SEE_ACCOUNT)
 def show() -> ResponseReturnValue:
-    return render_template("account/show.html")
+    """The whole page; a billing contact sees plan, next charge and invoices, read-only."""
+    session, account = db.session(), principal().account
+    standing = account_overview.standing(session, account, now=clock.now())
+    ended = None
+    if standing.subscription is None:
+        ended = account_overview.last_ended(session, account.id)
+    return render_template(
+        "account/show.html",
+        standing=standing,
+        ended=ended,
+        invoices=account_overview.latest_invoices(session, account.id),
+        **_for_admins(),
+    )
+
+
+@bp.get("/account/over-limit")
+@requires(Permission.SEE_METERS)
+def over_limit() -> ResponseReturnValue:
+    """What an open page asks for when a count moves while it says that a limit is exceeded."""
+    if not wants_fragment():
+        return redirect(url_for("account.show"), 303)
+    return render_template("account/_over_limit.html", **_counts())
+
+
+@bp.post("/account/scheduled-change/withdrawal")
+@requires(Permission.MANAGE_BILLING)
+def withdraw_scheduled_change() -> ResponseReturnValue:
+    """Keep the running plan; said twice, or too late, it changes nothing."""
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        was_scheduled = plan_changes.scheduled(session, account_id) is not None
+        plan_changes.withdraw(session, account, now=clock.now(), actor=actor)
+    if was_scheduled:
+        flash("The downgrade is withdrawn: your plan stays as it is.", "success")
+    else:
+        flash("No downgrade is scheduled any more.", "info")
+    return redirect_after(url_for("account.show"))
+
+
+def _for_admins() -> dict[str, Any]:
+    """Meters, warnings and history, for whoever may see them."""
+    if not principal().may(Permission.SEE_METERS):
+        return {"sees_all": False}
+    events = account_history.recent(db.session(), principal().account.id, limit=LATEST_EVENTS)
+    return {"sees_all": True, "events": events, **_counts()}
+
+
+def _counts() -> dict[str, Any]:
+    """The meters, and what follows from those that are over."""
+    account_id = principal().account.id
+    context = live.meters_context(account_id)
+    overruns = account_overview.overruns(
+        db.session(), account_id, context["meters"], now=clock.now()
+    )
+    return {**context, "overruns": overruns}

@@ -25,6 +25,13 @@ class SamePlan(RuleBroken):
         super().__init__(f"You are already on {plan}. Choose another plan or billing interval.")
 
 
+class NoLongerSold(RuleBroken):
+    """The plan asked for was taken off the list."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(f"{plan} is no longer sold. Choose another plan.")
+
+
 class CycleEnded(RuleBroken):
     """The running cycle is over and its renewal has not been worked off yet."""
 

@@ -1,0 +1,243 @@
+"""How an account stands: its plan, the next charge, what is scheduled, waiting, unpaid or over.
+
+Read for My Account and Change Plan. Queries are few: what can't be there is not asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from portal.billing import episodes, invoices, ledger, overages, subscriptions, usage
+from portal.billing.rules.counting import Fit, Metric, over_by, shortfalls
+from portal.billing.rules.money import Money
+from portal.billing.rules.policies import Policy
+from portal.live import Meter
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeState,
+    EpisodeWarning,
+    Invoice,
+    OutboxItem,
+    OutboxState,
+    PlanChange,
+    PlanChangeState,
+    Price,
+    Subscription,
+    SubscriptionStatus,
+    Vendor,
+    Work,
+)
+
+LATEST_INVOICES = 5
+
+
+@dataclass(frozen=True)
+class NextCharge:
+    """What is collected next, and when: `due` is the price less the credit balance."""
+
+    plan: Price
+    at: datetime
+    balance_applied: Money
+
+    @property
+    def due(self) -> Money:
+        return self.plan.money - self.balance_applied
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """The downgrade that waits for the cycle's end, and whether today's usage fits it."""
+
+    change: PlanChange
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Overrun:
+    """A metric over its limit that leads to an automatic upgrade, or that did until it stopped.
+
+    Before the daily check finds it there is no episode, and `check_at` says when it will. Once
+    there is one, `deadline_at`, `target` and `due` are what the latest warning told; `target` is
+    None where there is no larger tier.
+    """
+
+    metric: Metric
+    used: int
+    limit: int
+    check_at: datetime | None
+    warnings: int = 0
+    deadline_at: datetime | None = None
+    target: Price | None = None
+    due: Money | None = None
+    is_on_hold: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The account's plan at an instant; without a subscription only `balance` and `pending`."""
+
+    now: datetime
+    subscription: Subscription | None
+    balance: Money
+    next_charge: NextCharge | None
+    pending: PlanChange | None
+    scheduled: Scheduled | None
+    unpaid: Invoice | None
+    next_try_at: datetime | None
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether the cycle is over and its renewal about to be charged."""
+        return self.subscription is not None and self.subscription.cycle_end_at <= self.now
+
+
+def standing(session: Session, account: Account, *, now: datetime) -> Standing:
+    """How the account stands at `now`."""
+    subscription = subscriptions.live(session, account.id)
+    balance = ledger.credit_balance(session, account)
+    waiting = _waiting(session, account.id)
+    scheduled = _scheduled(session, account.id, waiting)
+    unpaid = _unpaid(session, subscription)
+    return Standing(
+        now=now,
+        subscription=subscription,
+        balance=balance,
+        next_charge=_next_charge(subscription, scheduled, balance),
+        pending=waiting.get(PlanChangeState.PENDING),
+        scheduled=scheduled,
+        unpaid=unpaid,
+        next_try_at=_next_try_at(session, account.id) if unpaid else None,
+    )
+
+
+def overruns(
+    session: Session, account_id: int, meters: Sequence[Meter], *, now: datetime
+) -> list[Overrun]:
+    """Each metric that is over its limit and leads to more than a word on its meter."""
+    over = [meter for meter in meters if over_by(meter.used, meter.limit)]
+    if not over:
+        return []
+    opened = {episode.metric: episode for episode in _open_episodes(session, account_id)}
+    vendor = session.get_one(Vendor, 1)
+    return [
+        _overrun(meter, opened.get(Metric(meter.metric)), now)
+        for meter in over
+        if meter.metric in opened or vendor.policy(Metric(meter.metric)) is Policy.AUTO_UPGRADE
+    ]
+
+
+def latest_invoices(session: Session, account_id: int) -> list[Invoice]:
+    """The newest first."""
+    statement = (
+        select(Invoice)
+        .where(Invoice.account_id == account_id)
+        .order_by(Invoice.issued_at.desc(), Invoice.id.desc())
+        .limit(LATEST_INVOICES)
+    )
+    return list(session.scalars(statement))
+
+
+def last_ended(session: Session, account_id: int) -> Subscription | None:
+    """The subscription that ended last, for an account that has none now."""
+    statement = (
+        select(Subscription)
+        .where(
+            Subscription.account_id == account_id,
+            Subscription.status == SubscriptionStatus.ENDED,
+        )
+        .order_by(Subscription.ended_at.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def _waiting(session: Session, account_id: int) -> dict[PlanChangeState, PlanChange]:
+    """The pending and the scheduled change; of each there is at most one."""
+    statement = (
+        select(PlanChange)
+        .options(joinedload(PlanChange.to_price))
+        .where(
+            PlanChange.account_id == account_id,
+            PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
+        )
+    )
+    return {change.state: change for change in session.scalars(statement)}
+
+
+def _scheduled(
+    session: Session, account_id: int, waiting: Mapping[PlanChangeState, PlanChange]
+) -> Scheduled | None:
+    change = waiting.get(PlanChangeState.SCHEDULED)
+    if change is None:
+        return None
+    used = {metric: row.used for metric, row in usage.of(session, account_id).items()}
+    return Scheduled(change, Fit(shortfalls(used, change.to_price.tier.limits)))
+
+
+def _next_charge(
+    subscription: Subscription | None, scheduled: Scheduled | None, balance: Money
+) -> NextCharge | None:
+    """The plan that renews: the scheduled one, unless usage no longer fits it."""
+    if subscription is None:
+        return None
+    moves = scheduled is not None and scheduled.fit.fits
+    price = scheduled.change.to_price if scheduled and moves else subscription.price
+    return NextCharge(price, subscription.cycle_end_at, min(balance, price.money))
+
+
+def _unpaid(session: Session, subscription: Subscription | None) -> Invoice | None:
+    """The oldest unpaid invoice of an account whose payment has failed."""
+    if subscription is None or subscription.status is not SubscriptionStatus.PAST_DUE:
+        return None
+    return invoices.open_invoice(session, subscription.account_id)
+
+
+def _next_try_at(session: Session, account_id: int) -> datetime | None:
+    statement = (
+        select(OutboxItem.next_at)
+        .where(
+            OutboxItem.account_id == account_id,
+            OutboxItem.work == Work.PAYMENT,
+            OutboxItem.state == OutboxState.WAITING,
+        )
+        .order_by(OutboxItem.next_at)
+        .limit(1)
+    )
+    return session.scalar(statement)
+
+
+def _open_episodes(session: Session, account_id: int) -> list[Episode]:
+    statement = (
+        select(Episode)
+        .options(selectinload(Episode.warnings))
+        .where(Episode.account_id == account_id, Episode.state.in_(episodes.OPEN))
+    )
+    return list(session.scalars(statement))
+
+
+def _overrun(meter: Meter, episode: Episode | None, now: datetime) -> Overrun:
+    metric, limit = Metric(meter.metric), meter.limit or 0
+    if episode is None:
+        return Overrun(metric, meter.used, limit, check_at=overages.next_check_at(now))
+    told = episode.warnings[-1] if episode.warnings else None
+    return Overrun(
+        metric,
+        meter.used,
+        limit,
+        check_at=None,
+        warnings=len(episode.warnings),
+        deadline_at=told.deadline_at if told else None,
+        target=told.target_price if told else None,
+        due=_told_amount(told),
+        is_on_hold=episode.state is EpisodeState.PARKED,
+    )
+
+
+def _told_amount(told: EpisodeWarning | None) -> Money | None:
+    if told is None or told.target_price is None or told.due_minor is None:
+        return None
+    return Money(told.due_minor, told.target_price.currency)

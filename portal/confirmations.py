@@ -1,0 +1,75 @@
+"""What a confirmation form carries, signed: one intention of one person, on one quote.
+
+The form has no other field that decides what is charged. Posting it again is the same intention
+again; changing it makes it worthless.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from portal.billing.plan_changes import Confirmation
+from portal.billing.rules.plan_change import Quote
+from portal.models.types import EPOCH, MICROSECOND
+
+SALT = "portal.confirmations"
+LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Who confirms what, where: ids, the quote by its hash, and the instant until it holds."""
+
+    account_id: int
+    user_id: int
+    price_id: int
+    op_id: str
+    quote_sha256: str
+    valid_until_us: int
+
+    @property
+    def confirmation(self) -> Confirmation:
+        valid_until = EPOCH + timedelta(microseconds=self.valid_until_us)
+        return Confirmation(self.op_id, self.quote_sha256, valid_until)
+
+
+class NotSigned(ValueError):
+    """A token that this portal never gave out."""
+
+
+def sign(quote: Quote, *, account_id: int, user_id: int) -> str:
+    """A token for a fresh intention to do what `quote` says."""
+    signed = Signed(
+        account_id=account_id,
+        user_id=user_id,
+        price_id=quote.target.price_id,
+        op_id=secrets.token_hex(16),
+        quote_sha256=quote.fingerprint(),
+        valid_until_us=_microseconds(quote.valid_until),
+    )
+    return _serializer().dumps(asdict(signed))
+
+
+def read(token: str) -> Signed:
+    """What a token says; raises NotSigned for anything `sign` did not make."""
+    if len(token) > LONGEST:
+        raise NotSigned
+    try:
+        facts: dict[str, Any] = _serializer().loads(token)
+        return Signed(**facts)
+    except (BadSignature, TypeError) as error:
+        raise NotSigned from error
+
+
+def _serializer() -> URLSafeSerializer:
+    config = current_app.config
+    keys = [*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]]
+    return URLSafeSerializer(keys, salt=SALT)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - EPOCH) // MICROSECOND

@@ -1,0 +1,145 @@
+"""What Change Plan shows: plans against today's usage, and a quote in the order it is read.
+
+Everything a person confirms by is in `Shown`; amounts and dates are the quote's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal import formatting, notice_facts
+from portal.billing import overages, subscriptions
+from portal.billing.plan_changes import Offer
+from portal.billing.rules import describe
+from portal.billing.rules.counting import Fit, Metric, Shortfall, shortfalls
+from portal.billing.rules.money import Money
+from portal.billing.rules.plan_change import Direction, Quote
+from portal.billing.rules.policies import Policy
+from portal.models import Family, Price, Usage, Vendor
+
+UNLIMITED = "unlimited"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A metric of a plan beside today's count; `misfit` says by how much it is too small."""
+
+    name: str
+    used: str
+    limit: str
+    misfit: str | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A plan on offer, its limits beside today's usage."""
+
+    offer: Offer
+    limits: list[Limit]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A family of plans and what is on offer of it, in the order of its tiers."""
+
+    family: Family
+    cards: list[Card]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A quote as it is read: `lines` add up to what is due now.
+
+    `next_due` is what is collected at the next charge, `next_from_balance` what the credit
+    balance pays of it. `follows` says what happens if usage stays above the new limits.
+    """
+
+    quote: Quote
+    price: Price
+    lines: list[dict[str, Any]]
+    next_due: Money
+    next_from_balance: Money
+    limits: list[Limit]
+    fit: Fit
+    follows: list[str]
+
+    @property
+    def is_downgrade(self) -> bool:
+        return self.quote.direction is Direction.DOWNGRADE
+
+    @property
+    def can_be_confirmed(self) -> bool:
+        """A downgrade waits until usage fits; anything else is the customer's choice."""
+        return self.fit.fits or not self.is_downgrade
+
+
+def shelves(offers: Sequence[Offer], used: Mapping[Metric, int]) -> list[Shelf]:
+    """Offers by family, in the order they come in, against what is used today."""
+    grouped = groupby(offers, key=lambda offer: offer.price.tier.family)
+    return [
+        Shelf(family, [Card(offer, limits(used, offer.price.tier.limits)) for offer in of_family])
+        for family, of_family in grouped
+    ]
+
+
+def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> list[Limit]:
+    """Each metric of a plan against what is used today."""
+    misfits = {shortfall.metric: shortfall.sentence for shortfall in shortfalls(used, allowed)}
+    return [
+        Limit(
+            metric.value.capitalize(),
+            _figure(metric, used[metric]),
+            _figure(metric, allowed[metric]),
+            misfits.get(metric),
+        )
+        for metric in Metric
+    ]
+
+
+def counts(rows: Mapping[Metric, Usage]) -> dict[Metric, int]:
+    """Today's usage as the rules take it."""
+    return {metric: row.used for metric, row in rows.items()}
+
+
+def shown(
+    session: Session, quote: Quote, price: Price, used: Mapping[Metric, int], *, now: datetime
+) -> Shown:
+    """A quote, with what it means for today's usage."""
+    fit = Fit(shortfalls(used, price.tier.limits))
+    from_balance = min(quote.balance_after, quote.next_charge)
+    return Shown(
+        quote=quote,
+        price=price,
+        lines=notice_facts.quote_lines(quote),
+        next_due=quote.next_charge - from_balance,
+        next_from_balance=from_balance,
+        limits=limits(used, price.tier.limits),
+        fit=fit,
+        follows=[_what_follows(session, price, misfit, now) for misfit in fit.shortfalls],
+    )
+
+
+def _figure(metric: Metric, count: int | None) -> str:
+    if count is None:
+        return UNLIMITED
+    return formatting.bytes_(count) if metric is Metric.STORAGE else formatting.count(count)
+
+
+def _what_follows(session: Session, price: Price, misfit: Shortfall, now: datetime) -> str:
+    """What being over a limit of the new plan leads to."""
+    if session.get_one(Vendor, 1).policy(misfit.metric) is not Policy.AUTO_UPGRADE:
+        return f"{misfit.sentence}. Nothing is charged for that."
+    target = subscriptions.next_tier(session, price)
+    if target is None:
+        return f"{misfit.sentence}. There is no larger size: the vendor will get in touch."
+    check = formatting.date_time(overages.next_check_at(now))
+    every = describe.every(target.interval)
+    return (
+        f"{misfit.sentence}. Unless it fits by then, the daily check on {check} starts three"
+        f" emails over five days; after them the plan moves up to {target.plan_name}"
+        f" ({formatting.money(target.money)} {every}, less what is then unused)."
+    )
