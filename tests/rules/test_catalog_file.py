@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.billing.rules.catalog import Catalog, CatalogErrors, CatalogProblem, Policy, parse
@@ -92,52 +92,52 @@ def prices(catalog: Catalog, interval: Interval, currency: str, family: int = 0)
 
 
 @pytest.fixture(scope="module")
-def example() -> Catalog:
+def sold() -> Catalog:
     return parse(EXAMPLE.read_text(encoding="utf-8"))
 
 
-def test_catalog_example_standard_is_as_the_product_demands(example: Catalog) -> None:
-    standard = example.families[0]
+def test_catalog_example_standard_is_as_the_product_demands(sold: Catalog) -> None:
+    standard = sold.families[0]
     assert [tier.name for tier in standard.tiers] == [f"{n} users" for n in (5, 10, 20, 40, 80)]
     assert [tier.limits for tier in standard.tiers] == [
         {Metric.SEATS: n, Metric.CLIENTS: 60 * n, Metric.STORAGE: n * GB}
         for n in (5, 10, 20, 40, 80)
     ]
     assert [tier.position for tier in standard.tiers] == [0, 1, 2, 3, 4]
-    assert prices(example, Interval.MONTHLY, "USD") == [5000, 10000, 18000, 32000, 56000]
+    assert prices(sold, Interval.MONTHLY, "USD") == [5000, 10000, 18000, 32000, 56000]
 
 
 @pytest.mark.parametrize("currency", ["USD", "EUR"])
 @pytest.mark.parametrize("family", [0, 1])
 def test_catalog_example_yearly_is_12_months_less_20_percent(
-    example: Catalog, family: int, currency: str
+    sold: Catalog, family: int, currency: str
 ) -> None:
-    monthly = prices(example, Interval.MONTHLY, currency, family)
-    yearly = prices(example, Interval.YEARLY, currency, family)
+    monthly = prices(sold, Interval.MONTHLY, currency, family)
+    yearly = prices(sold, Interval.YEARLY, currency, family)
     assert [amount * 12 * 80 for amount in monthly] == [amount * 100 for amount in yearly]
     assert len(yearly) == 5
 
 
 @pytest.mark.parametrize("currency", ["USD", "EUR"])
 @pytest.mark.parametrize("interval", Interval)
-def test_catalog_example_pro_is_dearer(example: Catalog, interval: Interval, currency: str) -> None:
-    standard, pro = (prices(example, interval, currency, family) for family in (0, 1))
+def test_catalog_example_pro_is_dearer(sold: Catalog, interval: Interval, currency: str) -> None:
+    standard, pro = (prices(sold, interval, currency, family) for family in (0, 1))
     assert all(more > less for less, more in zip(standard, pro, strict=True))
 
 
-def test_catalog_doubles_in_the_example(example: Catalog) -> None:
-    for family in example.families:
+def test_catalog_doubles_in_the_example(sold: Catalog) -> None:
+    for family in sold.families:
         for lower, upper in zip(family.tiers, family.tiers[1:], strict=False):
             for metric in Metric:
                 assert upper.limits[metric] == 2 * (lower.limits[metric] or 0) > 0
 
 
-def test_catalog_better_value_in_the_example_by_hand(example: Catalog) -> None:
+def test_catalog_better_value_in_the_example_by_hand(sold: Catalog) -> None:
     """Worked out again from the values: one add-on for each metric, bought whole."""
-    for family in example.families:
+    for family in sold.families:
         for interval in Interval:
-            for currency in example.currencies:
-                listed = prices(example, interval, currency, family.position)
+            for currency in sold.currencies:
+                listed = prices(sold, interval, currency, family.position)
                 for lower, upper in zip(family.tiers, family.tiers[1:], strict=False):
                     cost = 0
                     for add_on in family.add_ons:
@@ -153,8 +153,8 @@ def test_catalog_better_value_in_the_example_by_hand(example: Catalog) -> None:
                     assert cost >= listed[upper.position] - listed[lower.position]
 
 
-def test_catalog_example_add_ons_policies_and_vendor(example: Catalog) -> None:
-    for family in example.families:
+def test_catalog_example_add_ons_policies_and_vendor(sold: Catalog) -> None:
+    for family in sold.families:
         assert [(a.metric, a.quantity) for a in family.add_ons] == [
             (Metric.CLIENTS, 100),
             (Metric.SEATS, 1),
@@ -162,17 +162,17 @@ def test_catalog_example_add_ons_policies_and_vendor(example: Catalog) -> None:
         ]
         assert all(tier.features for tier in family.tiers)
         assert family.features
-    assert example.policies == {
+    assert sold.policies == {
         Metric.SEATS: Policy.AUTO_UPGRADE,
         Metric.CLIENTS: Policy.WARN,
         Metric.STORAGE: Policy.WARN,
     }
-    assert example.currencies == ("USD", "EUR")
-    assert example.vendor.email.endswith("@example.com")
-    assert example.vendor.name
-    assert example.vendor.address
-    assert example.vendor.tax_id
-    assert example.vendor.country == "US"
+    assert sold.currencies == ("USD", "EUR")
+    assert sold.vendor.email.endswith("@example.com")
+    assert sold.vendor.name
+    assert sold.vendor.address
+    assert sold.vendor.tax_id
+    assert sold.vendor.country == "US"
 
 
 def test_reading_a_small_catalog_to_its_last_value() -> None:
@@ -271,6 +271,41 @@ def test_a_mistake_is_told_by_line_and_reason(
     text = SMALL.replace(old, new, 1)
     found = [problem for problem in problems(text) if says in problem.reason]
     assert [problem.line for problem in found] == [start and line_of(text, start, nth)]
+
+
+@pytest.mark.parametrize(
+    ("old", "key", "longest"),
+    [
+        ('"Example Software"', "name", 120),
+        ('"1 Example Street"', "address", 120),
+        ('"US"\n', "tax_id", 32),
+        ('"Standard"', "name", 80),
+        ('"5-users"', "key", 40),
+        ('"Email support"', "features", 120),
+    ],
+)
+def test_texts_are_as_long_as_can_be_kept(old: str, key: str, longest: int) -> None:
+    new = '"US"\ntax_id = "{}"\n' if key == "tax_id" else '"{}"'
+    assert parse(SMALL.replace(old, new.format("x" * longest), 1))
+    (problem,) = problems(SMALL.replace(old, new.format("x" * (longest + 1)), 1))
+    assert problem.where.endswith(key)
+    assert f"up to {longest} characters" in problem.reason
+
+
+def test_an_address_may_have_five_lines() -> None:
+    assert len(parse(SMALL.replace('"Springfield"]', '"2", "3", "4", "5"]')).vendor.address) == 5
+
+
+@pytest.mark.parametrize(
+    ("currencies", "says"),
+    [
+        ('["USD", "JPY"]', 'add monthly = { USD = "50.00", JPY = "50" }.'),
+        ("[]", 'add monthly = { USD = "50.00" }.'),
+    ],
+)
+def test_missing_prices_are_suggested_in_each_currency(currencies: str, says: str) -> None:
+    text = SMALL.replace('["USD"]', currencies).replace('monthly = { USD = "50.00" }', "")
+    assert any(says in problem.reason for problem in problems(text))
 
 
 def test_every_mistake_is_told_in_the_order_of_lines() -> None:
@@ -387,6 +422,15 @@ yearly = { USD = "400.00" }
     assert "only $36.00" in problem.reason
 
 
+def test_catalog_better_value_asks_nothing_of_what_does_not_grow() -> None:
+    without_storage = BETTER_VALUE.replace("storage_gb = 10", "storage_gb = 5").split(
+        '[[family.add_on]]\nkey = "storage-5"'
+    )[0]
+    assert parse(without_storage.replace('"12.00"', '"9.40"'))
+    (problem,) = problems(without_storage.replace('"12.00"', '"9.39"'))
+    assert "(5 × “1 seat” and 3 × “100 clients”) only $49.95" in problem.reason
+
+
 @given(
     st.lists(
         st.tuples(st.integers(1, 12), st.integers(0, 40)), min_size=1, max_size=3, unique=True
@@ -394,6 +438,7 @@ yearly = { USD = "400.00" }
     st.integers(1, 300),
     st.sampled_from([1, 5]),
 )
+@example(offered=[(10, 1000), (21, 2101)], need=189, unit=1)
 def test_the_cheapest_cover_is_the_cheapest(
     offered: list[tuple[int, int]], need: int, unit: int
 ) -> None:

@@ -1,5 +1,7 @@
 """What counts: clients by their status, seats by role, storage by bytes; and how plans fit."""
 
+import unicodedata
+
 import pytest
 
 from portal.billing.rules.counting import (
@@ -166,6 +168,26 @@ def test_status_names_a_person_would_read_as_one(one: str, other: str) -> None:
 )
 def test_status_names_that_differ(one: str, other: str) -> None:
     assert status_name_key(one) != status_name_key(other)
+
+
+@pytest.mark.parametrize(
+    "accents",
+    [
+        "\u0300\u036f",
+        "\u1ab0\u1aff",
+        "\u1dc0\u1dff",
+        "\u20d0\u20ff",
+        "\ufe00\ufe0f",
+        "\ufe20\ufe2f",
+        "\U000e0100\U000e01ef",
+    ],
+    ids=ascii,
+)
+def test_accents_go_from_the_first_of_their_kind_to_the_last(accents: str) -> None:
+    assert status_name_key(f"Round{accents} 3") == "round3"
+    before, after = chr(ord(accents[0]) - 1), chr(ord(accents[1]) + 1)
+    kept = [c for c in (before, after) if unicodedata.category(c)[0] not in "ZC"]
+    assert all(status_name_key(f"Round{c} 3") != "round3" for c in kept)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\u200b\u3164", "\u0301"])

@@ -51,6 +51,8 @@ def test_charge_dates_says_every_30_days_and_never_monthly() -> None:
         (1, "1 byte", "1 byte"),
         (512, "512 bytes", "512 bytes"),
         (1000, "1 kB", "1 kB"),
+        (1500, "1.5 kB", "1.5 kB"),
+        (1_500_000, "1.5 MB", "1.5 MB"),
         (5 * 10**9, "5 GB", "5 GB"),
         (1_240_000_000, "1.2 GB", "1.3 GB"),
         (1_250_000_000, "1.3 GB", "1.3 GB"),

@@ -53,6 +53,7 @@ def facts(*warnings: Warned, **more: object) -> EpisodeFacts:
 
 def test_the_gaps_are_as_promised() -> None:
     assert (WARNING_GAP, FINAL_NOTICE, GRACE) == (48 * HOUR, 24 * HOUR, 120 * HOUR)
+    assert LOOK_AGAIN == HOUR
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.billing.rules.period import Cycle, Interval
+from portal.billing.rules.period import DAY, Cycle, Interval
 
 SECOND = timedelta(seconds=1)
 START = datetime(2026, 10, 28, 14, 30, 15, tzinfo=UTC)
@@ -136,6 +136,7 @@ def test_the_unused_part_is_made_of_the_unused_days() -> None:
     half = CYCLE.unused(START + timedelta(days=15, hours=5))
     assert half == Cycle(START + timedelta(days=15), CYCLE.end_at)
     assert CYCLE.unused(START) == CYCLE
+    assert CYCLE.unused(CYCLE.end_at - SECOND) == Cycle(CYCLE.end_at - DAY, CYCLE.end_at)
     assert CYCLE.unused(CYCLE.end_at) is None
 
 

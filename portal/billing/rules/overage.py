@@ -141,9 +141,10 @@ def decide(facts: EpisodeFacts, now: datetime) -> Decision:
     last = facts.warnings[-1] if facts.warnings else None
     if last is not None and last.accepted_at is None:
         return Park(ParkReason.MAIL_REFUSED) if last.refused else Wait(now + LOOK_AGAIN)
-    if len(facts.warnings) < WARNINGS:
+    due_at = upgrade_due_at(facts.warnings)
+    if due_at is None:
         return _next_warning(facts, now)
-    return _after_the_last(facts, now)
+    return Wait(due_at) if now < due_at else _after_the_last(facts, now)
 
 
 def deadline_to_tell(warnings: tuple[Warned, ...], now: datetime) -> datetime:
@@ -192,9 +193,6 @@ def _next_warning_at(warnings: tuple[Warned, ...]) -> datetime | None:
 
 
 def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
-    due_at = upgrade_due_at(facts.warnings)
-    if due_at is None or now < due_at:
-        return Wait(due_at or now + LOOK_AGAIN)
     park = _what_forbids(facts)
     if park is not None:
         return Park(park)
