@@ -1,6 +1,7 @@
 """Starts the portal and keeps it running until told to end."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from portal.supervisor.place import CannotStart, Place
 from portal.supervisor.preparation import Preparation
 
 NAME_WIDTH = 9
+WEB_ALONE_SECONDS = 10.0
 
 
 def main() -> int:
@@ -48,9 +50,11 @@ class _Portal:
         if self.own_redis:
             await answers.redis(self.place)
         keeper.keep(programs.web(self.place, self.settings))
-        for worker in programs.workers(self.environ):
-            keeper.keep(worker)
-        keeper.keep(programs.scheduler())
+        # Pages first: four processes loading at once would keep people waiting for all of them.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(answers.web(self.place), WEB_ALONE_SECONDS)
+        for program in (*programs.workers(self.environ), programs.scheduler()):
+            keeper.keep(program)
         await answers.web(self.place)
         self._show_the_way(sign_ins)
 

@@ -15,6 +15,7 @@ from flask.cli import FlaskGroup
 from sqlalchemy.exc import OperationalError
 
 from portal import create_app
+from portal.config import ConfigError
 from portal.supervisor.keeper import die_with
 from portal.supervisor.place import CannotStart
 
@@ -64,7 +65,11 @@ def _prepare(environ: Mapping[str, str], with_example: bool, telling: Connection
 
 
 def _sign_ins_after_all(with_example: bool) -> str:
-    app = create_app()
+    try:
+        app = create_app()
+    except ConfigError as problem:
+        click.echo(problem, err=True)
+        sys.exit(1)
     flask = FlaskGroup(create_app=lambda: app, load_dotenv=False, set_debug_flag=False)
     _run(flask, UPGRADE)
     if not with_example:
