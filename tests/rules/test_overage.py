@@ -1,11 +1,9 @@
 """Over-limit episodes: three warnings, 48 h, 48 h, 24 h and 120 h apart, or no upgrade."""
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from portal.billing.rules.overage import (
     FINAL_NOTICE,
@@ -15,7 +13,6 @@ from portal.billing.rules.overage import (
     Close,
     CloseReason,
     Decision,
-    EpisodeFacts,
     Park,
     ParkReason,
     SendWarning,
@@ -28,27 +25,7 @@ from portal.billing.rules.overage import (
     upgrade_due_at,
 )
 from portal.billing.rules.policies import Policy
-
-HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-OPENED = datetime(2026, 11, 22, 9, 20, tzinfo=UTC)
-
-
-def at(days: int, hour: int, minute: int = 0) -> datetime:
-    """An instant so many days after the episode's first."""
-    return (OPENED + timedelta(days=days)).replace(hour=hour, minute=minute)
-
-
-FIRST = Warned(1, deadline_at=at(5, 10), accepted_at=at(0, 9, 21))
-SECOND_ = Warned(2, deadline_at=at(5, 10), accepted_at=at(2, 9, 22))
-THIRD = Warned(3, deadline_at=at(5, 10), accepted_at=at(4, 9, 23))
-
-
-def facts(*warnings: Warned, **more: object) -> EpisodeFacts:
-    """11 users on a plan of 10, with a next tier to go to."""
-    plain = EpisodeFacts(
-        opened_at=OPENED, warnings=warnings, used=11, limit=10, policy=Policy.AUTO_UPGRADE
-    )
-    return replace(plain, **more)  # type: ignore[arg-type]
+from tests.rules.episodes import A_SECOND, FIRST, HOUR, OPENED, SECOND, THIRD, at, facts
 
 
 def test_the_gaps_are_as_promised() -> None:
@@ -80,17 +57,17 @@ def test_over_starts(
         pytest.param((), OPENED, SendWarning(1, at(5, 10)), id="first, when the episode opens"),
         pytest.param((FIRST,), at(0, 9, 22), Wait(at(2, 9, 21)), id="then nothing for 48 h"),
         pytest.param(
-            (FIRST,), at(2, 9, 21) - SECOND, Wait(at(2, 9, 21)), id="not a second earlier"
+            (FIRST,), at(2, 9, 21) - A_SECOND, Wait(at(2, 9, 21)), id="not a second earlier"
         ),
         pytest.param((FIRST,), at(2, 9, 21), SendWarning(2, at(5, 10)), id="second, after 48 h"),
-        pytest.param((FIRST, SECOND_), at(3, 9), Wait(at(4, 9, 22)), id="again 48 h"),
-        pytest.param((FIRST, SECOND_), at(4, 9, 22), SendWarning(3, at(5, 10)), id="third"),
-        pytest.param((FIRST, SECOND_, THIRD), at(4, 12), Wait(at(5, 10)), id="the last day"),
+        pytest.param((FIRST, SECOND), at(3, 9), Wait(at(4, 9, 22)), id="again 48 h"),
+        pytest.param((FIRST, SECOND), at(4, 9, 22), SendWarning(3, at(5, 10)), id="third"),
+        pytest.param((FIRST, SECOND, THIRD), at(4, 12), Wait(at(5, 10)), id="the last day"),
         pytest.param(
-            (FIRST, SECOND_, THIRD), at(5, 10) - SECOND, Wait(at(5, 10)), id="the last second"
+            (FIRST, SECOND, THIRD), at(5, 10) - A_SECOND, Wait(at(5, 10)), id="the last second"
         ),
-        pytest.param((FIRST, SECOND_, THIRD), at(5, 10), Upgrade(), id="over.upgrade"),
-        pytest.param((FIRST, SECOND_, THIRD), at(9, 0), Upgrade(), id="over.upgrade, days late"),
+        pytest.param((FIRST, SECOND, THIRD), at(5, 10), Upgrade(), id="over.upgrade"),
+        pytest.param((FIRST, SECOND, THIRD), at(9, 0), Upgrade(), id="over.upgrade, days late"),
     ],
 )
 def test_over_emails_run_as_told(
@@ -107,10 +84,10 @@ def test_over_emails_run_as_told(
         pytest.param((), at(0, 9) + timedelta(microseconds=1), at(5, 10), id="and a moment more"),
         pytest.param((FIRST,), at(2, 9, 21), at(5, 10), id="second on time: the same deadline"),
         pytest.param((FIRST,), at(3, 4, 30), at(6, 5), id="second late: three days from it"),
-        pytest.param((FIRST, SECOND_), at(4, 9, 22), at(5, 10), id="third on time: the same"),
-        pytest.param((FIRST, SECOND_), at(4, 10, 30), at(5, 11), id="third late: a day from it"),
+        pytest.param((FIRST, SECOND), at(4, 9, 22), at(5, 10), id="third on time: the same"),
+        pytest.param((FIRST, SECOND), at(4, 10, 30), at(5, 11), id="third late: a day from it"),
         pytest.param(
-            (FIRST, replace(SECOND_, deadline_at=at(7, 8))),
+            (FIRST, replace(SECOND, deadline_at=at(7, 8))),
             at(4, 9, 22),
             at(7, 8),
             id="never before what was told",
@@ -135,9 +112,9 @@ def test_over_never_unwarned_moved_dates_are_told(
 def test_over_never_unwarned_the_last_notice_is_a_day(
     third_accepted_at: datetime, due_at: datetime
 ) -> None:
-    warnings = (FIRST, SECOND_, replace(THIRD, accepted_at=third_accepted_at))
+    warnings = (FIRST, SECOND, replace(THIRD, accepted_at=third_accepted_at))
     assert upgrade_due_at(warnings) == due_at
-    assert decide(facts(*warnings), due_at - SECOND) == Wait(due_at)
+    assert decide(facts(*warnings), due_at - A_SECOND) == Wait(due_at)
     assert decide(facts(*warnings), due_at) == Upgrade()
 
 
@@ -149,11 +126,11 @@ def test_over_never_unwarned_five_days_from_the_first_accepted() -> None:
 
 
 def test_over_never_unwarned_a_later_deadline_told_is_kept() -> None:
-    warnings = (FIRST, replace(SECOND_, deadline_at=at(8, 0)), THIRD)
+    warnings = (FIRST, replace(SECOND, deadline_at=at(8, 0)), THIRD)
     assert decide(facts(*warnings), at(7, 23)) == Wait(at(8, 0))
 
 
-@pytest.mark.parametrize("told", [(), (FIRST,), (FIRST, SECOND_)], ids=["first", "second", "third"])
+@pytest.mark.parametrize("told", [(), (FIRST,), (FIRST, SECOND)], ids=["first", "second", "third"])
 def test_over_never_unwarned_a_warning_under_way_is_waited_for(told: tuple[Warned, ...]) -> None:
     under_way = Warned(len(told) + 1, deadline_at=at(5, 10))
     now = at(20, 0)
@@ -161,7 +138,7 @@ def test_over_never_unwarned_a_warning_under_way_is_waited_for(told: tuple[Warne
     assert upgrade_due_at((*told, under_way)) is None
 
 
-@pytest.mark.parametrize("told", [(), (FIRST,), (FIRST, SECOND_)], ids=["first", "second", "third"])
+@pytest.mark.parametrize("told", [(), (FIRST,), (FIRST, SECOND)], ids=["first", "second", "third"])
 def test_over_never_unwarned_a_refused_warning_parks(told: tuple[Warned, ...]) -> None:
     refused = Warned(len(told) + 1, deadline_at=at(5, 10), refused=True)
     assert decide(facts(*told, refused), at(20, 0)) == Park(ParkReason.MAIL_REFUSED)
@@ -169,7 +146,7 @@ def test_over_never_unwarned_a_refused_warning_parks(told: tuple[Warned, ...]) -
 
 @pytest.mark.parametrize(
     ("warnings", "now"),
-    [((), OPENED), ((FIRST,), at(2, 10)), ((FIRST, SECOND_, THIRD), at(6, 0))],
+    [((), OPENED), ((FIRST,), at(2, 10)), ((FIRST, SECOND, THIRD), at(6, 0))],
     ids=["before the first", "before the second", "before the upgrade"],
 )
 def test_over_never_unwarned_with_nobody_to_warn_parks(
@@ -181,8 +158,8 @@ def test_over_never_unwarned_with_nobody_to_warn_parks(
 @pytest.mark.parametrize(
     "warnings",
     [
-        (FIRST, replace(SECOND_, accepted_at=at(2, 9, 20)), THIRD),
-        (FIRST, SECOND_, replace(THIRD, accepted_at=at(4, 9, 21))),
+        (FIRST, replace(SECOND, accepted_at=at(2, 9, 20)), THIRD),
+        (FIRST, SECOND, replace(THIRD, accepted_at=at(4, 9, 21))),
     ],
     ids=["second too close", "third too close"],
 )
@@ -192,7 +169,7 @@ def test_over_never_unwarned_warnings_too_close_never_upgrade(
     assert decide(facts(*warnings), at(30, 0)) == Park(ParkReason.WARNED_TOO_CLOSELY)
 
 
-EVERY_STEP = [(), (FIRST,), (FIRST, SECOND_), (FIRST, SECOND_, THIRD), (Warned(1, at(5, 10)),)]
+EVERY_STEP = [(), (FIRST,), (FIRST, SECOND), (FIRST, SECOND, THIRD), (Warned(1, at(5, 10)),)]
 
 
 @pytest.mark.parametrize("warnings", EVERY_STEP, ids=lambda warnings: f"{len(warnings)} warnings")
@@ -223,15 +200,15 @@ def test_over_top_tier_warns_and_never_upgrades() -> None:
     assert decide(facts(has_next_tier=False), OPENED) == SendWarning(1, at(5, 10))
     second = decide(facts(FIRST, has_next_tier=False), at(2, 9, 21))
     assert second == SendWarning(2, at(5, 10))
-    third = decide(facts(FIRST, SECOND_, has_next_tier=False), at(4, 9, 22))
+    third = decide(facts(FIRST, SECOND, has_next_tier=False), at(4, 9, 22))
     assert third == SendWarning(3, at(5, 10))
-    warned = facts(FIRST, SECOND_, THIRD, has_next_tier=False)
+    warned = facts(FIRST, SECOND, THIRD, has_next_tier=False)
     assert decide(warned, at(5, 9)) == Wait(at(5, 10))
     assert decide(warned, at(5, 10)) == Park(ParkReason.TOP_TIER)
 
 
 def test_an_offer_nobody_was_warned_of_starts_anew() -> None:
-    changed = facts(FIRST, SECOND_, THIRD, offer_changed=True)
+    changed = facts(FIRST, SECOND, THIRD, offer_changed=True)
     assert decide(changed, at(5, 9)) == Wait(at(5, 10))
     assert decide(changed, at(5, 10)) == Close(CloseReason.OFFER_CHANGED)
 
@@ -239,137 +216,19 @@ def test_an_offer_nobody_was_warned_of_starts_anew() -> None:
 def test_charge_no_plan_change_unpaid_holds_the_upgrade_back_and_not_the_warnings() -> None:
     assert decide(facts(past_due=True), OPENED) == SendWarning(1, at(5, 10))
     now = at(5, 10)
-    assert decide(facts(FIRST, SECOND_, THIRD, past_due=True), now) == Wait(now + LOOK_AGAIN)
+    assert decide(facts(FIRST, SECOND, THIRD, past_due=True), now) == Wait(now + LOOK_AGAIN)
 
 
 @pytest.mark.parametrize(
     "warnings",
     [
-        (SECOND_,),
+        (SECOND,),
         (FIRST, THIRD),
         (FIRST, FIRST),
-        (FIRST, SECOND_, THIRD, replace(THIRD, number=4)),
-        (replace(FIRST, accepted_at=None), SECOND_),
+        (FIRST, SECOND, THIRD, replace(THIRD, number=4)),
+        (replace(FIRST, accepted_at=None), SECOND),
     ],
 )
 def test_facts_that_cannot_be(warnings: tuple[Warned, ...]) -> None:
     with pytest.raises(ValueError, match="warning"):
         facts(*warnings)
-
-
-INSTANTS = st.integers(0, 20 * 24 * 60).map(lambda minutes: OPENED + minutes * MINUTE)
-
-
-@given(
-    accepted=st.lists(INSTANTS, min_size=3, max_size=3),
-    told=st.lists(INSTANTS, min_size=3, max_size=3),
-    now=st.integers(0, 40 * 24 * 60).map(lambda minutes: OPENED + minutes * MINUTE),
-)
-def test_e2_no_facts_whatever_lead_to_an_unwarned_upgrade(
-    accepted: list[datetime], told: list[datetime], now: datetime
-) -> None:
-    warnings = tuple(
-        Warned(number, deadline_at, accepted_at)
-        for number, deadline_at, accepted_at in zip((1, 2, 3), told, accepted, strict=True)
-    )
-    if decide(facts(*warnings), now) == Upgrade():
-        assert_e2(accepted, now)
-        assert now >= max(told)
-
-
-def assert_e2(accepted: list[datetime], upgraded_at: datetime) -> None:
-    first, second, third = accepted
-    assert second - first >= 48 * HOUR
-    assert third - second >= 48 * HOUR
-    assert upgraded_at - third >= 24 * HOUR
-    assert upgraded_at - first >= 120 * HOUR
-
-
-@dataclass
-class World:
-    """An episode worked on by a worker that stops and a mail server that is slow, or down."""
-
-    pauses: list[timedelta]
-    delays: list[timedelta]
-    now: datetime = OPENED
-    warnings: list[Warned] = field(default_factory=list)
-    written: list[datetime] = field(default_factory=list)
-    upgraded_at: datetime | None = None
-
-    def run(self) -> None:
-        """Ask and act until the upgrade: after a pause where one is left, else when told to."""
-        for turn in range(1000):
-            decision = decide(facts(*self._as_known()), self.now)
-            if decision == Upgrade():
-                self.upgraded_at = self.now
-                return
-            if isinstance(decision, SendWarning):
-                self._write(decision)
-            pause = self.pauses[turn] if turn < len(self.pauses) else None
-            self.now = self._next(decision) if pause is None else self.now + pause
-        raise AssertionError("the episode never came to its end")
-
-    def _as_known(self) -> list[Warned]:
-        return [
-            warning
-            if warning.accepted_at is not None and warning.accepted_at <= self.now
-            else replace(warning, accepted_at=None)
-            for warning in self.warnings
-        ]
-
-    def _write(self, decision: SendWarning) -> None:
-        delay = self.delays[decision.number - 1]
-        assert decision.number == len(self.warnings) + 1
-        self.warnings.append(
-            Warned(decision.number, decision.deadline_at, accepted_at=self.now + delay)
-        )
-        self.written.append(self.now)
-
-    def _next(self, decision: Decision) -> datetime:
-        return decision.until if isinstance(decision, Wait) else self.now
-
-    @property
-    def accepted(self) -> list[datetime]:
-        return [warning.accepted_at for warning in self.warnings if warning.accepted_at]
-
-
-OUTAGES = st.one_of(
-    st.timedeltas(timedelta(), timedelta(minutes=10)), st.timedeltas(timedelta(), timedelta(days=9))
-)
-
-
-@given(pauses=st.lists(OUTAGES, max_size=30), delays=st.lists(OUTAGES, min_size=3, max_size=3))
-def test_e2_e6_over_never_unwarned_through_any_outage(
-    pauses: list[timedelta], delays: list[timedelta]
-) -> None:
-    world = World(pauses, delays)
-    world.run()
-    assert world.upgraded_at is not None
-    assert_e2(world.accepted, world.upgraded_at)
-    deadlines = [warning.deadline_at for warning in world.warnings]
-    assert deadlines == sorted(deadlines)
-    assert world.upgraded_at >= deadlines[-1]
-    for written, deadline, notice in zip(world.written, deadlines, (120, 72, 24), strict=True):
-        assert deadline - written >= notice * HOUR
-        assert (deadline.minute, deadline.second, deadline.microsecond) == (0, 0, 0)
-    # No mail within 24 h of the one before it, even when catching up.
-    for earlier, later in zip(world.accepted, world.written[1:], strict=False):
-        assert later - earlier >= 24 * HOUR
-
-
-@given(delays=st.lists(st.timedeltas(timedelta(), timedelta(hours=40)), min_size=3, max_size=3))
-def test_over_upgrade_comes_as_soon_as_it_may(delays: list[timedelta]) -> None:
-    world = World(pauses=[], delays=delays)
-    world.run()
-    first, _, third = world.accepted
-    soonest = max(world.warnings[-1].deadline_at, first + 120 * HOUR, third + 24 * HOUR)
-    assert world.upgraded_at is not None
-    assert soonest <= world.upgraded_at <= soonest + LOOK_AGAIN
-
-
-def test_over_upgrade_on_time_when_nothing_goes_wrong() -> None:
-    world = World(pauses=[], delays=[timedelta()] * 3)
-    world.run()
-    assert [written - OPENED for written in world.written] == [0 * HOUR, 48 * HOUR, 96 * HOUR]
-    assert {warning.deadline_at for warning in world.warnings} == {at(5, 10)}
-    assert world.upgraded_at == at(5, 10)

@@ -1,12 +1,9 @@
-"""Quotes: which way a change goes, what is due now, what comes next, and until when it holds."""
+"""Which way a change of plan goes, what is due now, and what comes next."""
 
-from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import CurrencyMismatch, CycleEnded, SamePlan
@@ -16,47 +13,13 @@ from portal.billing.rules.plan_change import (
     Direction,
     LineKind,
     PlanTerms,
-    Quote,
     Running,
     cheapest_fitting,
     direction,
     plan_line,
     quote,
 )
-
-START = datetime(2026, 10, 28, 9, 0, tzinfo=UTC)
-SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
-NOTHING = Money.zero("USD")
-ZONES = [UTC, ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")]
-STANDARD = {5: 5000, 10: 10000, 20: 18000, 40: 32000, 80: 56000}
-
-
-def usd(amount: int) -> Money:
-    return Money(amount, "USD")
-
-
-def standard(users: int, interval: Interval = Interval.MONTHLY, amount: int | None = None):  # type: ignore[no-untyped-def]
-    """Standard at list price: monthly as in the table, yearly 12 months less 20 %."""
-    monthly = STANDARD[users]
-    listed = monthly if interval is Interval.MONTHLY else monthly * 12 * 80 // 100
-    return PlanTerms(
-        price_id=users,
-        name=f"Standard, {users} users",
-        family="standard",
-        tier=f"{users}-users",
-        position=list(STANDARD).index(users),
-        interval=interval,
-        price=usd(listed if amount is None else amount),
-        comparable=usd(monthly),
-    )
-
-
-def running(terms: PlanTerms, charged: Money | None = None, start_at: datetime = START) -> Running:
-    return Running(terms, Cycle.starting(start_at, terms.interval), charged or terms.price)
-
-
-def after(days: int, **more: int) -> datetime:
-    return START + timedelta(days=days, **more)
+from tests.rules.plans import DAY, NOTHING, PRO_5, SECOND, START, after, running, standard, usd
 
 
 def test_charge_upgrade_the_example() -> None:
@@ -207,11 +170,6 @@ def test_charge_credit_left_is_used_up_first(
     assert offer.balance_after == usd(remaining)
 
 
-PRO_5 = replace(
-    standard(5), family="pro", tier="5-users", name="Pro, 5 users", comparable=usd(8000)
-)
-
-
 @pytest.mark.parametrize(
     ("current", "target", "expected"),
     [
@@ -297,136 +255,6 @@ def test_charge_renewal_comes_before_any_change(target: PlanTerms, late: timedel
         quote(running(standard(20)), target, now=after(30) + late, balance=NOTHING)
 
 
-@pytest.mark.parametrize(
-    ("now", "zone", "valid_until"),
-    [
-        pytest.param(after(3), UTC, after(3) + 15 * MINUTE, id="a quarter of an hour"),
-        pytest.param(
-            after(4) - 5 * MINUTE, UTC, after(4), id="not past the day of the cycle: the credit"
-        ),
-        pytest.param(
-            datetime(2026, 11, 3, 23, 50, tzinfo=UTC),
-            UTC,
-            datetime(2026, 11, 4, tzinfo=UTC),
-            id="not past midnight: the dates",
-        ),
-        pytest.param(
-            datetime(2026, 11, 3, 23, 50, tzinfo=UTC),
-            ZoneInfo("America/New_York"),
-            datetime(2026, 11, 4, 0, 5, tzinfo=UTC),
-            id="midnight elsewhere does not matter",
-        ),
-        pytest.param(
-            datetime(2026, 11, 4, 4, 50, tzinfo=UTC),
-            ZoneInfo("America/New_York"),
-            datetime(2026, 11, 4, 5, 0, tzinfo=UTC),
-            id="midnight of the account does",
-        ),
-    ],
-)
-def test_charge_quote_is_charge_until(now: datetime, zone: ZoneInfo, valid_until: datetime) -> None:
-    offer = quote(running(standard(5)), standard(10), now=now, balance=NOTHING, zone=zone)
-    assert offer.valid_until == valid_until
-
-
-def test_a_downgrade_is_offered_until_the_cycle_ends() -> None:
-    late = after(30) - 5 * MINUTE
-    assert quote(
-        running(standard(10)), standard(5), now=late, balance=NOTHING
-    ).valid_until == after(30)
-    early = quote(running(standard(10)), standard(5), now=after(2), balance=NOTHING)
-    assert early.valid_until == after(2) + 15 * MINUTE
-
-
-def test_a_first_plan_is_offered_for_a_quarter_of_an_hour() -> None:
-    offer = quote(None, standard(5), now=START, balance=NOTHING)
-    assert offer.valid_until == START + 15 * MINUTE
-
-
-def test_instants_of_a_quote_are_utc_wherever_now_was_read() -> None:
-    now = after(3).astimezone(ZoneInfo("Asia/Tokyo"))
-    offer = quote(running(standard(5)), standard(10), now=now, balance=NOTHING)
-    assert offer.new_cycle.start_at.tzinfo is offer.valid_until.tzinfo is UTC
-
-
-def test_charge_quote_is_charge_the_fingerprint_holds_while_the_quote_does() -> None:
-    shown = quote(running(standard(5)), standard(10), now=after(15), balance=NOTHING)
-    confirmed = quote(
-        running(standard(5)), standard(10), now=shown.valid_until - SECOND, balance=NOTHING
-    )
-    assert shown.fingerprint() == confirmed.fingerprint()
-    assert len(shown.fingerprint()) == 64
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param({"now": after(16)}, id="a day passed"),
-        pytest.param({"balance": usd(1)}, id="the balance changed"),
-        pytest.param({"target": standard(10, amount=10001)}, id="the price changed"),
-        pytest.param({"target": standard(20)}, id="another plan"),
-        pytest.param({"target": standard(10, Interval.YEARLY)}, id="another interval"),
-        pytest.param({"current": running(standard(5), charged=usd(4999))}, id="another charge"),
-        pytest.param({"current": running(PRO_5, charged=usd(5000))}, id="another running plan"),
-        pytest.param({"current": None}, id="the subscription ended"),
-    ],
-)
-def test_charge_quote_is_charge_whatever_changes_makes_another_fingerprint(
-    changed: dict[str, object],
-) -> None:
-    asked = {
-        "current": running(standard(5)),
-        "target": standard(10),
-        "now": after(15),
-        "balance": NOTHING,
-    }
-    before, now = fingerprint_of(**asked), fingerprint_of(**{**asked, **changed})
-    assert before != now
-
-
-def fingerprint_of(current, target, now, balance) -> str:  # type: ignore[no-untyped-def]
-    return quote(current, target, now=now, balance=balance).fingerprint()
-
-
-OTHER_VALUES = {
-    "direction": Direction.DOWNGRADE,
-    "target": standard(20),
-    "lines": (),
-    "subtotal": usd(1),
-    "surplus_credit": usd(1),
-    "balance_applied": usd(1),
-    "balance_after": usd(1),
-    "total": usd(1),
-    "due_now": usd(1),
-    "new_cycle": Cycle.starting(START, Interval.YEARLY),
-    "next_charge_at": START,
-    "next_charge": usd(1),
-}
-
-
-@pytest.mark.parametrize("field", sorted(OTHER_VALUES))
-def test_charge_quote_is_charge_the_fingerprint_covers(field: str) -> None:
-    offer = quote(running(standard(5)), standard(10), now=after(15), balance=NOTHING)
-    altered = replace(offer, **{field: OTHER_VALUES[field]})
-    assert altered.fingerprint() != offer.fingerprint()
-
-
-def test_the_fingerprint_covers_all_but_how_long_the_quote_holds_and_where() -> None:
-    assert {f.name for f in fields(Quote)} - set(OTHER_VALUES) == {"valid_until", "zone"}
-    offer = quote(running(standard(5)), standard(10), now=after(15), balance=NOTHING)
-    assert replace(offer, valid_until=START).fingerprint() == offer.fingerprint()
-
-
-def test_the_fingerprint_reads_dates_where_the_account_is() -> None:
-    late, later = datetime(2026, 11, 4, 23, 58, tzinfo=UTC), datetime(2026, 11, 5, 0, 1, tzinfo=UTC)
-    for zone, same in ((UTC, False), (ZoneInfo("America/New_York"), True)):
-        offers = [
-            quote(running(standard(5)), standard(10), now=now, balance=NOTHING, zone=zone)
-            for now in (late, later)
-        ]
-        assert (offers[0].fingerprint() == offers[1].fingerprint()) is same
-
-
 def test_catalog_fits_marks_the_cheapest_that_fits() -> None:
     offers = [
         (standard(users), {Metric.SEATS: users, Metric.CLIENTS: 60 * users, Metric.STORAGE: None})
@@ -435,42 +263,3 @@ def test_catalog_fits_marks_the_cheapest_that_fits() -> None:
     usage = {Metric.SEATS: 8, Metric.CLIENTS: 800, Metric.STORAGE: 10**12}
     assert cheapest_fitting(offers, usage) == standard(20)
     assert cheapest_fitting(offers, {**usage, Metric.SEATS: 41}) is None
-
-
-@given(
-    charged=st.integers(0, 10**7),
-    price=st.integers(0, 10**7),
-    balance=st.integers(0, 10**7),
-    running_interval=st.sampled_from(Interval),
-    target_interval=st.sampled_from(Interval),
-    elapsed=st.timedeltas(timedelta(), 30 * DAY - SECOND),
-    zone=st.sampled_from(ZONES),
-)
-def test_m5_m6_every_quote_adds_up_and_none_is_negative(  # type: ignore[no-untyped-def]
-    charged, price, balance, running_interval, target_interval, elapsed, zone
-) -> None:
-    now = START + elapsed
-    current = running(standard(5, running_interval), usd(charged))
-    target = standard(10, target_interval, amount=price)
-    offer = quote(current, target, now=now, balance=usd(balance), zone=zone)
-    assert offer.subtotal == offer.total == sum((x.amount for x in offer.lines), NOTHING)
-    assert offer.total >= NOTHING
-    assert offer.due_now == offer.total - offer.balance_applied
-    assert offer.due_now >= NOTHING
-    assert NOTHING <= offer.balance_applied <= usd(balance)
-    # Nothing is lost: what was there and what is paid is what the plan costs and what is left.
-    credit = usd(charged).share(current.cycle.unused_days(now), current.cycle.days)
-    assert usd(balance) + credit + offer.due_now == target.price + offer.balance_after
-    assert offer.surplus_credit.is_zero or offer.total.is_zero
-    assert now < offer.valid_until <= now + 15 * MINUTE
-
-
-@given(elapsed=st.timedeltas(timedelta(), 30 * DAY - SECOND), zone=st.sampled_from(ZONES))
-def test_m6_what_is_shown_is_what_is_charged_for_as_long_as_it_says(  # type: ignore[no-untyped-def]
-    elapsed, zone
-) -> None:
-    current, now = running(standard(5)), START + elapsed
-    shown = quote(current, standard(10), now=now, balance=NOTHING, zone=zone)
-    last = max(now, shown.valid_until - timedelta(microseconds=1))
-    confirmed = quote(current, standard(10), now=last, balance=NOTHING, zone=zone)
-    assert confirmed.fingerprint() == shown.fingerprint()
