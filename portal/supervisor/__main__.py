@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Mapping
 
 from portal.config import ConfigError, Settings
@@ -36,7 +35,6 @@ class _Portal:
     """The programs of one place, in the order in which they come up."""
 
     def __init__(self, place: Place) -> None:
-        self.started = time.monotonic()
         self.place = place
         self.own_redis = programs.needs_redis(os.environ)
         self.environ = _environ_for(place, own_redis=self.own_redis)
@@ -59,8 +57,7 @@ class _Portal:
         self._show_the_way(sign_ins)
 
     def _show_the_way(self, sign_ins: str) -> None:
-        seconds = time.monotonic() - self.started
-        print(f"\nThe portal runs at {self.settings.base_url} (ready after {seconds:.1f} s).")
+        print(f"\nThe portal runs at {self.settings.base_url}")
         print(f"Its data is in {self.place.data}. Ctrl-C ends it.")
         print(f"\n{sign_ins}" if sign_ins else "", flush=True)
 

@@ -16,7 +16,6 @@ from sqlalchemy.exc import OperationalError
 
 from portal import create_app
 from portal.config import ConfigError
-from portal.config import ConfigError
 from portal.supervisor.keeper import die_with
 from portal.supervisor.place import CannotStart
 
@@ -62,11 +61,7 @@ def _prepare(environ: Mapping[str, str], with_example: bool, telling: Connection
     die_with(os.getppid())
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.update(environ)
-    try:
-        telling.send(_sign_ins_after_all(with_example))
-    except ConfigError as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(1)
+    telling.send(_sign_ins_after_all(with_example))
 
 
 def _sign_ins_after_all(with_example: bool) -> str:
