@@ -62,13 +62,14 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     try:
         settings = Settings.from_env()
+        app = create_app(settings)
     except ConfigError as problem:
         print(problem, file=sys.stderr)
         return 1
     if settings.redis_url is None:
         print("REDIS_URL is not set: the worker has nowhere to take work from.", file=sys.stderr)
         return 1
-    return _work(create_app(settings), queue.connect(settings.redis_url))
+    return _work(app, queue.connect(settings.redis_url))
 
 
 def _work(app: Flask, connection: Redis) -> int:

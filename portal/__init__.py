@@ -11,6 +11,7 @@ from portal import (
     formatting,
     htmx,
     page_context,
+    production,
     queue,
     security,
 )
@@ -22,7 +23,7 @@ from portal.blueprints import (
     dev,
     health,
     invoices,
-    live,
+    live as live_pages,
     sandbox,
     users,
 )
@@ -53,9 +54,10 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     htmx.register(app)
     page_context.init_app(app)
 
-    for blueprint in (auth, account, change_plan, clients, users, invoices, live, sandbox, dev, health):
+    for blueprint in (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health):
         app.register_blueprint(blueprint.bp)
     register_commands(app)
+    production.check_start(app)
     return app
 
 

@@ -2,10 +2,19 @@
 
 from flask import Flask
 
-from portal.cli import demo, verify
+from portal.cli import accounts, catalog, clock, demo, jobs, payments, users, verify
 
 
 def register_commands(app: Flask) -> None:
     """Add every command group to `flask`."""
-    for command in (verify.verify, demo.demo):
+    for command in (
+        accounts.accounts,
+        catalog.catalog,
+        clock.clock,
+        demo.demo,
+        jobs.jobs,
+        payments.payments,
+        users.users,
+        verify.verify,
+    ):
         app.cli.add_command(command)

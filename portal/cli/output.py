@@ -48,6 +48,11 @@ def instant(at: datetime | None) -> str:
     return "" if at is None else f"{at:%-d %b %Y, %H:%M:%S} UTC"
 
 
+def day(at: datetime | None) -> str:
+    """As in "22 Nov 2026", the day it is in UTC."""
+    return "" if at is None else f"{at:%-d %b %Y}"
+
+
 def _text(cell: object) -> str:
     if cell is None:
         return ""

@@ -1,0 +1,217 @@
+"""`flask accounts`: who the customers are, and all that happened to one of them."""
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from portal.billing.rules import describe
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import Interval
+from portal.cli import account_facts
+from portal.cli.account_facts import Facts
+from portal.cli.output import day, instant, json_option, show_facts, show_json, show_table
+from portal.extensions import db
+from portal.models import Account
+
+NOTICES_SHOWN = 20
+
+accounts = AppGroup("accounts", help="The customer accounts.")
+
+
+@accounts.command("list")
+@json_option
+def list_accounts(as_json: bool) -> None:
+    """Show every account: plan, usage, what it owes and when it is charged next."""
+    ids = db.session.scalars(select(Account.id).order_by(Account.id)).all()
+    session = db.session()
+    rows = [account_facts.brief(session, session.get_one(Account, each)) for each in ids]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        headings = ["Account", "Id", "Plan", "Seats", "Clients", "Storage", ">Owes", "Next charge"]
+        show_table(headings, map(_line, rows))
+    else:
+        click.echo("There are no accounts.")
+
+
+@accounts.command("show")
+@click.argument("account")
+@click.option("--all", "all_notices", is_flag=True, help="Show all emails, not just the latest.")
+@json_option
+def show(account: str, all_notices: bool, as_json: bool) -> None:
+    """Show all there is about ACCOUNT (its id or its name)."""
+    facts = account_facts.full(db.session(), one(account))
+    if as_json:
+        show_json(facts)
+        return
+    _show_standing(facts)
+    _show_people(facts)
+    _show_invoices(facts)
+    _show_episodes(facts)
+    _show_notices(facts, None if all_notices else NOTICES_SHOWN)
+
+
+def one(written: str) -> Account:
+    """The account somebody means; a ClickException says when that is none or several."""
+    found = account_facts.find(db.session(), written)
+    if not found:
+        raise click.ClickException(f"There is no account “{written}”: see flask accounts list.")
+    if len(found) > 1:
+        ids = ", ".join(account.public_id for account in found)
+        raise click.ClickException(f"{len(found)} accounts have that name; use an id: {ids}")
+    return found[0]
+
+
+def _line(facts: Facts) -> list[object]:
+    plan, levels = facts["plan"], {row["metric"]: _level(row) for row in facts["usage"]}
+    return [
+        facts["account"],
+        facts["id"],
+        _plan(facts, plan) if plan else "none",
+        *(levels.get(metric.value, "") for metric in Metric),
+        _money(facts, facts["owed_minor"]),
+        day(plan["cycle_end_at"]) if plan else "",
+    ]
+
+
+def _show_standing(facts: Facts) -> None:
+    plan, change = facts["plan"], facts["plan_change"]
+    shown = {
+        "Account": facts["account"],
+        "Id": facts["id"],
+        "Opened": facts["opened_at"],
+        "Country": f"{facts['country']}, {facts['time_zone']}",
+        "Pays by": facts["pays_by"] or "nothing on file",
+        "Plan": f"{_plan(facts, plan)}, {plan['status']}" if plan else "none",
+    }
+    if plan:
+        cycle = f"{instant(plan['cycle_start_at'])} to {instant(plan['cycle_end_at'])}"
+        shown["Cycle"] = cycle
+    if change:
+        effective = f"{change['state']}, effective {instant(change['effective_at'])}"
+        shown["Changes to"] = f"{_plan(facts, change)} ({effective})"
+    shown |= {row["metric"].capitalize(): _level(row) for row in facts["usage"]}
+    shown["Owes"] = _money(facts, facts["owed_minor"])
+    shown["Credit"] = _money(facts, facts["credit_minor"])
+    show_facts(shown)
+
+
+def _show_people(facts: Facts) -> None:
+    _title("People", facts["people"])
+    if facts["people"]:
+        show_table(
+            ["Name", "Email", "Role", "Joined", "Deactivated"],
+            [
+                (
+                    person["name"],
+                    person["email"],
+                    person["role"],
+                    day(person["joined_at"]),
+                    day(person["deactivated_at"]),
+                )
+                for person in facts["people"]
+            ],
+            indent=2,
+        )
+
+
+def _show_invoices(facts: Facts) -> None:
+    _title("Invoices", facts["invoices"])
+    if facts["invoices"]:
+        show_table(
+            ["Number", "Issued", "Reason", ">Total", ">Due", "Status", "Paid", "PDF"],
+            [_invoice_line(facts, invoice) for invoice in facts["invoices"]],
+            indent=2,
+        )
+
+
+def _invoice_line(facts: Facts, invoice: Facts) -> list[object]:
+    return [
+        invoice["number"],
+        invoice["issued_at"],
+        invoice["reason"].replace("_", " "),
+        _money(facts, invoice["total_minor"]),
+        _money(facts, invoice["due_minor"]),
+        invoice["status"],
+        invoice["paid_at"],
+        "ready" if invoice["document"] else "not yet",
+    ]
+
+
+def _show_episodes(facts: Facts) -> None:
+    _title("Over the limit", facts["episodes"])
+    for episode in facts["episodes"]:
+        counts = f"{episode['used']} of {episode['limit']} {episode['metric']}"
+        end = f"next step {instant(episode['next_step_at'])}"
+        if episode["closed_at"]:
+            end = f"closed {instant(episode['closed_at'])}: {episode['reason']}"
+        click.echo(f"  {counts}, opened {instant(episode['opened_at'])}, {episode['state']}, {end}")
+        if episode["warnings"]:
+            show_table(
+                ["Email", "Count", "Written", "Accepted", "Deadline told", "Would move to", ">For"],
+                [_warning_line(facts, warning) for warning in episode["warnings"]],
+                indent=4,
+            )
+
+
+def _warning_line(facts: Facts, warning: Facts) -> list[object]:
+    answered = instant(warning["accepted_at"]) or "not yet"
+    if warning["refused_at"]:
+        answered = f"refused {instant(warning['refused_at'])}"
+    due = warning["due_minor"]
+    return [
+        warning["number"],
+        f"{warning['used']} of {warning['limit']}",
+        warning["written_at"],
+        answered,
+        warning["deadline_at"],
+        warning["moves_to"] or "no larger tier",
+        "" if due is None else _money(facts, due),
+    ]
+
+
+def _show_notices(facts: Facts, most: int | None) -> None:
+    shown = facts["notices"][:most]
+    _title("Emails", facts["notices"])
+    if shown:
+        show_table(
+            ["Written", "Message", "To", "State", "Answered", "The mail server's answer"],
+            [
+                (
+                    notice["written_at"],
+                    notice["name"].replace("_", " "),
+                    notice["recipient"],
+                    notice["state"],
+                    notice["settled_at"],
+                    notice["server_answer"],
+                )
+                for notice in shown
+            ],
+            indent=2,
+        )
+    if len(shown) < len(facts["notices"]):
+        click.echo(f"  The latest {len(shown)}; --all shows all.")
+
+
+def _title(name: str, rows: list[Any]) -> None:
+    click.echo(f"\n{name}: {len(rows) or 'none'}")
+
+
+def _plan(facts: Facts, plan: Facts) -> str:
+    price = _money(facts, plan["price_minor"])
+    return f"{plan['name']}, {price} {describe.every(Interval(plan['interval']))}"
+
+
+def _level(row: Facts) -> str:
+    used, limit = row["used"], row["limit"]
+    if row["metric"] == Metric.STORAGE:
+        used = describe.storage(used)
+        return f"{used} of {'unlimited' if limit is None else describe.storage(limit)}"
+    return f"{used:,} of {'unlimited' if limit is None else f'{limit:,}'}"
+
+
+def _money(facts: Facts, minor: int) -> str:
+    return describe.money(Money(minor, facts["currency"]))

@@ -1,0 +1,55 @@
+"""What of a sandbox must not be there when the portal runs for real."""
+
+import click
+from flask import Flask, current_app
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from portal.config import ConfigError
+from portal.extensions import db
+from portal.models import ClockState, User
+
+
+def refusals(session: Session) -> list[str]:
+    """Why the portal must not start in production on this database; empty when it may.
+
+    A database without tables has nothing to object to: it is about to be migrated.
+    """
+    try:
+        return [*_example_sign_ins(session), *_moved_clock(session)]
+    except DBAPIError:
+        return []
+    finally:
+        session.rollback()
+
+
+def check() -> None:
+    """Raise ConfigError, naming each reason, where production mode must not start."""
+    if not current_app.config["PORTAL"].is_sandbox and (problems := refusals(db.session())):
+        raise ConfigError(problems)
+
+
+def check_start(app: Flask) -> None:
+    """The same, before `app` serves anybody; a `flask` command serves nobody and may run."""
+    if click.get_current_context(silent=True) is None:
+        with app.app_context():
+            check()
+
+
+def _example_sign_ins(session: Session) -> list[str]:
+    count = session.scalar(select(func.count(User.id)).where(User.is_example))
+    if not count:
+        return []
+    return [
+        f"The database has {count} example sign-ins, whose password everybody knows: start"
+        " production on a database of its own."
+    ]
+
+
+def _moved_clock(session: Session) -> list[str]:
+    if not session.scalar(select(ClockState.offset_us)):
+        return []
+    return [
+        "The database's clock was moved in the sandbox: start production on a database of its own."
+    ]
