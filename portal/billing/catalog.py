@@ -5,7 +5,7 @@ they were sold. What the file no longer names is hidden from new purchases and s
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.billing import usage
+from portal.audit import SYSTEM
+from portal.billing import accounts, overages, usage
 from portal.billing.rules import catalog as rules
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
@@ -121,12 +122,25 @@ class _Application:
         )
         if row.id is None or row.limits == before:
             return
-        on_it = select(Subscription.account_id).where(
-            Subscription.status.in_(LIVE),
-            Subscription.price_id.in_(select(Price.id).where(Price.tier_id == row.id)),
+        on_it = (
+            select(Subscription.account_id)
+            .where(
+                Subscription.status.in_(LIVE),
+                Subscription.price_id.in_(select(Price.id).where(Price.tier_id == row.id)),
+            )
+            .order_by(Subscription.account_id)
         )
         for account_id in self.session.scalars(on_it).all():
-            usage.set_limits(self.session, account_id, row.limits)
+            self.limit(account_id, row.limits)
+
+    def limit(self, account_id: int, limits: Mapping[Metric, int | None]) -> None:
+        """Give an account these limits; where it is within them again, its episode is over."""
+        account = accounts.lock(self.session, account_id)
+        usage.set_limits(self.session, account_id, limits)
+        for metric in Metric:
+            overages.count_changed(
+                self.session, account, metric, 0, now=self.now, actor=SYSTEM
+            )
 
     def add_ons(self, parent: Family, family: rules.Family) -> None:
         rows = self.session.scalars(select(AddOn).where(AddOn.family_id == parent.id))

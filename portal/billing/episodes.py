@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import notices
-from portal.audit import Actor, record
+from portal.audit import SYSTEM, Actor, record
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.overage import CloseReason
 from portal.models import Account, Episode, EpisodeState, Notice
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
@@ -86,6 +87,13 @@ def plan_changed(
         else:
             state, reason = EpisodeState.SUPERSEDED, "the plan was changed"
         close(session, account, episode, state, reason, now=now, actor=actor)
+
+
+def subscription_ended(session: Session, account: Account, *, now: datetime) -> None:
+    """Nothing is left to be upgraded: open episodes end without a word."""
+    for episode in open_of(session, account.id):
+        state, reason = EpisodeState.SUPERSEDED, CloseReason.SUBSCRIPTION_ENDED
+        close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
 
 
 def evidence(session: Session, episode: Episode) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal import notices
 from portal.audit import SYSTEM, record
-from portal.billing import invoices, payments, plan_outcomes, subscriptions
+from portal.billing import episodes, invoices, payments, plan_outcomes, subscriptions
 from portal.billing.gateways import Answer
 from portal.billing.rules import describe
 from portal.models import (
@@ -101,6 +101,7 @@ def _try_again_or_end(
     if subscription is not None:
         subscription.status = SubscriptionStatus.ENDED
         subscription.ended_at = now
+        episodes.subscription_ended(session, account, now=now)
         reason = f"invoice {invoice.number_text} stayed unpaid"
         record(session, account, "subscription.ended", at=now, actor=SYSTEM, reason=reason)
 
