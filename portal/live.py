@@ -16,7 +16,6 @@ from time import monotonic
 from typing import Any
 
 from flask import Flask, current_app
-from redis import Redis
 from redis.exceptions import RedisError
 
 from portal.access import Permission, Principal
@@ -28,7 +27,6 @@ from portal.extensions import db
 EXTENSION = "portal.live"
 PING_SECONDS = 20
 STREAM_SECONDS = 300
-RECONNECT_SECONDS = 0.5
 SUBSCRIBED_WITHIN_SECONDS = 1
 MESSAGES_AT_ONCE = 1000
 
@@ -155,7 +153,8 @@ class Hub:
         self._lock = threading.RLock()
         self._streams: set[Stream] = set()
         self._listener: threading.Thread | None = None
-        self._is_subscribed = threading.Event()
+        self._is_subscribed = False
+        self._has_tried = threading.Event()
 
     def open(self, account_id: int, user_id: int, regions: Iterable[Region]) -> Stream | None:
         """A stream, or None where this process can't hold one more or hears nothing of changes."""
@@ -198,8 +197,14 @@ class Hub:
     def _refresh_one(self, account_id: int) -> None:
         streams = self._held(account_id)
         wanted = set().union(*(stream.regions for stream in streams))
-        with self._app.app_context():
-            rendered = _rendered(account_id, wanted)
+        try:
+            with self._app.app_context():
+                rendered = _rendered(account_id, wanted)
+        except Exception:
+            # These pages ask again by themselves; those of other accounts go on.
+            self._app.logger.exception("live meters could not be drawn")
+            self.end_those_of(account_id, None)
+            return
         for stream in streams:
             stream.send(rendered)
 
@@ -213,34 +218,38 @@ class Hub:
             return False
         with self._lock:
             if self._listener is None:
+                self._has_tried.clear()
                 self._listener = threading.Thread(
                     target=self._listen, args=(redis,), name="live", daemon=True
                 )
                 self._listener.start()
-        return self._is_subscribed.wait(SUBSCRIBED_WITHIN_SECONDS)
+        self._has_tried.wait(SUBSCRIBED_WITHIN_SECONDS)
+        return self._is_subscribed
 
-    def _listen(self, redis: Redis) -> None:
-        """For as long as the process lives. Without Redis no stream is held: pages poll."""
-        while True:
-            try:
-                with redis.pubsub() as subscription:
-                    subscription.psubscribe(CHANNELS)
-                    while True:
-                        self._take_in(_messages(subscription))
-            except RedisError as error:
-                self._app.logger.warning("live meters are off until Redis answers: %s", error)
-            except Exception:
-                self._app.logger.exception("live meters stumbled")
-            self._is_subscribed.clear()
-            self.end_all()
-            threading.Event().wait(RECONNECT_SECONDS)
+    def _listen(self, redis: Any) -> None:
+        """Until Redis goes away. Then no stream is held, pages poll, and the next one asked for
+        listens anew."""
+        try:
+            with redis.pubsub() as subscription:
+                subscription.psubscribe(CHANNELS)
+                while True:
+                    self._take_in(_messages(subscription))
+        except RedisError as error:
+            self._app.logger.warning("live meters are off until Redis answers: %s", error)
+        except Exception:
+            self._app.logger.exception("live meters stumbled")
+        with self._lock:
+            self._listener, self._is_subscribed = None, False
+        self._has_tried.set()
+        self.end_all()
 
     def _take_in(self, messages: list[dict[str, Any]]) -> None:
         changed: set[int] = set()
         for message in messages:
             if message["type"] == "psubscribe":
                 # Also after the connection was lost and found again: something may be missed.
-                self._is_subscribed.set()
+                self._is_subscribed = True
+                self._has_tried.set()
                 self.refresh()
             elif message["type"] == "pmessage":
                 account_id = int(message["channel"].rpartition(b":")[2])

@@ -24,7 +24,7 @@ def events() -> ResponseReturnValue:
     stream = hub.open(found.account.id, found.user.id, regions)
     if stream is None:
         return "", 503, {"Retry-After": ASK_AGAIN_SECONDS}
-    db.session.remove()
+    db.session().rollback()  # gives the connection back for as long as the stream is open
     response = Response(stream.events(), mimetype="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: hub.close(stream))
