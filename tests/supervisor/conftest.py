@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 30
+SECONDS = 60
 END = "(it prints no more)"
 
 
