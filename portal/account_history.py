@@ -1,7 +1,7 @@
 """The account's billing history in human words, from the trail that every command leaves."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from portal import formatting
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.period import Interval
-from portal.models import AuditEntry
+from portal.models import AuditEntry, InvoiceReason
 
 Details = Mapping[str, Any]
+CONFIRMED = "plan.change_confirmed"
+ENTRIES_PER_EVENT = 3
 
 
 @dataclass(frozen=True)
@@ -25,27 +27,52 @@ class Event:
     title: str
     detail: str = ""
     tone: str = "neutral"
+    plan: str | None = None
 
 
 def recent(session: Session, account_id: int, *, limit: int) -> list[Event]:
-    """The latest plan changes, episodes, invoices and failed payments, newest first."""
+    """The latest plan changes, episodes, renewals and failed payments, newest first.
+
+    The entries that belong to one plan change (confirmed, invoiced, changed) are one event.
+    """
     statement = (
         select(AuditEntry.at, AuditEntry.action, AuditEntry.actor, AuditEntry.details)
-        .where(AuditEntry.account_id == account_id, AuditEntry.action.in_(WORDS))
+        .where(AuditEntry.account_id == account_id, AuditEntry.action.in_([*WORDS, CONFIRMED]))
         .order_by(AuditEntry.position.desc())
-        .limit(limit)
+        .limit(ENTRIES_PER_EVENT * limit)
     )
-    return [_event(*row) for row in session.execute(statement).tuples()]
+    events: list[Event] = []
+    for entry in session.execute(statement).tuples():
+        _take(events, *entry)
+    return events[:limit]
 
 
-def _event(at: datetime, action: str, actor: Details, details: Details) -> Event:
+def _take(
+    events: list[Event], at: datetime, action: str, actor: Details, details: Details
+) -> None:
+    """Add an entry to the events that came after it."""
+    if action == CONFIRMED:
+        # What followed was done by the portal, but it was this person's wish.
+        if events and events[-1].plan == details["plan"]:
+            events[-1] = replace(events[-1], detail=_by(actor, events[-1].detail))
+        return
+    if _is_told_already(events, at, action, details):
+        return
     title, detail, tone = WORDS[action](details)
-    return Event(at, title, _by(actor, detail), tone)
+    plan = details.get("after") or details.get("plan")
+    events.append(Event(at, title, _by(actor, detail), tone, plan))
+
+
+def _is_told_already(events: list[Event], at: datetime, action: str, details: Details) -> bool:
+    """A plan change tells of its invoice, and a failed one of its declined payment."""
+    if action == "invoice.issued":
+        return bool(details["reason"] != InvoiceReason.RENEWAL)
+    return action == "payment.declined" and bool(events) and events[-1].at == at
 
 
 def _by(actor: Details, detail: str) -> str:
     """Names the person who did it; what the portal did by itself goes without saying."""
-    if actor.get("kind") == "system":
+    if actor["kind"] == "system":
         return detail
     return f"{detail} By {actor['name']}." if detail else f"By {actor['name']}."
 
@@ -72,10 +99,6 @@ def _plan_changed(details: Details) -> Words:
             return f"{plan} is charged {every} from now on", paid, "good"
         case _:
             return f"Upgrade from {before} to {plan}", paid, "good"
-
-
-def _confirmed(details: Details) -> Words:
-    return f"Change to {details['plan']} confirmed", f"{details['due']} to pay.", "neutral"
 
 
 def _change_failed(details: Details) -> Words:
@@ -142,7 +165,6 @@ def _sentence(text: str) -> str:
 WORDS: dict[str, Callable[[Details], Words]] = {
     "account.opened": _opened,
     "plan.changed": _plan_changed,
-    "plan.change_confirmed": _confirmed,
     "plan.change_failed": _change_failed,
     "plan.downgrade_scheduled": _downgrade_scheduled,
     "plan.downgrade_withdrawn": _downgrade_withdrawn,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     String,
     cast,
@@ -83,9 +84,8 @@ def _downgrade(account_id: int) -> Select[Any]:
 
 
 def _renewal(account_id: int) -> Select[Any]:
-    return _row("renewal", Subscription.cycle_end_at, literal("the renewal")).where(
-        Subscription.account_id == account_id, Subscription.status.in_(subscriptions.LIVE)
-    )
+    ends_at = Subscription.cycle_end_at
+    return _row("renewal", ends_at, literal("the renewal")).where(*_is_live(account_id))
 
 
 def _step(account_id: int) -> Select[Any]:
@@ -121,8 +121,15 @@ def _overs(account_id: int) -> Select[Any]:
         .exists()
     )
     return _row("over", null(), cast(Usage.metric, String)).where(
-        Usage.account_id == account_id, Usage.limit_value < Usage.used, ~is_known
+        Usage.account_id == account_id,
+        Usage.limit_value < Usage.used,
+        ~is_known,
+        select(Subscription.id).where(*_is_live(account_id)).exists(),
     )
+
+
+def _is_live(account_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Subscription.account_id == account_id, Subscription.status.in_(subscriptions.LIVE)
 
 
 def _row(kind: str, at: Any, detail: Any) -> Select[Any]:

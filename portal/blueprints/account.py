@@ -14,7 +14,7 @@ from portal.transaction import transaction
 
 bp = Blueprint("account", __name__)
 
-LATEST_EVENTS = 8
+LATEST_EVENTS = 6
 
 
 @bp.get("/")
@@ -39,7 +39,7 @@ def show() -> ResponseReturnValue:
         standing=standing,
         ended=ended,
         invoices=account_overview.latest_invoices(session, account.id),
-        **_for_admins(),
+        **_for_admins(has_plan=standing.subscription is not None),
     )
 
 
@@ -68,12 +68,13 @@ def withdraw_scheduled_change() -> ResponseReturnValue:
     return redirect_after(url_for("account.show"))
 
 
-def _for_admins() -> dict[str, Any]:
-    """Meters, warnings and history, for whoever may see them."""
+def _for_admins(*, has_plan: bool) -> dict[str, Any]:
+    """Meters, warnings and history, for whoever may see them; without a plan nothing is limited."""
+    nothing: dict[str, Any] = {"sees_all": False, "meters": [], "overruns": [], "events": []}
     if not principal().may(Permission.SEE_METERS):
-        return {"sees_all": False}
+        return nothing
     events = account_history.recent(db.session(), principal().account.id, limit=LATEST_EVENTS)
-    return {"sees_all": True, "events": events, **_counts()}
+    return nothing | {"sees_all": True, "events": events} | (_counts() if has_plan else {})
 
 
 def _counts() -> dict[str, Any]:

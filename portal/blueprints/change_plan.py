@@ -117,6 +117,8 @@ def _plans(problem: str | None = None, status: int = 200) -> ResponseReturnValue
         obstacle=plan_changes.what_waits(session, account),
         standing=standing,
         interval=interval,
+        # Who switches the interval stays at the switch; who comes from a quote starts at the top.
+        asked_for_interval=request.headers.get("HX-Trigger", "").startswith("interval-"),
         shelves=plan_display.shelves(plan_changes.offers(session, account, interval), used),
     )
 
