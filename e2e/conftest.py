@@ -20,11 +20,12 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
-PASSWORD = "a quiet river runs through"
+# What a browser says of every answer that refuses something.
+NETWORK = re.compile("Failed to load resource: the server responded with a status of 4")
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -87,20 +88,42 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": found, "args": FLAGS.split()}
 
 
-@pytest.fixture
-def somebody(browser: Browser, portal: Portal) -> Iterator[Callable[[], Page]]:
-    """Another person at another computer: a page with cookies of its own."""
+@pytest.fixture(scope="module")
+def somebody(browser: Browser, portal: Portal) -> Iterator[Callable[..., Page]]:
+    """Another person at another computer: a page with cookies of its own.
+
+    Whatever is wrong behind a page that looks right fails the module: a script's error, a refusal
+    of the content policy, an answer of 500.
+    """
     contexts: list[BrowserContext] = []
+    troubles: list[str] = []
 
     def open_page(**options: Any) -> Page:
         contexts.append(browser.new_context(base_url=portal.url, **options))
         page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+        listen(page, troubles)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
+    assert troubles == []
+
+
+def listen(page: Page, troubles: list[str]) -> None:
+    """Note what goes wrong on a page. Refusals (403, 404, 409, 422) are answers like others."""
+
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not NETWORK.match(message.text):
+            troubles.append(f"{page.url}: {message.text}")
+
+    def note_answer(answer: Response) -> None:
+        if answer.status >= 500 or (answer.status >= 400 and "/static/" in answer.url):
+            troubles.append(f"{answer.url}: {answer.status}")
+
+    page.on("console", note_console)
+    page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
+    page.on("response", note_answer)
 
 
 def wait_until_well(portal: Portal, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -131,9 +154,3 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
-
-def amount_in(text: str) -> str:
-    """The first amount in a text: "$75.00"."""
-    found = re.search(r"\$[\d,]+\.\d\d", text)
-    assert found, text
-    return found[0]

@@ -1,0 +1,156 @@
+"""What people do in the journeys, by what they see on the pages."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+PASSWORD = "a quiet river runs through"
+EXAMPLE_PASSWORD = "an open door for a look around"
+SMALL, LARGER = "Standard, 5 users", "Standard, 10 users"
+# Its clock is UTC all year, so that days on pages are days of the clock.
+COUNTRY = "Iceland"
+STEPS = {"+1 day": timedelta(days=1), "+5 days": timedelta(days=5)}
+# How long the clock may take over some days of everybody's work.
+JOURNEY_MS = 45_000
+numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Company:
+    """An account that a journey opened, by its first Admin."""
+
+    name: str
+    domain: str
+
+    @property
+    def admin(self) -> str:
+        return self.email("admin")
+
+    def email(self, person: str) -> str:
+        return f"{person}@{self.domain}"
+
+
+def sign_up(page: Page, *, plan: str = SMALL) -> Company:
+    """Open an account of its own; the page is then My Account."""
+    number = next(numbers)
+    company = Company(f"Journey {number}", f"journey-{number}.example.com")
+    page.goto("/signup")
+    page.get_by_label(plan).check()
+    page.get_by_label("Company").fill(company.name)
+    page.get_by_label("Country").select_option(label=COUNTRY)
+    page.get_by_label("Your name").fill(f"Admin {number}")
+    page.get_by_role("textbox", name="Email").fill(company.admin)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Open the account").click()
+    expect(page.get_by_role("heading", name="My account")).to_be_visible()
+    return company
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    page.goto("/login")
+    page.get_by_role("textbox", name="Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+def sign_out(page: Page) -> None:
+    page.locator(".person-menu summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def invite(admin: Page, email: str, role: str) -> None:
+    """Ask somebody into the account."""
+    admin.goto("/users")
+    form = admin.locator("#invite-form")
+    form.get_by_role("textbox", name="Email").fill(email)
+    form.get_by_role("radio", name=role).check()
+    form.get_by_role("button", name="Send invitation").click()
+    expect(admin.locator("#user-board")).to_contain_text(email)
+
+
+def accept(page: Page, email: str, *, name: str) -> None:
+    """Join by the link in the invitation's email."""
+    open_email(page, email, "invites you")
+    page.frame_locator("iframe").get_by_role("link", name="Accept the invitation").click()
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+def emails(page: Page, to: str) -> Locator:
+    """Everything that one person got, newest first: the links that open them."""
+    page.goto(f"/dev/mailbox?to={to}")
+    return page.locator("#mailbox-list tbody a")
+
+
+def open_email(page: Page, to: str, subject: str) -> None:
+    """The newest email with these words in its subject."""
+    emails(page, to).filter(has_text=subject).first.click()
+    expect(page.get_by_role("heading", name="As text")).to_be_visible()
+
+
+def bring_in(page: Page, rows: list[str]) -> None:
+    """Import clients, each "name,status", and agree to what the dry run says."""
+    content = "\n".join(["Name,Status", *rows]).encode()
+    check_file(page, FilePayload(name="clients.csv", mimeType="text/csv", buffer=content))
+    page.get_by_role("button", name=re.compile(r"^Add [\d,]+ client")).click()
+    expect(page.get_by_role("heading", name=re.compile("added$"))).to_be_visible()
+
+
+def check_file(page: Page, file: FilePayload | str) -> None:
+    """The dry run of a file."""
+    page.goto("/clients/import")
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_role("heading", name="Check the import")).to_be_visible()
+
+
+def fact(page: Page, term: str) -> Locator:
+    """What a page says beside a term."""
+    return page.locator("dl.facts div").filter(has=page.get_by_text(term, exact=True)).locator("dd")
+
+
+def row(page: Page, name: str) -> Locator:
+    """The row of a list that begins with a name."""
+    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name))
+
+
+def used(page: Page, metric: str) -> Locator:
+    """The figures of a meter: "3 of 300"."""
+    return page.locator(f'[data-metric="{metric}"] .meter-figures')
+
+
+def clock_of(page: Page) -> datetime:
+    """What time the portal's clock says on this page."""
+    return instant_in(page.locator(".clockbar-now time"))
+
+
+def instant_in(time: Locator) -> datetime:
+    return datetime.fromisoformat(time.get_attribute("datetime") or "")
+
+
+def day(instant: datetime) -> str:
+    """As pages write it: 7 Dec 2026."""
+    return f"{instant.day} {instant:%b %Y}"
+
+
+def move_clock(page: Page, *steps: str) -> None:
+    """Press the bar's buttons, each when the clock has arrived where the one before sent it."""
+    for step in steps:
+        arrives_at = clock_of(page) + STEPS[step]
+        page.get_by_role("button", name=step).click()
+        see_clock_at(page, arrives_at)
+
+
+def see_clock_at(page: Page, arrives_at: datetime) -> None:
+    """Wait until the page, by itself, shows the clock at rest and there."""
+    # The clock runs on between the reading and the press.
+    days = "|".join({f"{arrives_at + more:%Y-%m-%d}" for more in (timedelta(), timedelta(minutes=2))})
+    at_rest = page.locator("#sandbox-clock:not([aria-busy]) .clockbar-now time")
+    expect(at_rest).to_have_attribute("datetime", re.compile(f"^({days})"), timeout=JOURNEY_MS)
