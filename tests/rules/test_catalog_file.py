@@ -145,6 +145,23 @@ def test_missing_prices_are_suggested_in_each_currency(currencies: str, says: st
     assert any(says in problem.reason for problem in problems(text))
 
 
+def test_numbers_at_the_edge_are_read() -> None:
+    text = SMALL.replace("clients = 300", "clients = 0").replace('"50.00"', "0")
+    text = text.replace("seats = 10\n", "seats = 1_000_000_000\n").replace(
+        "seats = 1\n", "seats = 1_000_000_000\n"
+    )
+    (family,) = parse(text).families
+    five, ten = family.tiers
+    assert (five.limits[Metric.CLIENTS], ten.limits[Metric.SEATS]) == (0, 10**9)
+    assert five.prices[0].money == Money.zero("USD")
+    assert family.add_ons[0].quantity == 10**9
+
+
+def test_a_table_without_a_key_is_named_by_its_place() -> None:
+    text = SMALL.replace('key = "10-users"\n', "")
+    assert [problem.where for problem in problems(text)] == ["family “standard”, tier 2"]
+
+
 def test_every_mistake_is_told_in_the_order_of_lines() -> None:
     text = (
         SMALL.replace('"auto_upgrade"', '"auto"')
