@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
@@ -47,6 +47,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+
+    @app.before_request
+    def _refuse_zero_bytes() -> None:
+        """No name, search or address holds one, and PostgreSQL can't look for it."""
+        texts = (request.path, *request.args.keys(), *request.args.values())
+        if any("\0" in text for text in texts) or any("\0" in t for t in request.form.values()):
+            abort(400)
 
     @app.after_request
     def _add_headers(response: Response) -> Response:

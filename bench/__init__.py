@@ -1,0 +1,1 @@
+"""What the portal's figures are measured with: `make bench`."""
