@@ -154,12 +154,15 @@ def payment_failed(
     reason: str,
     now: datetime,
     next_try_at: datetime | None = None,
+    plan_ended: bool = False,
 ) -> list[Notice]:
     """To active Admins and billing contacts: a charge was not collected, and is tried again.
 
     `what` completes "for …" ("the renewal of Standard, 10 users"); `reason` is a sentence.
+    `plan_ended` says that it was the last attempt and the subscription is over.
     """
     facts = {"what": what, "amount": amount, "reason": reason, "next_try_at": next_try_at}
+    facts["plan_ended"] = plan_ended
     message = Message("payment_failed", account, facts)
     return _write(session, message, _people(session, account, *RECEIPTS), now=now)
 

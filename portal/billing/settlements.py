@@ -17,6 +17,7 @@ from portal.models import (
     PaymentState,
     PlanChange,
     PlanChangeReason,
+    Subscription,
     SubscriptionStatus,
 )
 
@@ -75,35 +76,44 @@ def _settle_invoice(
     if subscription is None:
         return
     subscription.status = SubscriptionStatus.PAST_DUE
-    what = f"invoice {invoice.number_text}"
-    failure = payment.failure or DECLINED
+    next_try_at = _next_try_at(session, invoice, now)
     notices.payment_failed(
-        session, account, what=what, amount=payment.money, reason=failure, now=now
+        session,
+        account,
+        what=f"invoice {invoice.number_text}",
+        amount=payment.money,
+        reason=payment.failure or DECLINED,
+        now=now,
+        next_try_at=next_try_at,
+        plan_ended=next_try_at is None,
     )
-    _try_again_or_end(session, account, invoice, now=now)
+    if next_try_at is not None:
+        payments.start(session, account, invoice.due, invoice=invoice, now=now, due_at=next_try_at)
+    else:
+        _end(session, account, subscription, invoice, now=now)
 
 
-def _try_again_or_end(
-    session: Session, account: Account, invoice: Invoice, *, now: datetime
-) -> None:
+def _next_try_at(session: Session, invoice: Invoice, now: datetime) -> datetime | None:
+    """When a declined invoice is tried again; None after the last attempt."""
     declined = _declined(session, invoice)
-    if declined <= len(RETRY_AFTER):
-        payments.start(
-            session,
-            account,
-            invoice.due,
-            invoice=invoice,
-            now=now,
-            due_at=max(now, invoice.issued_at + RETRY_AFTER[declined - 1]),
-        )
-        return
-    subscription = subscriptions.live(session, account.id)
-    if subscription is not None:
-        subscription.status = SubscriptionStatus.ENDED
-        subscription.ended_at = now
-        episodes.subscription_ended(session, account, now=now)
-        reason = f"invoice {invoice.number_text} stayed unpaid"
-        record(session, account, "subscription.ended", at=now, actor=SYSTEM, reason=reason)
+    if declined > len(RETRY_AFTER):
+        return None
+    return max(now, invoice.issued_at + RETRY_AFTER[declined - 1])
+
+
+def _end(
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    invoice: Invoice,
+    *,
+    now: datetime,
+) -> None:
+    subscription.status = SubscriptionStatus.ENDED
+    subscription.ended_at = now
+    episodes.subscription_ended(session, account, now=now)
+    reason = f"invoice {invoice.number_text} stayed unpaid"
+    record(session, account, "subscription.ended", at=now, actor=SYSTEM, reason=reason)
 
 
 def _declined(session: Session, invoice: Invoice) -> int:
