@@ -69,5 +69,5 @@ def _clients(session: Session, account_id: int) -> int:
         .where(Client.account_id == account_id, Client.deleted_at.is_(None))
         .group_by(ClientStatus.id, ClientStatus.built_in)
     )
-    rows = session.execute(statement).tuples()
+    rows = session.execute(statement)
     return sum(count for built_in, count in rows if is_counted(built_in))

@@ -36,7 +36,7 @@ def show(as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
-    ahead = facts["now"] - facts["wall"]
+    ahead = portal_clock.now() - portal_clock.wall_now()
     show_facts(
         {
             "Now": facts["now"],
