@@ -42,7 +42,7 @@ def recent(session: Session, account_id: int, *, limit: int) -> list[Event]:
         .limit(ENTRIES_PER_EVENT * limit)
     )
     events: list[Event] = []
-    for entry in session.execute(statement).tuples():
+    for entry in session.execute(statement):
         _take(events, *entry)
     return events[:limit]
 
