@@ -67,8 +67,8 @@ def refusal(password: str, about: Iterable[str] = ()) -> str | None:
     cores = _cores(password)
     if not all(cores):
         return "Digits and signs alone are guessed quickly: add a few words."
-    if cores & _common() or len(_unit(_normal(password))) < SHORTEST_UNIT:
-        return "This is one of the passwords tried first. Choose one that is less common."
+    if cores & _common() or min(map(len, cores)) < SHORTEST_UNIT:
+        return "Passwords like this one are tried first. Choose something less common."
     if cores & _words(about):
         return "This is too close to your name, email or company. Choose something unrelated."
     return None
@@ -79,8 +79,8 @@ def _normal(password: str) -> str:
 
 
 def _cores(password: str) -> set[str]:
-    """The word a password is built around: without digits and signs at its ends, not repeated."""
-    whole = _normal(password).casefold()
+    """The word a password is built around: no spaces, no digits or signs at its ends, once."""
+    whole = "".join(_normal(password).casefold().split())
     return {whole, _unit(whole), _unit(whole.strip(PADDING))}
 
 
@@ -98,5 +98,5 @@ def _words(about: Iterable[str]) -> set[str]:
     parts: set[str] = set()
     for text in about:
         folded = text.casefold()
-        parts |= {folded, "".join(folded.split()), *folded.replace("@", " ").split()}
+        parts |= {"".join(folded.split()), *folded.replace("@", " ").split()}
     return {part for part in parts if len(part) >= SHORTEST_TELLING_WORD}

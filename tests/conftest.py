@@ -107,6 +107,7 @@ def clock() -> FixedClock:
 @pytest.fixture
 def app(settings: Settings, clock: FixedClock) -> Iterator[Flask]:
     """The portal on its own database, with an application context pushed."""
+    limiter.enabled = True  # made with limits, which a test can switch on
     app = create_app(settings, clock)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
     limiter.enabled = False
