@@ -121,6 +121,11 @@ def row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name))
 
 
+def said(page: Page, text: str) -> Locator:
+    """What a page tells was done."""
+    return page.get_by_role("main").get_by_role("status").filter(has_text=text)
+
+
 def used(page: Page, metric: str) -> Locator:
     """The figures of a meter: "3 of 300"."""
     return page.locator(f'[data-metric="{metric}"] .meter-figures')

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e import acts
-from e2e.acts import row, used
+from e2e.acts import row, said, used
 
 PROMISED_MS = 1_000
 
@@ -79,6 +79,6 @@ def test_many_at_once(watched: Watched) -> None:
     page.locator("[data-bulk-bar]").get_by_role("button", name="Suspend").click()
     watched.shows("3 of 300")
 
-    expect(page.get_by_role("status").filter(has_text="3 clients suspended.")).to_be_visible()
+    expect(said(page, "3 clients suspended.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     watched.shows("6 of 300")
