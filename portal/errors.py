@@ -1,10 +1,10 @@
 """One table: what went wrong, and what the person is told."""
 
-from flask import Flask, make_response, render_template
+from flask import Flask, current_app, make_response, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from htmx_flask import request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from portal.billing.rules.errors import RuleBroken
@@ -21,7 +21,7 @@ TITLES = {
     429: "Too many attempts",
     503: "Busy for a moment",
 }
-PAGES = {400, 403, 404, 409, 413, 422, 429, 500}
+PAGES = {400, 403, 404, 409, 413, 422, 429, 500, 503}
 EXPIRED_FORM = "This form is too old or came from elsewhere. Load the page again and send it anew."
 BUSY = "Somebody is changing this account right now. Nothing was done: try again in a moment."
 
@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, lambda _: answer(400, EXPIRED_FORM))
     app.register_error_handler(RuleBroken, lambda error: answer(409, str(error)))
     app.register_error_handler(OperationalError, _database_busy)
+    app.register_error_handler(DataError, _unstorable)
 
 
 def answer(code: int, message: str | None = None) -> ResponseReturnValue:
@@ -63,3 +64,9 @@ def _database_busy(error: OperationalError) -> ResponseReturnValue:
     if "database is locked" in text or "lock timeout" in text or "deadlock" in text:
         return answer(503, BUSY)
     raise error
+
+
+def _unstorable(error: DataError) -> ResponseReturnValue:
+    """Text or a number that no column takes, such as a zero byte: it came with the request."""
+    current_app.logger.info("refused by the database: %s", error.orig)
+    return answer(400)

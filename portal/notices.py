@@ -266,7 +266,8 @@ def _all_facts(session: Session, message: Message, person: Person) -> dict[str, 
         "account_name": printable(account.name, NAME) if account else "",
         "person_name": printable(person.name, NAME),
         "zone": account.time_zone if account else "UTC",
-        "base_url": _base_url(),
+        # In emails about an account, links lead to that one, whichever the reader is in.
+        "base_url": f"{_base_url()}/in/{account.public_id}" if account else _base_url(),
         **message.facts,
     }
 

@@ -48,7 +48,7 @@ def test_the_list_renews_itself_as_a_fragment(browser: Browser, episode: Episode
     assert "<html" not in page.text
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=-3", "page=999999999999", "page=x", "to=%00"])
+@pytest.mark.parametrize("query", ["page=0", "page=-3", "page=999999999999", "page=x", "to=%ff"])
 def test_odd_addresses_of_the_list_still_show_it(
     browser: Browser, episode: Episode, query: str
 ) -> None:

@@ -102,7 +102,7 @@ def test_a_receipt_explains_its_amount(acme: Account, cast: Cast, part: str) -> 
         "30 of 30 days × $100.00 = −$100.00",
         "$80.00",
         "The next charge is $180.00 on 31 Mar 2026.",
-        f"http://127.0.0.1:8000/invoices/{invoice.number_text}",
+        f"http://127.0.0.1:8000/in/{acme.public_id}/invoices/{invoice.number_text}",
     ):
         assert words in body
     assert newest("invoice_issued").subject == f"Receipt: $80.00 paid, {invoice.number_text}"

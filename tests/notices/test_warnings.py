@@ -47,7 +47,7 @@ def test_a_warning_is_work_for_the_outbox(episode: Episode) -> None:
 
 @pytest.mark.parametrize("part", ["body_text", "body_html"])
 def test_the_first_says_count_limit_deadline_plan_amount_and_ways_out(
-    episode: Episode, part: str
+    episode: Episode, acme: Account, part: str
 ) -> None:
     """25 of 30 days are left on 6 March: $180.00 − $83.33 = $96.67."""
     body = " ".join(getattr(newest("warning"), part).split())
@@ -62,8 +62,8 @@ def test_the_first_says_count_limit_deadline_plan_amount_and_ways_out(
         "25 of 30 days × $100.00 = −$83.33",
         "$96.67",
         "After that the next charge is $180.00 on 5 Apr 2026, and then every 30 days.",
-        "http://127.0.0.1:8000/users",
-        "http://127.0.0.1:8000/account/change-plan",
+        f"http://127.0.0.1:8000/in/{acme.public_id}/users",
+        f"http://127.0.0.1:8000/in/{acme.public_id}/account/change-plan",
         "billing contacts take no seat",
         "calendar file",
     ):

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("auth", __name__)
 
-from portal.blueprints.auth import passwords, sign_in, sign_up  # noqa: E402, F401
+from portal.blueprints.auth import arriving, passwords, sign_in, sign_up  # noqa: E402, F401

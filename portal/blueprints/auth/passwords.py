@@ -65,7 +65,7 @@ def forgot_password() -> ResponseReturnValue:
     form = RequestForm()
     if not form.validate_on_submit():
         return render_template("auth/forgot_password.html", form=form), 422 if form.errors else 200
-    user = people.find_by_email(db.session, form.email.data or "")
+    user = people.find_by_email(db.session(), form.email.data or "")
     # The slow part of every answer, so that the quick part, writing an email or not, is lost in it.
     passwords.verify(None, "")
     if user is not None:

@@ -64,7 +64,7 @@ def logout() -> ResponseReturnValue:
 def accounts() -> ResponseReturnValue:
     return render_template(
         "auth/accounts.html",
-        memberships=people.memberships_of(db.session, current_user.user.id),
+        memberships=people.memberships_of(db.session(), current_user.user.id),
         current=find_principal(),
         next=_local(request.args.get("next")),
     )
@@ -74,7 +74,7 @@ def accounts() -> ResponseReturnValue:
 @requires(Permission.SIGNED_IN)
 def switch_account() -> ResponseReturnValue:
     user = current_user.user
-    for membership in people.memberships_of(db.session, user.id):
+    for membership in people.memberships_of(db.session(), user.id):
         if membership.account.public_id == request.form.get("account"):
             target = _local(request.form.get("next")) or url_for(home_endpoint(membership.role))
             sign_ins.enter(user, membership.account_id)
@@ -84,13 +84,14 @@ def switch_account() -> ResponseReturnValue:
 
 def _enter(user: User, form: LoginForm) -> ResponseReturnValue:
     """Sign in, into the account where there is only one, and go where the person was going."""
-    memberships = people.memberships_of(db.session, user.id)
-    email, only = user.email, memberships[0] if len(memberships) == 1 else None
-    home = url_for(home_endpoint(only.role)) if only else None
-    sign_ins.enter(user, only.account_id if only else None)
-    target = _local(form.next.data)
-    way_on = (target or home) if only else url_for("auth.accounts", next=target)
-    return attempts.recognise(make_response(redirect(way_on, 303)), email)
+    memberships = people.memberships_of(db.session(), user.id)
+    target, account_id = _local(form.next.data), None
+    way_on = url_for("auth.accounts", next=target)
+    if len(memberships) == 1:
+        [only] = memberships
+        way_on, account_id = target or url_for(home_endpoint(only.role)), only.account_id
+    sign_ins.enter(user, account_id)
+    return redirect(way_on, 303)
 
 
 def _way_on(form: LoginForm) -> str:
