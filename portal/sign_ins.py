@@ -7,12 +7,12 @@ and every switch of account. Instants are wall time: moving the sandbox clock si
 
 import secrets
 
-from flask import Response, request, session
+from flask import Response, after_this_request, request, session
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from portal import clock, passwords
+from portal import attempts, clock, passwords
 from portal.access import SignedIn, token_hash
 from portal.billing import people
 from portal.extensions import db
@@ -28,7 +28,7 @@ def proven(email: str | None, password: str | None) -> User | None:
 
     A hash made with former parameters is made anew on the way.
     """
-    user = people.find_by_email(db.session, email or "")
+    user = people.find_by_email(db.session(), email or "")
     if not passwords.verify(user.password_hash if user else None, password or ""):
         return None
     if user is not None and passwords.is_outdated(user.password_hash):
@@ -71,6 +71,8 @@ def remember(signed_in: SignedIn) -> None:
     """Give the browser its new id; whatever its session held before is dropped."""
     session.clear()
     login_user(signed_in)
+    email = signed_in.user.email
+    after_this_request(lambda response: attempts.recognise(response, email))
 
 
 def end(db_session: Session) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
@@ -176,7 +176,7 @@ def _note(
     )  # fmt: skip
 
 
-def _is_waiting():  # type: ignore[no-untyped-def]
+def _is_waiting() -> ColumnElement[bool]:
     return Invitation.accepted_at.is_(None) & Invitation.withdrawn_at.is_(None)
 
 

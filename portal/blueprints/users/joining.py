@@ -75,14 +75,13 @@ def _is_proven(form: FlaskForm, invitation: Invitation, person: User | None) -> 
 
 
 def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> ResponseReturnValue:
-    password_hash = passwords.hash_of(form.password.data) if person is None else None
+    password_hash = "" if person else passwords.hash_of(form.password.data)
     try:
         with transaction() as session:
             account = accounts.lock(session, invitation.account_id)
             confirm_seats(session, account, int(takes_seat(invitation.role, active=True)))
-            if password_hash is not None:
-                person = _new_person(session, invitation, form.name.data, password_hash)
-            signed_in = _accept(session, invitation, person)
+            user = person or _new_person(session, invitation, form.name.data, password_hash)
+            signed_in = _accept(session, invitation, user)
     except NotConfirmed:
         return _page(invitation, form, 200)
     except (RuleBroken, IntegrityError):
