@@ -38,7 +38,8 @@ def recent(session: Session, account_id: int, *, limit: int) -> list[Event]:
     statement = (
         select(AuditEntry.at, AuditEntry.action, AuditEntry.actor, AuditEntry.details)
         .where(AuditEntry.account_id == account_id, AuditEntry.action.in_([*WORDS, CONFIRMED]))
-        .order_by(AuditEntry.position.desc())
+        # By id, which runs like the position: so no database reads through all of a busy account.
+        .order_by(AuditEntry.id.desc())
         .limit(ENTRIES_PER_EVENT * limit)
     )
     events: list[Event] = []

@@ -11,16 +11,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
-from sqlalchemy import select
+from sqlalchemy import Select, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from portal import access, clock
-from portal.access import Permission, Principal
-from portal.billing import agenda, people
+from portal.access import Permission
+from portal.billing import agenda
 from portal.billing.agenda import Due
 from portal.extensions import db
-from portal.models import Vendor
+from portal.models import Account, Membership, Vendor
 
 PLACES = (
     ("account.show", "My account", Permission.SEE_ACCOUNT),
@@ -127,30 +127,38 @@ def _navigation() -> tuple[Place, ...]:
 
 
 def _frame() -> Frame:
-    vendor_name = db.session.scalar(select(Vendor.name))
     found = access.find_principal()
     if found is None:
-        return Frame(vendor_name, _is_insecure())
+        return Frame(db.session.scalar(select(Vendor.name)), _is_insecure())
+    rows = db.session.execute(_vendor_and_memberships(found.user.id)).all()
     return Frame(
-        vendor_name,
+        rows[0].vendor if rows else None,
         _is_insecure(),
         found.account.name,
-        _accounts(found),
+        tuple(
+            Choice(row.public_id, row.name, row.role.label, row.account_id == found.account.id)
+            for row in rows
+        ),
         found.user.name,
         found.user.email,
         found.role.label,
     )
 
 
-def _accounts(found: Principal) -> tuple[Choice, ...]:
-    return tuple(
-        Choice(
-            membership.account.public_id,
-            membership.account.name,
-            membership.role.label,
-            membership.account_id == found.account.id,
+def _vendor_and_memberships(user_id: int) -> Select[Any]:
+    """The accounts a person is active in, by name, and the vendor's name beside each."""
+    return (
+        select(
+            Vendor.name.label("vendor"),
+            Membership.account_id,
+            Membership.role,
+            Account.public_id,
+            Account.name,
         )
-        for membership in people.memberships_of(db.session(), found.user.id)
+        .join(Account, Account.id == Membership.account_id)
+        .join(Vendor, true(), isouter=True)
+        .where(Membership.user_id == user_id, Membership.deactivated_at.is_(None))
+        .order_by(func.lower(Account.name), Account.id)
     )
 
 

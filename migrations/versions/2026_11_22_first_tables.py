@@ -126,6 +126,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_entry')),
     sa.UniqueConstraint('account_id', 'position', name=op.f('uq_audit_entry_account_id_position'))
     )
+    op.create_index('ix_audit_entry_action', 'audit_entry', ['account_id', 'action'], unique=False)
+
     op.create_table('client_status',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=32), nullable=False),

@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.extensions import Model
@@ -14,7 +22,10 @@ class AuditEntry(Model):
     """Who did what, in the transaction that did it, chained by hash to the entry before."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (UniqueConstraint("account_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "position"),
+        Index("ix_audit_entry_action", "account_id", "action"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))

@@ -13,8 +13,7 @@ from werkzeug.test import TestResponse
 
 from portal import clock as wall_clock
 from portal import collection, confirmations, formatting, outbox
-from portal.audit import SYSTEM
-from portal.billing import accounts, catalog, ledger, overages, payments, plan_changes
+from portal.billing import accounts, catalog, ledger, payments, plan_changes
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
@@ -35,6 +34,7 @@ from portal.models import (
     Work,
 )
 from portal.transaction import transaction
+from tests.blueprints.pages import in_order, use, words
 from tests.cast import Cast, FixedClock
 from tests.conftest import CATALOG
 
@@ -595,22 +595,6 @@ def selected_card(page: str) -> str | None:
     return found[1] if found else None
 
 
-def words(html: str) -> str:
-    """What a person reads: no tags, single spaces."""
-    main = html[html.find("<main") :] if "<main" in html else html
-    text = re.sub(r"<option.*?</option>|<[^>]+>", " ", main, flags=re.DOTALL)
-    text = re.sub(r"\s+([.,:])", r"\1", re.sub(r"\s+", " ", text))
-    return text.replace("&#39;", "'")
-
-
-def in_order(text: str, *parts: str) -> None:
-    position = 0
-    for part in parts:
-        found = text.find(part, position)
-        assert found >= 0, f"{part!r} is missing after {text[max(0, position - 80) : position]!r}"
-        position = found + len(part)
-
-
 def card_of(page: str, plan: str) -> str:
     """The part of the plans page about one plan."""
     start = page.index(f"<h3>{plan}</h3>")
@@ -634,18 +618,6 @@ def at_once(
     for thread in threads:
         thread.join()
     return answers
-
-
-def use(account: Account, metric: Metric, change: int) -> None:
-    with transaction() as session:
-        overages.count_changed(
-            session,
-            accounts.lock(session, account.id),
-            metric,
-            change,
-            now=account.created_at,
-            actor=SYSTEM,
-        )
 
 
 def pay_with(account: Account, card: str, now: datetime) -> None:
