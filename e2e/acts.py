@@ -1,6 +1,8 @@
 """What people do in the journeys, by what they see on the pages."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -131,6 +133,16 @@ def used(page: Page, metric: str) -> Locator:
     return page.locator(f'[data-metric="{metric}"] .meter-figures')
 
 
+@contextmanager
+def without_reload(*pages: Page) -> Iterator[None]:
+    """Whatever these pages come to show meanwhile, they show by themselves."""
+    loaded: list[str] = []
+    for page in pages:
+        page.on("load", lambda page: loaded.append(page.url))
+    yield
+    assert loaded == []
+
+
 def clock_of(page: Page) -> datetime:
     """What time the portal's clock says on this page."""
     return instant_in(page.locator(".clockbar-now time"))
@@ -156,6 +168,8 @@ def move_clock(page: Page, *steps: str) -> None:
 def see_clock_at(page: Page, arrives_at: datetime) -> None:
     """Wait until the page, by itself, shows the clock at rest and there."""
     # The clock runs on between the reading and the press.
-    days = "|".join({f"{arrives_at + more:%Y-%m-%d}" for more in (timedelta(), timedelta(minutes=2))})
+    days = "|".join(
+        {f"{arrives_at + more:%Y-%m-%d}" for more in (timedelta(), timedelta(minutes=2))}
+    )
     at_rest = page.locator("#sandbox-clock:not([aria-busy]) .clockbar-now time")
     expect(at_rest).to_have_attribute("datetime", re.compile(f"^({days})"), timeout=JOURNEY_MS)

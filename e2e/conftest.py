@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from urllib.error import URLError
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+from e2e import acts
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
@@ -39,6 +42,7 @@ class Portal:
 
     url: str
     environ: dict[str, str]
+    process_id: int
 
     def flask(self, *arguments: str, given: str | None = None) -> str:
         """Run a command of the operator; returns what it printed."""
@@ -53,6 +57,24 @@ class Portal:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def add_user(self, email: str, account: str, role: str) -> None:
+        """Make somebody new a user of an account, with the password of all journeys."""
+        about = ("--name", email.partition("@")[0].title(), "--account", account, "--role", role)
+        self.flask("users", "add", email, *about, given=f"{acts.PASSWORD}\n" * 2)
+
+    @contextmanager
+    def worker_busy(self) -> Iterator[None]:
+        """The worker takes nothing up meanwhile."""
+        workers = [pid for pid in children(self.process_id) if "worker.py" in command_of(pid)]
+        assert workers
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +93,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         stdout=log,
         stderr=subprocess.STDOUT,
     )
-    running = Portal(f"http://127.0.0.1:{port}", environ | commands_environ(data))
+    running = Portal(f"http://127.0.0.1:{port}", environ | commands_environ(data), process.pid)
     try:
         wait_until_well(running, process, data / "portal.log")
         yield running
@@ -132,7 +154,7 @@ def wait_until_well(portal: Portal, process: subprocess.Popen[bytes], log: Path)
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{portal.url}/healthz", timeout=2) as answer:
+            with urllib.request.urlopen(f"{portal.url}/healthz", timeout=2) as answer:  # noqa: S310
                 if answer.status == 200:
                     return
         except (URLError, OSError):
@@ -149,8 +171,16 @@ def commands_environ(data: Path) -> dict[str, str]:
     return {"REDIS_URL": programs.redis_url(place), "SECRET_KEY_FILE": str(data / "secret_key")}
 
 
+def children(process_id: int) -> list[int]:
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def command_of(process_id: int) -> str:
+    return Path(f"/proc/{process_id}/cmdline").read_text()
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-

@@ -36,7 +36,9 @@ def test_what_the_dry_run_said_is_what_happens(somebody: Callable[..., Page]) ->
 def test_letters_arrive_as_they_are_in_the_file(somebody: Callable[..., Page]) -> None:
     page = somebody()
     acts.sign_up(page)
-    acts.bring_in(page, ['"Dupré, Fils & Cie",Client', '"Said ""call me""",Client', "Łukasz Yıldız,Lead"])
+    acts.bring_in(
+        page, ['"Dupré, Fils & Cie",Client', '"Said ""call me""",Client', "Łukasz Yıldız,Lead"]
+    )
 
     page.goto("/clients")
     for name in ("Dupré, Fils & Cie", 'Said "call me"', "Łukasz Yıldız"):
