@@ -4,12 +4,12 @@ import csv
 import io
 import random
 
-FIRST = (
+FIRST = (  # noqa: SIM905
     "Anaïs Björn Chloé Dvora Émile Françoise Gül Håkon Inés Jürgen Kateřina Łukasz Márton Noémi"
     " Øystein Przemysław Quentin Renée Søren Thảo Ursula Véronique Władysław Xavier Yağmur Zoë"
     " Ада Βασιλική Mehmet Olivia Priya Sam 美咲 Nia"
 ).split()
-LAST = (
+LAST = (  # noqa: SIM905
     "Ångström Beaumont-Lefèvre Çelik Dąbrowska D'Angelo Fernández Großmann Hébert Ibáñez Jørgensen"
     " Kovács Lindqvist Müller Núñez O'Connor Peña Quispe Rodríguez Šimůnek Tóth Übelacker Vânătoru"
     " Weiß Yıldız Žižka Example Sample Test"

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import select
-from tests.cast import FixedClock
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, client_import, clients, statuses, usage
@@ -15,6 +14,7 @@ from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.models import Account, Client, ClientStatus, Operation, Usage
 from portal.transaction import transaction
+from tests.cast import FixedClock
 
 
 class ClientList:

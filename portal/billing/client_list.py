@@ -127,7 +127,7 @@ def count_by_status(session: Session, account_id: int) -> dict[int, int]:
         .where(Client.account_id == account_id, Client.deleted_at.is_(None))
         .group_by(Client.status_id)
     )
-    return {status_id: count for status_id, count in session.execute(statement)}
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def listed(session: Session, account_id: int, public_id: str) -> Any:

@@ -1,6 +1,9 @@
 """What open pages follow: the stream of changes, and the same regions for pages that poll."""
 
-from flask import Blueprint, Response, abort
+from typing import cast
+
+from flask import Blueprint, Flask, Response, abort
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from portal import live
@@ -8,9 +11,13 @@ from portal.access import Permission, find_principal, principal, requires
 from portal.extensions import db
 
 bp = Blueprint("live", __name__)
-bp.record_once(lambda state: live.init_app(state.app))
 
 ASK_AGAIN_SECONDS = "10"
+
+
+@bp.record_once
+def _prepare(state: BlueprintSetupState) -> None:
+    live.init_app(cast("Flask", state.app))
 
 
 @bp.get("/live/events")

@@ -5,8 +5,6 @@ import threading
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from tests.cast import Cast, FixedClock
-from tests.client_stories import ClientList
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, client_list, clients, statuses
@@ -16,6 +14,8 @@ from portal.billing.rules.client_details import ClientDetails
 from portal.extensions import db
 from portal.models import AuditEntry, Client
 from portal.transaction import transaction
+from tests.cast import Cast, FixedClock
+from tests.client_stories import ClientList
 
 
 @pytest.fixture
@@ -214,17 +214,17 @@ def test_count_explained_by_the_rows_behind_it(
     assert [row.name for row in rows(acme, ClientFilter(shown=shown))] == names
 
 
-@pytest.mark.parametrize("text", ["émile", "EMILE", "zola emile", "emile@EXAMPLE", "mile zo"])
-def test_search_folds_case_and_accents(acme: ClientList, text: str) -> None:
+def test_search_folds_case_and_accents(acme: ClientList) -> None:
     acme.add("Émile Zöla")
     acme.add("Somebody Else")
-    assert [row.name for row in rows(acme, ClientFilter(text))] == ["Émile Zöla"]
+    for text in ("émile", "EMILE", "zola emile", "emile@EXAMPLE", "mile zo"):
+        assert [row.name for row in rows(acme, ClientFilter(text))] == ["Émile Zöla"], text
 
 
-@pytest.mark.parametrize("text", ["%", "_", "\\", "100%"])
-def test_search_takes_signs_as_they_are(acme: ClientList, text: str) -> None:
+def test_search_takes_signs_as_they_are(acme: ClientList) -> None:
     acme.add("Plain Name")
-    assert rows(acme, ClientFilter(text)) == []
+    for text in ("%", "_", "\\", "100%"):
+        assert rows(acme, ClientFilter(text)) == [], text
 
 
 def test_names_sort_as_people_expect_on_every_database(acme: ClientList) -> None:

@@ -4,10 +4,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests import client_files
-from tests.cast import Cast, FixedClock
-from tests.client_files import BAD_LINES, DUPLICATES, NEW
-from tests.client_stories import ClientList
 
 from portal.billing import client_import
 from portal.billing.client_import import Beyond, OtherImport
@@ -15,6 +11,10 @@ from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
 from portal.extensions import db
 from portal.models import AuditEntry, Client, Operation
+from tests import client_files
+from tests.cast import Cast, FixedClock
+from tests.client_files import BAD_LINES, DUPLICATES, NEW
+from tests.client_stories import ClientList
 
 EXAMPLE = Path(__file__).parents[2] / "catalog" / "example-clients.csv"
 

@@ -2,8 +2,6 @@
 
 import pytest
 from sqlalchemy import select
-from tests.cast import Cast, FixedClock
-from tests.client_stories import ClientList
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, clients, statuses
@@ -11,6 +9,20 @@ from portal.billing.statuses import DestinationNeeded, StatusRefused
 from portal.extensions import db
 from portal.models import AuditEntry, ClientStatus
 from portal.transaction import transaction
+from tests.cast import Cast, FixedClock
+from tests.client_stories import ClientList
+
+LOOK_ALIKES = [
+    "Suspended", "  suspended ", "SUSPENDED", "Сlient", "CIient", "cliént", "L e a d", "Iead",
+    "ｌｅａｄ", "Inаctive",
+]  # fmt: skip
+REFUSED = {
+    "": "Enter a name",
+    " \t ": "Enter a name",
+    "x" * 61: "at most 60",
+    "Right\u202eLeft": "invisible",
+    "Nul\x00": "invisible",
+}
 
 
 @pytest.fixture
@@ -18,14 +30,10 @@ def acme(cast: Cast, clock: FixedClock) -> ClientList:
     return ClientList(cast.acme, clock)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Suspended", "  suspended ", "SUSPENDED", "Сlient", "CIient", "cliént", "L e a d", "Iead",
-     "In​active".replace("\u200b", ""), "ｌｅａｄ"],
-)  # fmt: skip
-def test_count_built_in_cannot_be_shadowed(acme: ClientList, name: str) -> None:
-    with pytest.raises(StatusRefused):
-        acme.add_status(name)
+def test_count_built_in_cannot_be_shadowed(acme: ClientList) -> None:
+    for name in LOOK_ALIKES:
+        with pytest.raises(StatusRefused):
+            acme.add_status(name)
 
 
 def test_count_built_in_cannot_be_renamed_or_deleted(acme: ClientList) -> None:
@@ -43,26 +51,17 @@ def test_a_custom_status_cannot_be_renamed_into_a_fixed_one(acme: ClientList) ->
     assert acme.status("Round three").is_counted
 
 
-@pytest.mark.parametrize("name", ["round 3", "ROUND  3", "Roünd 3", "Rоund 3"])
-def test_two_statuses_never_read_alike(acme: ClientList, name: str) -> None:
+def test_two_statuses_never_read_alike(acme: ClientList) -> None:
     acme.add_status("Round 3")
-    with pytest.raises(StatusRefused, match="There is a status “Round 3” already"):
-        acme.add_status(name)
+    for name in ("round 3", "ROUND  3", "Roünd 3", "Rоund 3"):
+        with pytest.raises(StatusRefused, match="There is a status “Round 3” already"):
+            acme.add_status(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("", "Enter a name"),
-        (" \t ", "Enter a name"),
-        ("x" * 61, "at most 60"),
-        ("Right\u202eLeft", "invisible"),
-        ("Nul\x00", "invisible"),
-    ],
-)
-def test_names_that_are_refused(acme: ClientList, name: str, why: str) -> None:
-    with pytest.raises(StatusRefused, match=why):
-        acme.add_status(name)
+def test_names_that_are_refused(acme: ClientList) -> None:
+    for name, why in REFUSED.items():
+        with pytest.raises(StatusRefused, match=why):
+            acme.add_status(name)
 
 
 def test_an_account_has_a_bounded_number_of_statuses(

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
-from tests import client_files
-from tests.cast import Cast, FixedClock
-from tests.client_stories import ClientList
 
 from portal.blueprints.clients import transfer
 from portal.models import User
+from tests import client_files
+from tests.cast import Cast, FixedClock
+from tests.client_stories import ClientList
 
 Browser = Callable[[User | None], FlaskClient]
 

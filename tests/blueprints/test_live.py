@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from tests.cast import Cast, FixedClock
-from tests.client_stories import ClientList
-from tests.redis_server import RedisServer
 from werkzeug.test import TestResponse
 
 from portal import events, live
 from portal.config import Settings
 from portal.models import User
+from tests.cast import Cast, FixedClock
+from tests.client_stories import ClientList
+from tests.redis_server import RedisServer
 
 Browser = Callable[[User | None], FlaskClient]
 PATIENCE_SECONDS = 5

@@ -1,11 +1,11 @@
 """Files of clients, in all the ways spreadsheets write them."""
 
 import pytest
-from tests import client_files
 
 from portal.billing.rules import client_file
 from portal.billing.rules.client_file import ClientFile, safe_cell
 from portal.billing.rules.file_text import FileRefused, decode
+from tests import client_files
 
 NAMES = "Name;E-Mail\r\nJürgen Müller;j@example.com\r\nRenée Ñandú;r@example.com\r\n"
 

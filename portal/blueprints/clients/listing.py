@@ -82,8 +82,10 @@ class Asked:
 
     @property
     def url(self) -> str:
-        page = {"page": self.page} if self.page > 1 else {}
-        return url_for("clients.index", **self.address, **page)
+        values: dict[str, Any] = dict(self.address)
+        if self.page > 1:
+            values["page"] = self.page
+        return url_for("clients.index", **values)
 
     def narrowed(self, known: Sequence[ClientStatus]) -> ClientFilter:
         """The filter in the account's own terms; a status it doesn't have is a 404."""
@@ -145,9 +147,9 @@ def row_response(public_id: str, oob: Sequence[str] = ()) -> ResponseReturnValue
     found = client_list.listed(db.session(), account_id, public_id)
     if found is None:
         abort(404)
-    known = statuses.of(db.session(), account_id)
+    looks = looks_of(statuses.of(db.session(), account_id))
     return page_or_fragment(
-        ROWS, ROWS, oob=oob, rows=as_listed([found], known), **clients_meter_context(account_id)
+        ROWS, ROWS, oob=oob, rows=as_listed([found], looks), **clients_meter_context(account_id)
     )
 
 
@@ -155,6 +157,7 @@ def list_context(asked: Asked) -> dict[str, Any]:
     """Everything the list's page and its fragments print."""
     account_id = principal().account.id
     known = statuses.of(db.session(), account_id)
+    looks = looks_of(known)
     counts = client_list.count_by_status(db.session(), account_id)
     found = client_list.page(
         db.session(),
@@ -168,16 +171,16 @@ def list_context(asked: Asked) -> dict[str, Any]:
     return {
         "asked": asked,
         "found": found,
-        "rows": as_listed(found.rows, known),
-        "looks": [looks_of(known)[status.id] for status in known],
+        "rows": as_listed(found.rows, looks),
+        "looks": looks.values(),
         "has_clients": bool(counts),
         "shown_choices": SHOWN_CHOICES,
         **clients_meter_context(account_id),
     }
 
 
-def as_listed(rows: Sequence[Any], known: Sequence[ClientStatus]) -> list[ListedClient]:
-    looks, dates, now = looks_of(known), _Dates(), clock.now()
+def as_listed(rows: Sequence[Any], looks: Mapping[int, StatusLook]) -> list[ListedClient]:
+    dates, now = _Dates(), clock.now()
     return [_as_listed(row, looks[row.status_id], dates, now) for row in rows]
 
 
@@ -188,9 +191,14 @@ def looks_of(known: Sequence[ClientStatus]) -> dict[int, StatusLook]:
 
 def _look(status: ClientStatus, number: int) -> StatusLook:
     key = status.built_in
-    reasons = [count_reason(status.name, built_in_key=key, deleted=gone) for gone in (False, True)]
-    tone = BUILT_IN_TONES[key] if key else CUSTOM_TONES[number % len(CUSTOM_TONES)]
-    return StatusLook(status.public_id, status.name, tone, *reasons, key == statuses.SUSPENDED)
+    return StatusLook(
+        status.public_id,
+        status.name,
+        BUILT_IN_TONES[key] if key else CUSTOM_TONES[number % len(CUSTOM_TONES)],
+        count_reason(status.name, built_in_key=key, deleted=False),
+        count_reason(status.name, built_in_key=key, deleted=True),
+        key == statuses.SUSPENDED,
+    )
 
 
 def _as_listed(row: Any, look: StatusLook, dates: _Dates, now: datetime) -> ListedClient:
