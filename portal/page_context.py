@@ -95,23 +95,31 @@ def _context() -> dict[str, Any]:
     if not has_request_context():
         return {}
     return {
-        "principal": _kept("principal", access.find_principal, None),
-        "navigation": LocalProxy(lambda: _kept("navigation", _navigation, ())),
-        "frame": LocalProxy(lambda: _kept("frame", _frame, Frame(None, _is_insecure()))),
-        "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, None)),
+        "principal": _kept("principal", access.find_principal, _nobody),
+        "navigation": LocalProxy(lambda: _kept("navigation", _navigation, tuple)),
+        "frame": LocalProxy(lambda: _kept("frame", _frame, _bare_frame)),
+        "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, _nobody)),
     }
 
 
-def _kept(name: str, work_out: Callable[[], Any], otherwise: Any) -> Any:
+def _kept(name: str, work_out: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """What a template asks for several times is worked out once; `otherwise` where it can't be."""
-    kept = g.setdefault("page_context", {})
+    kept: dict[str, Any] = g.setdefault("page_context", {})
     if name not in kept:
         try:
             kept[name] = work_out()
         except SQLAlchemyError:
             current_app.logger.warning("a page is drawn without its %s", name, exc_info=True)
-            kept[name] = otherwise
+            kept[name] = otherwise()
     return kept[name]
+
+
+def _nobody() -> None:
+    return None
+
+
+def _bare_frame() -> Frame:
+    return Frame(None, _is_insecure())
 
 
 def _navigation() -> tuple[Place, ...]:

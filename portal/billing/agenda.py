@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
+    bindparam,
     cast,
     func,
     literal,
@@ -36,6 +37,7 @@ from portal.models import (
 )
 from portal.models.types import Instant
 
+ACCOUNT_ID = bindparam("account_id")
 # What an episode's next step is, by how many warnings the mail server has accepted.
 STEPS = ("the first warning", "the second warning", "the third warning", "the auto-upgrade")
 
@@ -50,14 +52,8 @@ class Due:
 
 def next_of(session: Session, account_id: int, *, now: datetime) -> Due | None:
     """The next thing that falls due at the account; None when nothing does. One query."""
-    statement = union_all(
-        _downgrade(account_id),
-        _renewal(account_id),
-        _step(account_id),
-        _payment(account_id),
-        _overs(account_id),
-    )
-    found = [_due(session, now, *row) for row in session.execute(statement)]
+    rows = session.execute(COMING, {"account_id": account_id})
+    found = [_due(session, now, *row) for row in rows]
     ahead = [due for due in found if due is not None and due.at > now]
     # Of two at the same instant the first: a downgrade takes the renewal's place.
     return min(ahead, key=lambda due: due.at, default=None)
@@ -77,18 +73,18 @@ def _due(
             return Due(at, detail) if at else None
 
 
-def _downgrade(account_id: int) -> Select[Any]:
+def _downgrade() -> Select[Any]:
     return _row("change", PlanChange.effective_at, literal("the scheduled downgrade")).where(
-        PlanChange.account_id == account_id, PlanChange.state == PlanChangeState.SCHEDULED
+        PlanChange.account_id == ACCOUNT_ID, PlanChange.state == PlanChangeState.SCHEDULED
     )
 
 
-def _renewal(account_id: int) -> Select[Any]:
+def _renewal() -> Select[Any]:
     ends_at = Subscription.cycle_end_at
-    return _row("renewal", ends_at, literal("the renewal")).where(*_is_live(account_id))
+    return _row("renewal", ends_at, literal("the renewal")).where(*_is_live())
 
 
-def _step(account_id: int) -> Select[Any]:
+def _step() -> Select[Any]:
     """The next step of an open episode, with how many of its warnings were accepted."""
     accepted = (
         select(func.count(EpisodeWarning.id))
@@ -96,41 +92,45 @@ def _step(account_id: int) -> Select[Any]:
         .scalar_subquery()
     )
     return _row("step", Episode.next_step_at, cast(accepted, String)).where(
-        Episode.account_id == account_id, Episode.state == EpisodeState.OPEN
+        Episode.account_id == ACCOUNT_ID, Episode.state == EpisodeState.OPEN
     )
 
 
-def _payment(account_id: int) -> Select[Any]:
+def _payment() -> Select[Any]:
     """The next try of a payment that was declined or has no answer yet."""
     return _row("payment", OutboxItem.next_at, literal("the next try to collect a payment")).where(
-        OutboxItem.account_id == account_id,
+        OutboxItem.account_id == ACCOUNT_ID,
         OutboxItem.work == Work.PAYMENT,
         OutboxItem.state == OutboxState.WAITING,
     )
 
 
-def _overs(account_id: int) -> Select[Any]:
+def _overs() -> Select[Any]:
     """Metrics over their limit that no episode is open for: the daily check will find them."""
     is_known = (
         select(Episode.id)
         .where(
-            Episode.account_id == account_id,
+            Episode.account_id == ACCOUNT_ID,
             Episode.metric == Usage.metric,
             Episode.state.in_(episodes.OPEN),
         )
         .exists()
     )
     return _row("over", null(), cast(Usage.metric, String)).where(
-        Usage.account_id == account_id,
+        Usage.account_id == ACCOUNT_ID,
         Usage.limit_value < Usage.used,
         ~is_known,
-        select(Subscription.id).where(*_is_live(account_id)).exists(),
+        select(Subscription.id).where(*_is_live()).exists(),
     )
 
 
-def _is_live(account_id: int) -> tuple[ColumnElement[bool], ...]:
-    return Subscription.account_id == account_id, Subscription.status.in_(subscriptions.LIVE)
+def _is_live() -> tuple[ColumnElement[bool], ...]:
+    return Subscription.account_id == ACCOUNT_ID, Subscription.status.in_(subscriptions.LIVE)
 
 
 def _row(kind: str, at: Any, detail: Any) -> Select[Any]:
     return select(literal(kind), type_coerce(at, Instant).label("at"), detail.label("detail"))
+
+
+# Built once: it is asked for on every page of sandbox mode.
+COMING = union_all(_downgrade(), _renewal(), _step(), _payment(), _overs())
