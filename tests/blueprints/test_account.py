@@ -48,11 +48,6 @@ def test_home_is_where_the_role_begins(
     assert (answer.status_code, answer.location) == (303, home)
 
 
-def test_whoever_has_several_accounts_chooses_first(cast: Cast, browser: Browser) -> None:
-    answer = browser(cast.alice).get("/")
-    assert answer.location == "/account"
-
-
 # --- Who sees what -------------------------------------------------------------------------------
 
 
@@ -210,13 +205,9 @@ def test_over_fixed_in_time_the_banner_is_gone(
     assert "your plan moves" in client.get("/account/over-limit", headers=HTMX).text
     use(cast.acme, Metric.SEATS, -1)
     fragment = client.get("/account/over-limit", headers=HTMX).text
-    assert fragment.split() == [
-        "<div",
-        'id="over-limit"',
-        'class="stack"',
-        'aria-live="polite">',
-        "</div>",
-    ]
+    assert fragment.startswith('<div id="over-limit"')
+    assert words(fragment).strip() == ""
+    assert "hx-trigger" not in fragment
     text = words(client.get("/account").text)
     assert "your plan moves" not in text
     in_order(text, "Within the limit again", "First warning by email", "Over the limit of 10 seats")
