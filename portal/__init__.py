@@ -77,6 +77,8 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAIL_DEFAULT_SENDER=mail.sender,
         RATELIMIT_STORAGE_URI=_limits_storage(settings),
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_SWALLOW_ERRORS=True,
+        RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_STRATEGY="fixed-window",
         WTF_CSRF_TIME_LIMIT=None,
         MAX_CONTENT_LENGTH=2 * 1024 * 1024,

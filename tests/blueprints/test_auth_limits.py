@@ -46,6 +46,7 @@ def test_five_wrong_passwords_a_minute(cast: Cast, browser: Browser) -> None:
     answer = guess(client, cast.alice.email.upper(), PASSWORD, ip="192.0.2.2")
     assert answer.status_code == 429
     assert "Too many attempts" in answer.text
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
     assert guess(client, cast.bob.email, PASSWORD).status_code == 303
 
 

@@ -37,7 +37,7 @@ NO_MATCH = (
     "This email and password don't go together. Whoever signs in here already opens another"
     " account with the same password."
 )
-CARDS = {"card_pays": "pays", "card_declines": "is declined"}
+CARDS = {"card_pays": "which pays", "card_declines": "which is declined"}
 
 
 class SignUpForm(FlaskForm):
@@ -60,7 +60,7 @@ class SignUpForm(FlaskForm):
     card = RadioField(
         "Test card",
         choices=[
-            SelectChoice(key, f"{sandbox.CARDS[key].label}: {does}") for key, does in CARDS.items()
+            SelectChoice(key, f"{sandbox.CARDS[key].label}, {does}") for key, does in CARDS.items()
         ],
         default=next(iter(CARDS)),
     )

@@ -19,9 +19,9 @@ from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import Account
 
 ROLE_NOTES = {
-    Role.ADMIN: "everything, plan and users included; takes a seat",
-    Role.MEMBER: "the client list, no billing; takes a seat",
-    Role.BILLING: "reads invoices and gets them by email; takes no seat",
+    Role.ADMIN: "Everything, plan and users included. Takes a seat.",
+    Role.MEMBER: "The client list, no billing. Takes a seat.",
+    Role.BILLING: "Reads invoices and gets them by email. Takes no seat.",
 }
 
 
@@ -29,9 +29,7 @@ class InviteForm(FlaskForm):
     email = email_field(autocomplete="off")
     role = RadioField(
         "Role",
-        choices=[
-            SelectChoice(role.value, f"{role.label}: {note}") for role, note in ROLE_NOTES.items()
-        ],
+        choices=[SelectChoice(role.value, role.label) for role in Role],
         default=Role.MEMBER.value,
     )
 

@@ -96,7 +96,7 @@ def _send(session: Session, invitation: Invitation, token: str) -> None:
 def _question(form: InviteForm, told: NotConfirmed) -> Question:
     return Question(
         title=f"With {form.email.data}, more people are in or invited than you have seats",
-        sentence=f"If everybody who is invited accepts: {told.sentence}",
+        sentence=f"{told.sentence} That counts everybody who is invited as if they had accepted.",
         action=url_for("users.invite"),
         submit="Invite all the same",
         fields={
