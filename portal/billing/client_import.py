@@ -142,13 +142,6 @@ def carry_out(
     if beyond is Beyond.AS_LEADS:
         planned = rest_as_leads(session, account.id, planned)
     warn_before_over(session, account, planned.counted, accepted, now=now)
-    _insert(session, account, planned.new, now)
-    if planned.counted:
-        overages.count_changed(
-            session, account, Metric.CLIENTS, planned.counted, now=now, actor=actor
-        )
-    result = _result(planned)
-    audit.record(session, account, ACTION, at=now, actor=actor, op_id=op_id, **result)
     operation = Operation(
         account_id=account.id,
         op_id=op_id,
@@ -156,10 +149,11 @@ def carry_out(
         params_sha256=parameters,
         user_id=actor.user_id,
         done_at=now,
-        result=result,
+        result=_result(planned),
     )
     session.add(operation)
-    session.flush()
+    _add(session, account, planned, now=now, actor=actor)
+    audit.record(session, account, ACTION, at=now, actor=actor, op_id=op_id, **operation.result)
     return operation
 
 
@@ -195,7 +189,10 @@ def _beyond_as(lead: ClientStatus, new: Sequence[NewClient], room: int) -> Itera
         yield client
 
 
-def _insert(session: Session, account: Account, new: Sequence[NewClient], now: datetime) -> None:
+def _add(
+    session: Session, account: Account, planned: ImportPlan, *, now: datetime, actor: Actor
+) -> None:
+    """All new clients by one statement, and the count with them."""
     rows: list[dict[str, Any]] = [
         {
             "account_id": account.id,
@@ -204,10 +201,14 @@ def _insert(session: Session, account: Account, new: Sequence[NewClient], now: d
             "updated_at": now,
             **kept(client.line.details),
         }
-        for client in new
+        for client in planned.new
     ]
     if rows:
         session.execute(insert(Client), rows)
+    if planned.counted:
+        overages.count_changed(
+            session, account, Metric.CLIENTS, planned.counted, now=now, actor=actor
+        )
 
 
 def _result(planned: ImportPlan) -> dict[str, int]:

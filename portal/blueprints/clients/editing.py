@@ -12,7 +12,7 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.access import Permission, own, principal, requires
+from portal.access import Permission, Principal, own, principal, requires
 from portal.billing import accounts, client_list, clients, statuses
 from portal.billing.clients import GoesOver
 from portal.billing.rules.client_details import (
@@ -112,31 +112,27 @@ def edit(public_id: str) -> ResponseReturnValue:
 @bp.post("/clients/<public_id>")
 @requires(Permission.WORK_WITH_CLIENTS)
 def save(public_id: str) -> ResponseReturnValue:
-    client, who, now = own(Client, public_id), principal(), clock.now()
+    client, who = own(Client, public_id), principal()
     form = ClientForm(statuses.of(db.session(), who.account.id))
     if not form.validate():
         return _page(form, client), 422
-    account_id, actor, client_id = who.account.id, who.actor, client.id
     try:
-        with transaction() as session:
-            account = accounts.lock(session, account_id)
-            client = still_there(session, Client, client_id)
-            status = still_there(session, ClientStatus, form.status_id)
-            agreed = accepted_count()
-            clients.edit(
-                session,
-                account,
-                client,
-                form.details,
-                status,
-                accepted=agreed,
-                now=now,
-                actor=actor,
-            )
+        _save(client.id, form, who)
     except GoesOver as over:
         return _page(form, own(Client, public_id), over=over), 409
     flash(f"{form.details.name} was saved.", "success")
     return redirect(url_for("clients.index"), 303)
+
+
+def _save(client_id: int, form: ClientForm, who: Principal) -> None:
+    account_id, actor, now, agreed = who.account.id, who.actor, clock.now(), accepted_count()
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        client = still_there(session, Client, client_id)
+        status = still_there(session, ClientStatus, form.status_id)
+        clients.edit(
+            session, account, client, form.details, status, accepted=agreed, now=now, actor=actor
+        )
 
 
 _DETAILS = ("name", "email", "phone", "note")
