@@ -7,6 +7,8 @@ account and must see nothing of it. All use the same password.
 import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -37,6 +39,7 @@ from portal.transaction import transaction
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
+Named = TypeVar("Named", Account, User)
 _numbers = itertools.count(1)
 _hash: list[str] = []
 
@@ -60,12 +63,40 @@ class Cast:
     def __init__(self, app: Flask, clock: FixedClock) -> None:
         self.app = app
         self.clock = clock
-        self.acme = self.account("Acme", "standard", "10-users")
-        self.alice = self.member(self.acme, "Alice", Role.ADMIN)
-        self.bob = self.member(self.acme, "Bob", Role.MEMBER)
-        self.carol = self.member(self.acme, "Carol", Role.BILLING)
-        self.other = self.account("Other", "standard", "5-users")
-        self.mallory = self.member(self.other, "Mallory", Role.ADMIN)
+
+    @classmethod
+    def enter(cls, app: Flask, clock: FixedClock) -> None:
+        """Put the standing cast into a database that has none."""
+        cast = cls(app, clock)
+        acme = cast.account("Acme", "standard", "10-users")
+        cast.member(acme, "Alice", Role.ADMIN)
+        cast.member(acme, "Bob", Role.MEMBER)
+        cast.member(acme, "Carol", Role.BILLING)
+        cast.member(cast.account("Other", "standard", "5-users"), "Mallory", Role.ADMIN)
+
+    @cached_property
+    def acme(self) -> Account:
+        return _named(Account, "Acme")
+
+    @cached_property
+    def other(self) -> Account:
+        return _named(Account, "Other")
+
+    @cached_property
+    def alice(self) -> User:
+        return _named(User, "Alice")
+
+    @cached_property
+    def bob(self) -> User:
+        return _named(User, "Bob")
+
+    @cached_property
+    def carol(self) -> User:
+        return _named(User, "Carol")
+
+    @cached_property
+    def mallory(self) -> User:
+        return _named(User, "Mallory")
 
     def account(
         self,
@@ -146,9 +177,7 @@ class Cast:
                 password_hash=_hash[0],
                 now=self.clock.now(),
             )
-            people.add_member(
-                session, account, user, role, now=self.clock.now(), actor=SYSTEM
-            )
+            people.add_member(session, account, user, role, now=self.clock.now(), actor=SYSTEM)
         return user
 
     def reprice(self, price: Price, amount_minor: int) -> None:
@@ -211,6 +240,10 @@ class Cast:
         return db.session.scalars(statement).one()
 
 
+def _named(model: type[Named], name: str) -> Named:
+    return db.session.scalars(select(model).where(model.name == name)).one()
+
+
 def sign_in(client: FlaskClient, user: User) -> None:
     """Sign a browser in as the sign-in page would, in the person's only account."""
     token = f"token-of-{user.id}-{next(_numbers)}"
@@ -231,5 +264,3 @@ def sign_in(client: FlaskClient, user: User) -> None:
     with client.session_transaction() as cookie:
         cookie["_user_id"] = token
         cookie["_fresh"] = True
-
-
