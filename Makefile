@@ -2,7 +2,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 # Rules and the supervisor know no database: once is enough for them.
-NO_DATABASE := tests/rules tests/supervisor
+NOT_TWICE := --ignore tests/rules --ignore tests/supervisor
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -24,9 +24,12 @@ test-sqlite: dev
 	$(call title,Tests on SQLite)
 	@PORTAL_TEST_DB=sqlite $(PYTEST) -n 2 --dist loadfile tests
 
+# A folder of its own: run by root, the server is another user, whom pytest's usual one shuts out
+# as soon as a second pytest starts.
 test-postgresql: dev ## The tests on PostgreSQL only
 	$(call title,Tests on PostgreSQL)
-	@PORTAL_TEST_DB=postgresql $(PYTEST) -n 2 --dist loadfile tests $(addprefix --ignore=,$(NO_DATABASE))
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && PORTAL_TEST_DB=postgresql \
+		$(PYTEST) -n 2 --dist loadfile --basetemp "$$scratch/tests" tests $(NOT_TWICE)
 
 e2e: browser ## The journeys in a real browser against the real processes
 	$(call title,End to end)

@@ -61,15 +61,19 @@ def _prepare(environ: Mapping[str, str], with_example: bool, telling: Connection
     die_with(os.getppid())
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.update(environ)
-    telling.send(_sign_ins_after_all(with_example))
+    try:
+        telling.send(_sign_ins_after_all(with_example))
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(1)
+    except ConfigError as problem:
+        sys.exit(str(problem))
+    except OperationalError as problem:
+        sys.exit(f"The database can't be used: {problem.orig}")
 
 
 def _sign_ins_after_all(with_example: bool) -> str:
-    try:
-        app = create_app()
-    except ConfigError as problem:
-        click.echo(problem, err=True)
-        sys.exit(1)
+    app = create_app()
     flask = FlaskGroup(create_app=lambda: app, load_dotenv=False, set_debug_flag=False)
     _run(flask, UPGRADE)
     if not with_example:
@@ -81,14 +85,7 @@ def _sign_ins_after_all(with_example: bool) -> str:
 
 
 def _run(flask: FlaskGroup, arguments: Sequence[str]) -> None:
-    try:
-        flask.main(args=list(arguments), prog_name="flask", standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(problem.exit_code)
-    except OperationalError as problem:
-        click.echo(f"The database can't be used: {problem.orig}", err=True)
-        sys.exit(1)
+    flask.main(args=list(arguments), prog_name="flask", standalone_mode=False)
 
 
 async def _readable(descriptor: int) -> None:
