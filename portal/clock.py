@@ -91,8 +91,9 @@ def begin_at(instant: datetime) -> None:
     """
     if db.session.execute(select(Account.id).limit(1)).first() is not None:
         raise ValueError("the sandbox clock goes back only while there is no account")
-    state().offset_us = (instant - wall_now()) // timedelta(microseconds=1)
-    g.pop("clock_offset", None)
+    row = state()
+    row.offset_us, row.target_at = (instant - wall_now()) // timedelta(microseconds=1), None
+    forget()
 
 
 def rest() -> None:
@@ -104,6 +105,11 @@ def rest() -> None:
         raise ValueError("the sandbox clock is ahead of the wall and stays there")
     row = state()
     row.offset_us, row.target_at = 0, None
+    forget()
+
+
+def forget() -> None:
+    """Read the sandbox clock anew: what this request or job read of it no longer holds."""
     g.pop("clock_offset", None)
     g.pop("clock_target", None)
 

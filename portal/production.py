@@ -2,10 +2,10 @@
 
 import click
 from flask import Flask, current_app
-from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
+from portal.billing.rules import describe
 from portal.config import ConfigError
 from portal.extensions import db
 from portal.models import ClockState, User
@@ -16,12 +16,9 @@ def refusals(session: Session) -> list[str]:
 
     A database without tables has nothing to object to: it is about to be migrated.
     """
-    try:
-        return [*_example_sign_ins(session), *_moved_clock(session)]
-    except DBAPIError:
+    if not inspect(session.connection()).has_table(ClockState.__tablename__):
         return []
-    finally:
-        session.rollback()
+    return [*_example_sign_ins(session), *_moved_clock(session)]
 
 
 def check() -> None:
@@ -32,9 +29,15 @@ def check() -> None:
 
 def check_start(app: Flask) -> None:
     """The same, before `app` serves anybody; a `flask` command serves nobody and may run."""
-    if click.get_current_context(silent=True) is None:
-        with app.app_context():
+    if click.get_current_context(silent=True) is not None:
+        return
+    with app.app_context():
+        try:
             check()
+        finally:
+            # Processes that fork from this one must not share a connection.
+            db.session.remove()
+            db.engine.dispose()
 
 
 def _example_sign_ins(session: Session) -> list[str]:
@@ -42,8 +45,8 @@ def _example_sign_ins(session: Session) -> list[str]:
     if not count:
         return []
     return [
-        f"The database has {count} example sign-ins, whose password everybody knows: start"
-        " production on a database of its own."
+        f"The database has {describe.counted(count, 'example sign-in')}, whose password everybody"
+        " knows: start production on a database of its own."
     ]
 
 

@@ -5,11 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import click
-from flask import current_app, g
+from flask import current_app
 from flask.cli import AppGroup
 
 from portal import clock as portal_clock
-from portal import queue
+from portal import clock_moves, queue
 from portal.cli.output import instant, json_option, show_facts, show_json
 from portal.extensions import db
 from portal.jobs import schedule, travel
@@ -76,34 +76,34 @@ def _move(target_at: datetime) -> None:
         raise click.ClickException("The clock moves in the sandbox only: this is production mode.")
     db.session.rollback()
     try:
-        if not travel.set_out(target_at):
-            raise click.ClickException("The clock is moving already: wait until it is there.")
+        is_new = clock_moves.set_out(target_at)
     except ValueError:
         now = instant(portal_clock.now())
         raise click.ClickException(f"It is {now} already: the clock only moves forward.") from None
-    if queue.hand_out(travel.NAME, 1):
+    if queue.hand_out(clock_moves.NAME, 1):
         _watch()
     else:
         travel.go_on()
     click.echo(f"It is {instant(_now())}.")
+    if not is_new:
+        raise click.ClickException("That was an earlier move; give yours again.")
 
 
 def _watch() -> None:
     """Show how far the clock has come until it has arrived."""
     shown, moved_at = _now(), time.monotonic()
     while portal_clock.target() is not None:
-        if _now() - shown > timedelta(hours=1):
-            shown, moved_at = _now(), time.monotonic()
-            click.echo(f"  {instant(shown)}")
-        if time.monotonic() - moved_at > PATIENCE_SECONDS:
-            raise click.ClickException("No worker moves the clock: is one running?")
         time.sleep(LOOK_SECONDS)
+        if _now() - shown > timedelta(hours=1):
+            shown, moved_at = portal_clock.now(), time.monotonic()
+            click.echo(f"  {instant(shown)}")
+        elif time.monotonic() - moved_at > PATIENCE_SECONDS:
+            raise click.ClickException("No worker moves the clock: is one running?")
 
 
 def _now() -> datetime:
-    """The portal's time as it is now in the database."""
-    g.pop("clock_offset", None)
-    g.pop("clock_target", None)
+    """The portal's time and its clock's target, read anew."""
+    portal_clock.forget()
     db.session.rollback()
     return portal_clock.now()
 
@@ -121,11 +121,11 @@ def _duration(written: str) -> timedelta:
 def _instant(written: str) -> datetime:
     try:
         at = datetime.fromisoformat(written)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"“{written}” is no date: write 2026-12-24 or 2026-12-24T14:30."
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _span(span: timedelta) -> str:

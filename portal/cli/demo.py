@@ -20,10 +20,10 @@ def load(if_empty: bool) -> None:
     """Make three accounts with months of history, by running the portal over that time."""
     if not current_app.config["PORTAL"].is_sandbox:
         raise click.ClickException("The example is for the sandbox: this is production mode.")
-    if loading.was_broken_off(db.session()):
-        _finish()
-    elif loading.is_empty(db.session()):
+    if loading.is_empty(db.session()):
         _load()
+    elif loading.was_broken_off(db.session()):
+        _finish()
     elif not if_empty:
         raise click.ClickException("There are accounts already; the example begins with none.")
 
@@ -47,7 +47,7 @@ def show_sign_ins(as_json: bool) -> None:
 
 def _load() -> None:
     started = time.monotonic()
-    click.echo("The example is made: five months of three accounts, in about half a minute.")
+    click.echo("The example is made: five months of three accounts, in about a minute.")
     loading.load(click.echo)
     click.echo(f"The example is ready ({time.monotonic() - started:.0f} s).")
 

@@ -30,7 +30,7 @@ from portal.billing.rules.roles import Role
 from portal.example import invented
 from portal.extensions import db
 from portal.links import outside_url
-from portal.models import Account, Client, ClientStatus, Family, Membership, Price, Tier, User
+from portal.models import Client, ClientStatus, Family, Membership, Price, Tier, User
 from portal.transaction import transaction
 
 CARD = "card_pays"
@@ -221,10 +221,6 @@ class Company:
             )
         )
         return db.session.scalars(statement).one()
-
-
-def account_exists(session: Session) -> bool:
-    return session.scalars(select(Account.id).limit(1)).first() is not None
 
 
 def _actor(user: User, role: Role) -> Actor:

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import clock, passwords
+from portal import clock, clock_moves, passwords
 from portal.billing import catalog
 from portal.billing.rules import catalog as catalog_rules
 from portal.example.story import Calendar, events
@@ -86,8 +86,9 @@ def _apply_catalog(tell: Tell) -> None:
 
 
 def _let_time_pass_until(instant: datetime) -> None:
-    if instant > clock.now():
-        travel.set_out(instant)
+    while instant > clock.now():
+        # A journey that was broken off is ended first.
+        clock_moves.set_out(instant)
         travel.go_on()
 
 

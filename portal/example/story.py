@@ -146,9 +146,7 @@ def _newcomer(
     yield from _joins(calendar.at(days_ago, 14, 20), firm, person, email, role)
 
 
-def _joins(
-    at: datetime, firm: Company, person: str, email: str, role: Role
-) -> Iterator[Event]:
+def _joins(at: datetime, firm: Company, person: str, email: str, role: Role) -> Iterator[Event]:
     """Invited now, there within two hours."""
     yield Event(at, lambda: firm.invite(email, role))
     yield Event(at + timedelta(minutes=97), lambda: firm.join(person, email))

@@ -55,9 +55,7 @@ def test_nothing_is_wrong_where_nobody_broke_anything(world: Cast) -> None:
     assert verify.run(db.session()) == []
 
 
-def test_every_check_names_the_row_that_is_wrong(
-    world: Cast, subtests: pytest.Subtests
-) -> None:
+def test_every_check_names_the_row_that_is_wrong(world: Cast, subtests: pytest.Subtests) -> None:
     checks = {check.name: check for check in verify.CHECKS}
     assert {breakage.check for breakage in BREAKAGES} == set(checks)
     for breakage in BREAKAGES:
