@@ -135,10 +135,10 @@ def _parked(details: Details) -> Words:
     return "The automatic upgrade is on hold", "Nothing is charged; the vendor was told.", "neutral"
 
 
-def _invoiced(details: Details) -> Words:
-    due = details["due"]
-    detail = details["total"] if due == details["total"] else f"{details['total']}, {due} to pay"
-    return f"Invoice {details['number']}", f"{detail}.", "neutral"
+def _renewed(details: Details) -> Words:
+    due, total = details["due"], details["total"]
+    of_it = "" if due == total else f", {due} of it after the credit balance"
+    return "The plan was renewed", f"{total} by invoice {details['number']}{of_it}.", "neutral"
 
 
 def _declined(details: Details) -> Words:
@@ -173,7 +173,7 @@ WORDS: dict[str, Callable[[Details], Words]] = {
     "episode.warned": _warned,
     "episode.closed": _episode_closed,
     "episode.parked": _parked,
-    "invoice.issued": _invoiced,
+    "invoice.issued": _renewed,
     "payment.declined": _declined,
     "subscription.ended": _ended,
 }

@@ -14,6 +14,7 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.jobs import renewals
 from portal.models import (
     Account,
     Episode,
@@ -237,6 +238,24 @@ def test_over_top_tier_says_that_nothing_is_charged(
 def test_the_banner_by_itself_is_only_for_htmx(cast: Cast, browser: Browser) -> None:
     answer = browser(cast.alice).get("/account/over-limit")
     assert (answer.status_code, answer.location) == (303, "/account")
+
+
+def test_over_history_tells_each_event_once(
+    cast: Cast, browser: Browser, clock: FixedClock
+) -> None:
+    """A change is one event, with its payment and whoever wanted it; a renewal is another."""
+    cast.change_plan(cast.acme, cast.price("standard", "20-users"))
+    clock.advance(days=30)
+    renewals.renew(cast.acme.id)
+    text = words(browser(cast.alice).get("/account").text)
+    in_order(
+        text,
+        "31 Mar 2026, 09:00 UTC The plan was renewed $180.00 by invoice INV-2026-00000",
+        "1 Mar 2026, 09:00 UTC Upgrade from Standard, 10 users to Standard, 20 users Paid $80.00.",
+        "Standard, 10 users began Paid $100.00.",
+        "The account was opened",
+    )
+    assert "confirmed" not in text
 
 
 # --- What it costs -------------------------------------------------------------------------------
