@@ -67,18 +67,23 @@ def sign_out(page: Page) -> None:
 
 def invite(admin: Page, email: str, role: str) -> None:
     """Ask somebody into the account."""
+    fill_invitation(admin, email, role)
+    expect(admin.locator("#user-board")).to_contain_text(email)
+
+
+def fill_invitation(admin: Page, email: str, role: str) -> None:
     admin.goto("/users")
     form = admin.locator("#invite-form")
     form.get_by_role("textbox", name="Email").fill(email)
     form.get_by_role("radio", name=role).check()
     form.get_by_role("button", name="Send invitation").click()
-    expect(admin.locator("#user-board")).to_contain_text(email)
 
 
-def accept(page: Page, email: str, *, name: str) -> None:
-    """Join by the link in the invitation's email."""
+def accept(page: Page, email: str, *, name: str, told: str = "") -> None:
+    """Join by the link in the invitation's email, having read what it says will follow."""
     open_email(page, email, "invites you")
     page.frame_locator("iframe").get_by_role("link", name="Accept the invitation").click()
+    expect(page.get_by_role("main")).to_contain_text(told)
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Join").click()
@@ -86,15 +91,19 @@ def accept(page: Page, email: str, *, name: str) -> None:
 
 
 def emails(page: Page, to: str) -> Locator:
-    """Everything that one person got, newest first: the links that open them."""
+    """Everything that one person got, newest first."""
     page.goto(f"/dev/mailbox?to={to}")
-    return page.locator("#mailbox-list tbody a")
+    return page.locator("#mailbox-list tbody tr")
 
 
-def open_email(page: Page, to: str, subject: str) -> None:
-    """The newest email with these words in its subject."""
-    emails(page, to).filter(has_text=subject).first.click()
+def open_email(page: Page, to: str, *words: str) -> Locator:
+    """Open the newest email with these words in the list; returns its text."""
+    rows = emails(page, to)
+    for word in words:
+        rows = rows.filter(has_text=word)
+    rows.first.get_by_role("link").click()
     expect(page.get_by_role("heading", name="As text")).to_be_visible()
+    return page.locator(".mail-text")
 
 
 def bring_in(page: Page, rows: list[str]) -> None:
@@ -160,16 +169,22 @@ def day(instant: datetime) -> str:
 def move_clock(page: Page, *steps: str) -> None:
     """Press the bar's buttons, each when the clock has arrived where the one before sent it."""
     for step in steps:
-        arrives_at = clock_of(page) + STEPS[step]
-        page.get_by_role("button", name=step).click()
-        see_clock_at(page, arrives_at)
+        _send_clock(page, step, to=clock_of(page) + STEPS[step])
 
 
-def see_clock_at(page: Page, arrives_at: datetime) -> None:
-    """Wait until the page, by itself, shows the clock at rest and there."""
-    # The clock runs on between the reading and the press.
-    days = "|".join(
-        {f"{arrives_at + more:%Y-%m-%d}" for more in (timedelta(), timedelta(minutes=2))}
-    )
-    at_rest = page.locator("#sandbox-clock:not([aria-busy]) .clockbar-now time")
-    expect(at_rest).to_have_attribute("datetime", re.compile(f"^({days})"), timeout=JOURNEY_MS)
+def to_the_next_thing(page: Page, what: str) -> datetime:
+    """Send the clock to what the bar says is next; returns when that was."""
+    coming = page.locator(".clockbar-next")
+    expect(coming).to_contain_text(f"Next: {what}")
+    at = instant_in(coming.locator("time"))
+    _send_clock(page, "To the next thing", to=at)
+    return at
+
+
+def _send_clock(page: Page, button: str, *, to: datetime) -> None:
+    """Until the page shows, by itself, the clock at rest and there."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).click()
+    at_rest = page.locator("#sandbox-clock:not([aria-busy])")
+    expect(at_rest).to_be_visible(timeout=JOURNEY_MS)
+    assert clock_of(page) >= to

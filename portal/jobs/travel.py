@@ -7,6 +7,7 @@ pass in seconds but in the order in which they would have passed.
 import time
 from datetime import datetime
 
+from flask import g
 from sqlalchemy import func, select
 
 from portal import clock
@@ -27,25 +28,32 @@ def is_moving() -> bool:
 
 
 def go_on(_subject_id: int = 1) -> None:
-    """Move the clock to where it was sent, doing what falls due on the way."""
+    """Move the clock to where it was sent, doing what falls due on the way and there."""
     while True:
         schedule.run_due()
         _wait_for_others()
         target_at = clock.state().target_at
         db.session.rollback()
-        if target_at is None:
-            return
+        if target_at is None or clock.now() >= target_at:
+            return _arrive()
         stop_at = min(schedule.next_at() or target_at, target_at)
         db.session.rollback()
-        _move(stop_at, arrived=stop_at >= target_at)
+        _move(stop_at)
 
 
-def _move(to: datetime, *, arrived: bool) -> None:
+def _move(to: datetime) -> None:
     with transaction():
         if to > clock.now():
             clock.set_to(to)
-        if arrived:
-            clock.state().target_at = None
+
+
+def _arrive() -> None:
+    """The clock is there, and what was due there is done: pages that wait may show it."""
+    with transaction():
+        state = clock.state()
+        if state.target_at is not None and clock.now() >= state.target_at:
+            state.target_at = None
+    g.pop("clock_target", None)
 
 
 def _wait_for_others() -> None:
