@@ -36,10 +36,6 @@ class Check:
     def name(self) -> str:
         return self.find.__name__.replace("_", "-")
 
-    @property
-    def says(self) -> str:
-        return (self.find.__doc__ or "").strip()
-
 
 @dataclass(frozen=True)
 class Finding:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
@@ -52,7 +52,12 @@ def bookings_of_invoices(session: Session) -> Iterator[Wrong]:
     """What was booked for an invoice, payments apart, is what is due on it."""
     booked = (
         select(func.coalesce(func.sum(_signed(LedgerAccount.RECEIVABLE)), 0))
-        .where(LedgerTransfer.invoice_id == Invoice.id, LedgerTransfer.payment_id.is_(None))
+        .where(
+            # The account, too: it is what the rows are indexed by.
+            LedgerTransfer.account_id == Invoice.account_id,
+            LedgerTransfer.invoice_id == Invoice.id,
+            LedgerTransfer.payment_id.is_(None),
+        )
         .scalar_subquery()
     )
     statement = (
@@ -69,7 +74,10 @@ def bookings_of_payments(session: Session) -> Iterator[Wrong]:
     """Money that came in is booked once, and nothing else is."""
     booked = (
         select(func.coalesce(func.sum(_signed(LedgerAccount.CASH)), 0))
-        .where(LedgerTransfer.payment_id == Payment.id)
+        .where(
+            LedgerTransfer.account_id == Payment.account_id,
+            LedgerTransfer.payment_id == Payment.id,
+        )
         .scalar_subquery()
     )
     collected = case(
@@ -129,10 +137,8 @@ def _booked(ledger_account: LedgerAccount) -> ColumnElement[int]:
 
 
 def _signed(ledger_account: LedgerAccount) -> ColumnElement[int]:
-    debited = and_(LedgerTransfer.debit == ledger_account)
-    credited = and_(LedgerTransfer.credit == ledger_account)
     return case(
-        (debited, LedgerTransfer.amount_minor),
-        (credited, -LedgerTransfer.amount_minor),
+        (LedgerTransfer.debit == ledger_account, LedgerTransfer.amount_minor),
+        (LedgerTransfer.credit == ledger_account, -LedgerTransfer.amount_minor),
         else_=0,
     )

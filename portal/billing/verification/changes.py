@@ -102,7 +102,9 @@ def _payments(
 ) -> ColumnElement[int]:
     chosen = Payment.state.in_(states)
     statement = select(func.count(Payment.id)).where(
-        Payment.plan_change_id == PlanChange.id, ~chosen if negated else chosen
+        Payment.account_id == PlanChange.account_id,
+        Payment.plan_change_id == PlanChange.id,
+        ~chosen if negated else chosen,
     )
     return statement.scalar_subquery()
 

@@ -171,7 +171,10 @@ def documents_made(session: Session) -> Iterator[Wrong]:
 
 def _succeeded(*rows: ColumnElement[bool]) -> ColumnElement[int]:
     statement = select(func.count(Payment.id)).where(
-        Payment.invoice_id == Invoice.id, Payment.state == PaymentState.SUCCEEDED, *rows
+        Payment.account_id == Invoice.account_id,
+        Payment.invoice_id == Invoice.id,
+        Payment.state == PaymentState.SUCCEEDED,
+        *rows,
     )
     return statement.correlate(Invoice).scalar_subquery()
 

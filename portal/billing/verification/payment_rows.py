@@ -61,7 +61,9 @@ def payments_carried(session: Session) -> Iterator[Wrong]:
 
 def invoices_collected(session: Session) -> Iterator[Wrong]:
     """While the subscription runs, an unpaid invoice has a payment under way."""
-    under_way = exists().where(Payment.invoice_id == Invoice.id, IN_FLIGHT)
+    under_way = exists().where(
+        Payment.account_id == Invoice.account_id, Payment.invoice_id == Invoice.id, IN_FLIGHT
+    )
     statement = (
         select(Invoice.number_text)
         .join(Subscription, Subscription.id == Invoice.subscription_id)
