@@ -19,6 +19,7 @@ from portal import access, clock
 from portal.access import Permission
 from portal.billing import agenda
 from portal.billing.agenda import Due
+from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, Membership, Vendor
 
@@ -153,7 +154,7 @@ def _frame() -> Frame:
     )
 
 
-def _vendor_and_memberships(user_id: int) -> Select[Any]:
+def _vendor_and_memberships(user_id: int) -> Select[str, int, Role, str, str]:
     """The accounts a person is active in, by name, and the vendor's name beside each."""
     return (
         select(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     String,
@@ -37,7 +38,7 @@ from portal.models import (
 )
 from portal.models.types import Instant
 
-ACCOUNT_ID = bindparam("account_id")
+ACCOUNT_ID: BindParameter[int] = bindparam("account_id")
 # What an episode's next step is, by how many warnings the mail server has accepted.
 STEPS = ("the first warning", "the second warning", "the third warning", "the auto-upgrade")
 

@@ -18,6 +18,8 @@ from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
 from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.policies import Policy
+from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
     Episode,
@@ -29,8 +31,6 @@ from portal.models import (
     Usage,
     Vendor,
 )
-from portal.billing.rules.policies import Policy
-from portal.billing.rules.roles import Role
 from portal.transaction import after_commit
 
 PAYMENT_FAILED_AGAIN_AFTER = timedelta(days=1)

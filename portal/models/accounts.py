@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from portal.billing.rules.roles import Role
 from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.roles import Role
 from portal.extensions import Model
 from portal.models.types import Instant, Name, new_public_id, one_of, owned, partial_index
 

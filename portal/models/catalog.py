@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.policies import Policy
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
-
 from portal.extensions import Model
 from portal.models.types import Instant, MinorUnits, Name, one_of, partial_index
 

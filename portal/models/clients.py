@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from portal.billing.rules.counting import is_counted
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.counting import is_counted
 from portal.extensions import Model
 from portal.models.types import Instant, new_public_id, owned, partial_index, same_account
 

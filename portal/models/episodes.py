@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from portal.billing.rules.counting import Metric
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.counting import Metric
 from portal.extensions import Model
 from portal.models.catalog import Price
 from portal.models.types import (

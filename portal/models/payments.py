@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from portal.billing.rules.money import Money
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.money import Money
 from portal.extensions import Model
 from portal.models.types import (
     Instant,

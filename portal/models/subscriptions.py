@@ -4,11 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from portal.billing.rules.money import Money
-from portal.billing.rules.period import Cycle
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import Cycle
 from portal.extensions import Model
 from portal.models.accounts import Account
 from portal.models.catalog import Price

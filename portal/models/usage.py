@@ -1,9 +1,9 @@
 """How much of each metric an account uses, kept in the transaction that changes it."""
 
-from portal.billing.rules.counting import Metric
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal.billing.rules.counting import Metric
 from portal.extensions import Model
 from portal.models.types import MinorUnits, Name, one_of, partial_index
 
