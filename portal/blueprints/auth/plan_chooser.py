@@ -32,9 +32,9 @@ class PlanChooser:
     now: datetime
 
     @property
-    def cycle(self) -> Cycle | None:
+    def cycle(self) -> Cycle:
         """What the first charge would pay for."""
-        return Cycle.starting(self.now, self.interval) if self.chosen else None
+        return Cycle.starting(self.now, self.interval)
 
 
 def read(session: Session, values: MultiDict[str, str], *, now: datetime) -> PlanChooser:
