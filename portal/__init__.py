@@ -23,9 +23,11 @@ from portal.blueprints import (
     dev,
     health,
     invoices,
-    live as live_pages,
     sandbox,
     users,
+)
+from portal.blueprints import (
+    live as live_pages,
 )
 from portal.cli import register_commands
 from portal.config import Settings
@@ -37,7 +39,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     app = Flask(__name__)
     _configure(app, settings)
     app.extensions[clock.EXTENSION] = the_clock or _clock_of(settings)
-    app.extensions["portal.redis"] = queue.connect(settings.redis_url) if settings.redis_url else None
+    redis_url = settings.redis_url
+    app.extensions["portal.redis"] = queue.connect(redis_url) if redis_url else None
 
     extensions.db.init_app(app)
     extensions.migrate.init_app(app, extensions.db, directory=str(settings.migrations))
@@ -54,7 +57,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     htmx.register(app)
     page_context.init_app(app)
 
-    for blueprint in (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health):
+    pages = (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health)
+    for blueprint in pages:
         app.register_blueprint(blueprint.bp)
     register_commands(app)
     production.check_start(app)
