@@ -123,17 +123,29 @@
   // A person's click or key, not a poll or an event of the page's own.
   const askedByPerson = (event) => Boolean(event.detail.requestConfig?.triggeringEvent?.isTrusted);
 
-  // After a swap: to the first mistake, else back to where the person was.
-  let focusedId = null;
+  // After a swap: to the first mistake, else back to where the person was, in a row of a list to
+  // the control that took the place of the one used.
+  let place = { id: "", index: null };
+  const controls = (row) => all("a, button, input", row);
   document.addEventListener("htmx:beforeSwap", () => {
-    focusedId = document.activeElement?.id || null;
+    const active = document.activeElement;
+    const row = active?.id ? null : active?.closest("tr[id]");
+    place = { id: (row ?? active)?.id, index: row ? controls(row).indexOf(active) : null };
   });
+
+  function goBackToPlace() {
+    const there = document.getElementById(place.id);
+    if (!there) return;
+    const found = place.index === null ? [there] : controls(there);
+    (found[place.index ?? 0] ?? found.at(-1))?.focus();
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare(event.target);
     const next = askedByPerson(event) && (one('[aria-invalid="true"]', event.target) ?? one("[data-focus]", event.target));
     const lost = document.activeElement === document.body;
     if (next) next.focus();
-    else if (lost && focusedId) document.getElementById(focusedId)?.focus();
+    else if (lost) goBackToPlace();
   });
 
   const emptyMessage = () => Object.assign(document.createElement("div"), { id: "error-message" });
