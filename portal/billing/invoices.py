@@ -60,29 +60,7 @@ def issue(
     Nothing due means it is paid at once. A second invoice that would begin the same cycle is
     refused by the database (IntegrityError).
     """
-    series, number = _next_number(session, now)
-    invoice = Invoice(
-        account_id=account.id,
-        subscription_id=subscription.id,
-        series=series,
-        number=number,
-        number_text=number_text(SERIES, now.year, number),
-        reason=occasion.reason,
-        status=InvoiceStatus.OPEN,
-        currency=draft.currency,
-        subtotal_minor=draft.subtotal.amount,
-        tax_minor=draft.tax.amount,
-        total_minor=draft.total.amount,
-        balance_applied_minor=draft.balance_applied.amount,
-        due_minor=draft.due.amount,
-        surplus_minor=draft.surplus_credit.amount,
-        period_start_at=occasion.cycle.start_at,
-        period_end_at=occasion.cycle.end_at,
-        issued_at=now,
-        vendor=_vendor_snapshot(session),
-        customer=_customer_snapshot(account),
-        evidence=dict(occasion.evidence) if occasion.evidence else None,
-    )
+    invoice = _row(session, account, subscription, draft, occasion, now)
     session.add(invoice)
     session.flush()
     invoice.lines = _lines(session, subscription, invoice, draft)
@@ -142,18 +120,48 @@ def open_invoice(session: Session, account_id: int) -> Invoice | None:
     return session.scalars(statement).one_or_none()
 
 
+def _row(
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    draft: InvoiceDraft,
+    occasion: Occasion,
+    now: datetime,
+) -> Invoice:
+    """The invoice with the next number, without its lines; not yet added to the session."""
+    series, number = _next_number(session, now)
+    return Invoice(
+        account_id=account.id,
+        subscription_id=subscription.id,
+        series=series,
+        number=number,
+        number_text=number_text(SERIES, now.year, number),
+        reason=occasion.reason,
+        status=InvoiceStatus.OPEN,
+        currency=draft.currency,
+        subtotal_minor=draft.subtotal.amount,
+        tax_minor=draft.tax.amount,
+        total_minor=draft.total.amount,
+        balance_applied_minor=draft.balance_applied.amount,
+        due_minor=draft.due.amount,
+        surplus_minor=draft.surplus_credit.amount,
+        period_start_at=occasion.cycle.start_at,
+        period_end_at=occasion.cycle.end_at,
+        issued_at=now,
+        vendor=_vendor_snapshot(session),
+        customer=_customer_snapshot(account),
+        evidence=dict(occasion.evidence) if occasion.evidence else None,
+    )
+
+
 def _next_number(session: Session, now: datetime) -> tuple[str, int]:
     """The series of the year and its next number, locked until the transaction ends.
 
     A counter row instead of a sequence: a transaction that rolls back gives its number back.
     """
     key = f"{SERIES}-{now.year}"
-    insert = (
-        postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    )
-    session.execute(
-        insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing()
-    )
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    session.execute(insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing())
     statement = (
         update(InvoiceSeries)
         .where(InvoiceSeries.key == key)

@@ -1,0 +1,101 @@
+"""What holds everywhere in the code, whoever wrote it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import Float, Numeric
+
+from portal.access import required_permission
+from portal.extensions import db
+
+PORTAL = Path(__file__).parent.parent / "portal"
+TEMPLATES = PORTAL / "templates"
+# Emails carry their style sheet with them: nothing else travels along.
+WITH_STYLE_SHEET = {TEMPLATES / "notices" / "_layout.html"}
+INLINE = re.compile(
+    r"""<style|<script(?![^>]*\bsrc=)|\sstyle\s*=|\son[a-z]+\s*=\s*["']|javascript:"""
+)
+UNESCAPED = re.compile(r"\|\s*safe\b|\bMarkup\(|autoescape\s+false")
+TIME = re.compile(
+    r"\.now\((UTC|timezone)|utcnow\(|\.today\(|\btime\.time\(|func\.now\(|CURRENT_TIMESTAMP"
+)
+# What layouts have filled in; every other block is a region.
+FRAME = {"title", "body_class", "page", "main", "below", "message", "way_on"}
+LETTER = {"preheader", "heading", "content", "footer"}
+REGION = re.compile(r"{% block (?P<name>\w+)[^%]*%}[^<]*(?P<root><[a-z][^<]*)?")
+LONGEST_FUNCTION = 40
+
+
+def _python() -> Iterator[Path]:
+    yield from PORTAL.rglob("*.py")
+    yield PORTAL.parent / "worker.py"
+
+
+def _markup() -> list[Path]:
+    return [path for path in TEMPLATES.rglob("*") if path.suffix in (".html", ".txt")]
+
+
+def _hits(pattern: re.Pattern[str], paths: Iterator[Path] | list[Path]) -> list[str]:
+    return [
+        f"{path.relative_to(PORTAL.parent)}: {found.group().strip()}"
+        for path in paths
+        for found in pattern.finditer(path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_every_route_says_what_it_needs(app: Flask) -> None:
+    silent = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if required_permission(app.view_functions[rule.endpoint]) is None
+    }
+    assert silent == {"static"}
+
+
+def test_templates_have_no_style_and_no_script_of_their_own() -> None:
+    assert _hits(INLINE, [path for path in _markup() if path not in WITH_STYLE_SHEET]) == []
+
+
+def test_nothing_is_put_on_a_page_unescaped() -> None:
+    assert _hits(UNESCAPED, [*_markup(), *_python()]) == []
+
+
+def test_only_the_clock_reads_time() -> None:
+    assert _hits(TIME, [path for path in _python() if path != PORTAL / "clock.py"]) == []
+
+
+def test_no_column_rounds() -> None:
+    rounding = [
+        str(column)
+        for table in db.metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, Numeric | Float)
+    ]
+    assert rounding == []
+
+
+def test_a_region_has_its_own_name_as_its_id() -> None:
+    """Else htmx would put it where it does not belong, or nowhere."""
+    regions = {
+        (path.name, found["name"]): found["root"] or ""
+        for path in _markup()
+        for found in REGION.finditer(path.read_text(encoding="utf-8"))
+        if found["name"] not in FRAME | LETTER
+    }
+    assert regions
+    for (path, name), root in regions.items():
+        assert f'id="{name.replace("_", "-")}"' in root, f"{path}: {name} begins with {root}"
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{path.relative_to(PORTAL.parent)}: {node.name}"
+        for path in _python()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
