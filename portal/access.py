@@ -52,7 +52,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-class SignedIn(UserMixin):  # type: ignore[misc]
+class SignedIn(UserMixin):
     """What flask-login holds: a person and the sign-in row that vouches for this browser."""
 
     def __init__(self, sign_in: SignIn, token: str) -> None:
@@ -81,9 +81,7 @@ class Principal:
 
     @property
     def actor(self) -> Actor:
-        return Actor(
-            "user", self.user.name, self.user.id, self.role.value, request.remote_addr
-        )
+        return Actor("user", self.user.name, self.user.id, self.role.value, request.remote_addr)
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
@@ -215,10 +213,9 @@ def _membership_of(signed_in: SignedIn) -> Principal | None:
 def _has_expired(sign_in: SignIn) -> bool:
     settings = current_app.config["PORTAL"]
     wall = clock.wall_now()
-    return (
-        wall - sign_in.last_seen_at > timedelta(minutes=settings.session_idle_minutes)
-        or wall - sign_in.created_at > timedelta(hours=settings.session_hours)
-    )
+    return wall - sign_in.last_seen_at > timedelta(
+        minutes=settings.session_idle_minutes
+    ) or wall - sign_in.created_at > timedelta(hours=settings.session_hours)
 
 
 def _note_seen(sign_in: SignIn) -> None:

@@ -24,7 +24,7 @@ UNKNOWN_STEP = "Choose how far the clock moves: a day, five days, or to the next
 def show_clock() -> ResponseReturnValue:
     """The bar alone; a page that watched the clock until it rests is loaded anew."""
     if find_principal() is None:
-        return login.unauthorized()  # type: ignore[no-any-return]
+        return login.unauthorized()
     if wants_fragment() and clock.target() is None:
         return "", 204, {"HX-Refresh": "true"}
     return render_template("components/_sandbox_clock.html")
@@ -35,7 +35,7 @@ def show_clock() -> ResponseReturnValue:
 def advance() -> ResponseReturnValue:
     """Send the clock ahead, and back to the page, which follows it."""
     if find_principal() is None:
-        return login.unauthorized()  # type: ignore[no-any-return]
+        return login.unauthorized()
     by = request.form.get("by", "")
     if by not in STEPS and by != "next":
         return answer(422, UNKNOWN_STEP)
