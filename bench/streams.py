@@ -32,9 +32,10 @@ def measure() -> list[str]:
             after = _resident_mb(portal.web)
     p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
     return [
-        f"from sending a change to {PAGES} open pages having it: median {p50 * 1000:.0f} ms, 99th percentile"
-        f" {p99 * 1000:.0f} ms (under {LIMIT_MS} ms) after {CHANGES} changes",
-        f"web process without streams: {before:.0f} MB (under 120 MB); with {PAGES}: {after:.0f} MB",
+        f"from sending a change to {PAGES} open pages having it: median {p50 * 1000:.0f} ms,"
+        f" 99th percentile {p99 * 1000:.0f} ms (under {LIMIT_MS} ms) after {CHANGES} changes",
+        f"web process without streams: {before:.0f} MB (under 120 MB);"
+        f" with {PAGES}: {after:.0f} MB",
         f"worker, idle: {worker:.0f} MB (under 150 MB)",
     ]
 
@@ -71,9 +72,7 @@ def _open_stream(url: str, cookie: str) -> socket.socket:
     return stream
 
 
-def _drain(
-    selector: selectors.BaseSelector, seconds: float, until: int = 0
-) -> dict[int, float]:
+def _drain(selector: selectors.BaseSelector, seconds: float, until: int = 0) -> dict[int, float]:
     """When each stream first brought a meter, until `until` of them did or time is up."""
     arrived: dict[int, float] = {}
     deadline = time.perf_counter() + seconds

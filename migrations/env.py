@@ -13,18 +13,18 @@ ADVISORY_LOCK = 7305119
 
 def run() -> None:
     engine = db.engine
-    with engine.connect().execution_options(**{WRITES: True}) as connection:
-        with connection.begin():
-            _lock(connection)
-            context.configure(
-                connection=connection,
-                target_metadata=db.metadata,
-                render_as_batch=True,
-                compare_type=False,
-                render_item=_render,
-                transaction_per_migration=False,
-            )
-            context.run_migrations()
+    writing = engine.connect().execution_options(**{WRITES: True})
+    with writing as connection, connection.begin():
+        _lock(connection)
+        context.configure(
+            connection=connection,
+            target_metadata=db.metadata,
+            render_as_batch=True,
+            compare_type=False,
+            render_item=_render,
+            transaction_per_migration=False,
+        )
+        context.run_migrations()
 
 
 def _render(kind: str, item: object, _context: object) -> str | bool:

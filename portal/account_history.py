@@ -48,9 +48,7 @@ def recent(session: Session, account_id: int, *, limit: int) -> list[Event]:
     return events[:limit]
 
 
-def _take(
-    events: list[Event], at: datetime, action: str, actor: Details, details: Details
-) -> None:
+def _take(events: list[Event], at: datetime, action: str, actor: Details, details: Details) -> None:
     """Add an entry to the events that came after it."""
     if action == CONFIRMED:
         # What followed was done by the portal, but it was this person's wish.

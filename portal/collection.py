@@ -45,9 +45,7 @@ def carry(item_id: int) -> bool:
 
 def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Charge, bool] | None:
     """The gateway's name, the charge, and whether it may have been sent before."""
-    item = outbox.claim(
-        session, item_id, owner=owner, now=clock.now(), wall=clock.wall_now()
-    )
+    item = outbox.claim(session, item_id, owner=owner, now=clock.now(), wall=clock.wall_now())
     if item is None:
         return None
     payment = session.get_one(Payment, item.subject_id)

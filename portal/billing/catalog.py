@@ -138,9 +138,7 @@ class _Application:
         account = accounts.lock(self.session, account_id)
         usage.set_limits(self.session, account_id, limits)
         for metric in Metric:
-            overages.count_changed(
-                self.session, account, metric, 0, now=self.now, actor=SYSTEM
-            )
+            overages.count_changed(self.session, account, metric, 0, now=self.now, actor=SYSTEM)
 
     def add_ons(self, parent: Family, family: rules.Family) -> None:
         rows = self.session.scalars(select(AddOn).where(AddOn.family_id == parent.id))

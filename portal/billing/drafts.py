@@ -17,8 +17,9 @@ def dump(draft: InvoiceDraft) -> dict[str, Any]:
 def load(kept: dict[str, Any]) -> InvoiceDraft:
     """The draft that `dump` was given."""
     amounts = {
-        name: _money(value) for name, value in kept.items() if name not in ("lines", "taxes")
-        and name != "currency"
+        name: _money(value)
+        for name, value in kept.items()
+        if name not in ("lines", "taxes") and name != "currency"
     }
     return InvoiceDraft(
         lines=tuple(_line(line) for line in kept["lines"]),

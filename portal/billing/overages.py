@@ -179,9 +179,7 @@ def upgrade_comes_first(
     for episode in episodes.open_of(session, account.id):
         due_at = overage.upgrade_due_at(_warned(episode))
         if due_at is not None and due_at <= min(now, subscription.cycle_end_at):
-            return isinstance(
-                overage.decide(_facts(session, account, episode, now), now), Upgrade
-            )
+            return isinstance(overage.decide(_facts(session, account, episode, now), now), Upgrade)
     return False
 
 

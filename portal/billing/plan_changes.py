@@ -73,9 +73,7 @@ def offers(session: Session, account: Account, interval: Interval) -> list[Offer
     used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
     prices = subscriptions.offered(session, currency=account.currency, interval=interval)
     terms = subscriptions.all_terms(session, prices)
-    best = rules.cheapest_fitting(
-        [(terms[price.id], price.tier.limits) for price in prices], used
-    )
+    best = rules.cheapest_fitting([(terms[price.id], price.tier.limits) for price in prices], used)
     return [
         Offer(
             price,

@@ -65,9 +65,7 @@ def renew(session: Session, account: Account, *, now: datetime) -> bool:
         subscriptions.terms(session, price), cycle, ledger.credit_balance(session, account)
     )
     occasion = invoices.Occasion(InvoiceReason.RENEWAL, cycle)
-    invoice = invoices.issue(
-        session, account, subscription, draft, occasion, now=now, actor=SYSTEM
-    )
+    invoice = invoices.issue(session, account, subscription, draft, occasion, now=now, actor=SYSTEM)
     plan_outcomes.begin_cycle(session, subscription, price, cycle)
     if downgrade is not None:
         downgrade.invoice_id = invoice.id

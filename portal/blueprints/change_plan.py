@@ -144,9 +144,7 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
 
 
 def _signed(terms: Quote) -> str:
-    return confirmations.sign(
-        terms, account_id=principal().account.id, user_id=principal().user.id
-    )
+    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
 
 
 def _confirm(signed: Signed) -> int:

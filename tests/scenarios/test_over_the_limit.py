@@ -121,7 +121,7 @@ def test_over_never_unwarned_with_the_mail_server_down(
 def test_over_never_unwarned_with_the_worker_down(
     cast: Cast, over: Account, clock: FixedClock
 ) -> None:
-    """Nothing runs from 3 to 13 March: the second warning comes then, the others keep their gaps."""
+    """Nothing runs from 3 to 13 March: the second warning comes then, and the gaps stay."""
     cast.let_pass(days=2)
     clock.advance(days=10)
     cast.let_pass(hours=1)

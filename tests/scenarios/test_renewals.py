@@ -110,7 +110,7 @@ def test_pay_fails_then_succeeds(cast: Cast) -> None:
 
 
 def test_charge_credit_left_is_used_up_by_the_next_invoices(cast: Cast) -> None:
-    """Standard, 20 users, yearly to a bigger monthly plan after 65 days: the rest pays for months."""
+    """Standard, 20 users, yearly to a bigger monthly plan after 65 days: the rest pays months."""
     account = cast.account("Balance", "standard", "20-users", interval=Interval.YEARLY)
     paid = invoices(account)[0].total_minor
     cast.let_pass(days=65)
