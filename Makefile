@@ -1,8 +1,8 @@
 # `make` alone lists what there is.
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
-# Rules and the supervisor know no database: once is enough for them.
-NOT_TWICE := --ignore tests/rules --ignore tests/supervisor
+# Rules, the supervisor and SQLite itself know no PostgreSQL: once is enough for them.
+NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/faults/test_sqlite.py)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -24,12 +24,9 @@ test-sqlite: dev
 	$(call title,Tests on SQLite)
 	@PORTAL_TEST_DB=sqlite $(PYTEST) -n 2 --dist loadfile tests
 
-# A folder of its own: run by root, the server is another user, whom pytest's usual one shuts out
-# as soon as a second pytest starts.
 test-postgresql: dev ## The tests on PostgreSQL only
 	$(call title,Tests on PostgreSQL)
-	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && PORTAL_TEST_DB=postgresql \
-		$(PYTEST) -n 2 --dist loadfile --basetemp "$$scratch/tests" tests $(NOT_TWICE)
+	@PORTAL_TEST_DB=postgresql $(PYTEST) -n 2 --dist loadfile tests $(NOT_TWICE)
 
 e2e: browser ## The journeys in a real browser against the real processes
 	$(call title,End to end)

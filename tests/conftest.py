@@ -109,6 +109,11 @@ def app(settings: Settings, clock: FixedClock) -> Iterator[Flask]:
         db.session.remove()
     app.config.clear()
     app.config.update(config)
+    if settings.redis_url is not None:
+        # Attempts are counted where the app made last counts them, and that Redis is gone.
+        for made in _APPS.values():
+            _close(made)
+        _APPS.clear()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from portal import events, live
 from portal.config import Settings
 from portal.models import User
-from tests.cast import Cast, FixedClock
+from tests.cast import PASSWORD, Cast, FixedClock
 from tests.client_stories import ClientList
 from tests.redis_server import RedisServer
 
@@ -201,3 +201,23 @@ def test_roles_server_side_for_meters(cast: Cast, browser: Browser) -> None:
     assert browser(cast.bob).get("/account/meters").status_code == 403
     assert browser(cast.carol).get("/clients/meter").status_code == 403
     assert browser(None).get("/live/events").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/logout", {}),
+        ("/account/password", {"current": PASSWORD, "new": "Seven herons over the weir"}),
+    ],
+)
+def test_a_stream_ends_with_its_sign_in(
+    cast: Cast, browser: Browser, open_page: Callable, path: str, fields: dict[str, str]
+) -> None:
+    """A6: whoever signed out, or was signed out everywhere, hears no more of the account."""
+    left, stays = open_page(cast.bob), open_page(cast.alice)
+    left.next_events()
+    stays.next_events()
+    assert browser(cast.bob).post(path, data=fields).status_code == 303
+    assert left.has_ended()
+    events.publish(cast.acme.id, "usage")
+    assert stays.next_events()

@@ -22,7 +22,5 @@ THIRD = Warned(3, deadline_at=at(5, 10), accepted_at=at(4, 9, 23))
 
 def facts(*warnings: Warned, **more: object) -> EpisodeFacts:
     """11 users on a plan of 10, with a next tier to go to."""
-    plain = EpisodeFacts(
-        opened_at=OPENED, warnings=warnings, used=11, limit=10, policy=Policy.AUTO_UPGRADE
-    )
+    plain = EpisodeFacts(warnings=warnings, used=11, limit=10, policy=Policy.AUTO_UPGRADE)
     return replace(plain, **more)  # type: ignore[arg-type]
