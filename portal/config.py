@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 SECRET_BYTES = 32
 KNOWN_SECRETS = frozenset({"dev", "secret", "changeme", "sandbox-secret-key-never-for-production"})
@@ -92,8 +92,8 @@ class _Reader:
             database_url=_with_driver(
                 self.text("DATABASE_URL", f"sqlite:///{data / 'portal.sqlite3'}")
             ),
-            redis_url=self.text("REDIS_URL") or None,
-            secret_key=self.text("SECRET_KEY", Settings.secret_key),
+            redis_url=self.text("REDIS_URL") or _redis_beside(data),
+            secret_key=self.text("SECRET_KEY", _secret_beside(data)),
             secret_key_fallbacks=tuple(self.text("SECRET_KEY_FALLBACKS").split()),
             base_url=self.base_url(),
             gateway=self.choice("PORTAL_GATEWAY", "sandbox", ("sandbox", "manual")),
@@ -151,6 +151,21 @@ class _Reader:
             use_tls=self.choice("MAIL_USE_TLS", "yes", ("yes", "no")) == "yes",
             sender=self.text("MAIL_SENDER", MailSettings.sender),
         )
+
+
+def _redis_beside(data: Path) -> str | None:
+    """The Redis of the portal that runs in this data folder, for commands given by hand."""
+    socket = data / "redis.sock"
+    return f"unix://{quote(str(socket))}" if socket.exists() else None
+
+
+def _secret_beside(data: Path) -> str:
+    """The key that this data folder's sandbox made for itself."""
+    made = data / "secret_key"
+    try:
+        return made.read_text(encoding="utf-8").strip()
+    except OSError:
+        return Settings.secret_key
 
 
 def _with_driver(url: str) -> str:
