@@ -1,4 +1,4 @@
-"""Settings are read once, from variables or files, and told what is wrong with them, all at once."""
+"""Settings are read once, from variables or files; all that is wrong is told at once."""
 
 from pathlib import Path
 
