@@ -41,7 +41,6 @@ class Progress:
     charges next, None where a later invoice has done so already or nothing more is charged.
     """
 
-    status: InvoiceStatus
     is_past_due: bool
     paid: Attempt | None
     attempts: tuple[Attempt, ...]
@@ -55,7 +54,6 @@ def progress(session: Session, invoice: Invoice) -> Progress:
     payments = session.scalars(payments_of(invoice)).all()
     subscription = session.get_one(Subscription, invoice.subscription_id)
     return Progress(
-        status=invoice.status,
         is_past_due=is_past_due(session, invoice),
         paid=succeeded(payments),
         attempts=tuple(attempt(p) for p in payments if p.state in TRIED),

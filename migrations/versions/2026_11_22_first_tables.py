@@ -25,8 +25,6 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("parked_at", sa.BigInteger(), nullable=True),
-        sa.Column("parked_reason", sa.String(length=500), nullable=True),
         sa.Column("audit_length", sa.Integer(), nullable=False),
         sa.Column("audit_head", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -507,7 +505,6 @@ def upgrade() -> None:
         sa.Column("cycle_end_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "status IN ('active', 'past_due', 'ended')", name=op.f("ck_subscription_status_known")
         ),
@@ -617,9 +614,7 @@ def upgrade() -> None:
             "reason IN ('initial', 'renewal', 'plan_change', 'auto_upgrade')",
             name=op.f("ck_invoice_reason_known"),
         ),
-        sa.CheckConstraint(
-            "status IN ('open', 'paid', 'void')", name=op.f("ck_invoice_status_known")
-        ),
+        sa.CheckConstraint("status IN ('open', 'paid')", name=op.f("ck_invoice_status_known")),
         sa.CheckConstraint(
             "due_minor = total_minor - balance_applied_minor AND due_minor >= 0",
             name=op.f("ck_invoice_due_adds_up"),
@@ -650,8 +645,8 @@ def upgrade() -> None:
             "uq_invoice_recurring",
             ["subscription_id", "period_start_at"],
             unique=True,
-            sqlite_where=sa.text("reason IN ('initial', 'renewal') AND status <> 'void'"),
-            postgresql_where=sa.text("reason IN ('initial', 'renewal') AND status <> 'void'"),
+            sqlite_where=sa.text("reason IN ('initial', 'renewal')"),
+            postgresql_where=sa.text("reason IN ('initial', 'renewal')"),
         )
 
     op.create_table(

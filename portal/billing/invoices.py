@@ -100,7 +100,6 @@ def plan_line_of(session: Session, subscription: Subscription) -> InvoiceLine:
             Invoice.account_id == subscription.account_id,
             Invoice.subscription_id == subscription.id,
             Invoice.period_start_at == subscription.cycle_start_at,
-            Invoice.status != InvoiceStatus.VOID,
             InvoiceLine.kind == LineKind.PLAN,
         )
         .order_by(Invoice.id.desc())

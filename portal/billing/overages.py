@@ -306,7 +306,6 @@ def _facts(
     row = usage.of(session, account.id)[episode.metric]
     subscription = subscriptions.live(session, account.id)
     return overage.EpisodeFacts(
-        opened_at=episode.opened_at,
         warnings=_warned(episode),
         used=row.used,
         limit=row.limit_value,

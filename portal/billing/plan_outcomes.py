@@ -95,7 +95,6 @@ def begin_cycle(session: Session, subscription: Subscription, price: Price, cycl
     subscription.price = price
     subscription.cycle_start_at = cycle.start_at
     subscription.cycle_end_at = cycle.end_at
-    subscription.version += 1
     usage.set_limits(session, subscription.account_id, price.tier.limits)
 
 
@@ -120,7 +119,6 @@ def _first(session: Session, change: PlanChange, cycle: Cycle) -> Subscription:
         cycle_start_at=cycle.start_at,
         cycle_end_at=cycle.end_at,
         started_at=cycle.start_at,
-        version=0,
     )
     session.add(subscription)
     session.flush()

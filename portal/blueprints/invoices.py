@@ -22,7 +22,6 @@ SOON = timedelta(minutes=2)
 BADGES = {
     InvoiceStatus.OPEN: ("Open", "info"),
     InvoiceStatus.PAID: ("Paid", "good"),
-    InvoiceStatus.VOID: ("Void", "neutral"),
 }
 PAST_DUE = ("Past due", "bad")
 PDF_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}

@@ -23,8 +23,6 @@ class Account(Model):
     currency: Mapped[str] = mapped_column(String(3))
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     created_at: Mapped[datetime] = mapped_column(Instant)
-    parked_at: Mapped[datetime | None] = mapped_column(Instant)
-    parked_reason: Mapped[str | None] = mapped_column(String(500))
     audit_length: Mapped[int] = mapped_column(default=0)
     audit_head: Mapped[str] = mapped_column(String(64), default="0" * 64)
 

@@ -19,13 +19,12 @@ from portal.models.types import (
     same_account,
 )
 
-RECURRING = "reason IN ('initial', 'renewal') AND status <> 'void'"
+RECURRING = "reason IN ('initial', 'renewal')"
 
 
 class InvoiceStatus(StrEnum):
     OPEN = "open"
     PAID = "paid"
-    VOID = "void"
 
 
 class InvoiceReason(StrEnum):

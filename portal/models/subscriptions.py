@@ -74,8 +74,6 @@ class Subscription(Model):
     cycle_end_at: Mapped[datetime] = mapped_column(Instant)
     started_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
-    # Raised by every command; a confirmation made against an older one is refused.
-    version: Mapped[int] = mapped_column(default=1)
 
     account: Mapped[Account] = relationship()
     price: Mapped[Price] = relationship(lazy="joined")

@@ -109,8 +109,8 @@ BREAKAGES = (
     Breakage(
         "one-subscription", "subscriptions of Acme",
         "DROP INDEX uq_subscription_live; INSERT INTO subscription (account_id, status, price_id,"
-        " cycle_start_at, cycle_end_at, started_at, version) SELECT account_id, status, price_id,"
-        f" cycle_start_at, cycle_end_at, started_at, 1 FROM subscription WHERE account_id = {ACME}",
+        " cycle_start_at, cycle_end_at, started_at) SELECT account_id, status, price_id,"
+        f" cycle_start_at, cycle_end_at, started_at FROM subscription WHERE account_id = {ACME}",
     ),
     Breakage(
         "cycles", "cycle of invoice",

@@ -70,7 +70,6 @@ class EpisodeFacts:
     to be paid, and plan changes with it.
     """
 
-    opened_at: datetime
     warnings: tuple[Warned, ...]
     used: int
     limit: int | None

@@ -5,13 +5,13 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.period import Interval
 from portal.billing.subscriptions import LIVE
 from portal.billing.verification.wrong import Wrong, account_name, instant
-from portal.models import Account, Invoice, InvoiceReason, InvoiceStatus, Subscription
+from portal.models import Account, Invoice, InvoiceReason, Subscription
 
 LENGTHS = frozenset(interval.days * 24 * 3600 for interval in Interval)
 
@@ -97,10 +97,7 @@ def _charged(session: Session) -> Iterator[Charged]:
             Invoice.period_end_at,
         )
         .join(Account, Account.id == Subscription.account_id)
-        .outerjoin(
-            Invoice,
-            and_(Invoice.subscription_id == Subscription.id, Invoice.status != InvoiceStatus.VOID),
-        )
+        .outerjoin(Invoice, Invoice.subscription_id == Subscription.id)
         .order_by(Subscription.id, Invoice.period_start_at, Invoice.id)
         .execution_options(yield_per=500)
     )

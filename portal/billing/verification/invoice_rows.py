@@ -81,7 +81,6 @@ def invoice_status(session: Session) -> Iterator[Wrong]:
                 and_(not_(paid), or_(Invoice.due_minor == 0, succeeded > 0)),
                 paid != Invoice.paid_at.is_not(None),
             ),
-            Invoice.status != InvoiceStatus.VOID,
         )
         .order_by(Invoice.id)
     )
