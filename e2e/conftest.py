@@ -27,8 +27,10 @@ from e2e import acts
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
-# What a browser says of every answer that refuses something.
-NETWORK = re.compile("Failed to load resource: the server responded with a status of 4")
+# What a browser says of every answer that refuses something, and htmx of a stream that ended.
+EXPECTED = re.compile(
+    r"Failed to load resource: the server responded with a status of 4|\[object Event\]$"
+)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -136,7 +138,7 @@ def listen(page: Page, troubles: list[str]) -> None:
     """Note what goes wrong on a page. Refusals (403, 404, 409, 422) are answers like others."""
 
     def note_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not NETWORK.match(message.text):
+        if message.type in ("error", "warning") and not EXPECTED.match(message.text):
             troubles.append(f"{page.url}: {message.text}")
 
     def note_answer(answer: Response) -> None:
