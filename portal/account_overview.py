@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.billing import episodes, invoices, ledger, overages, subscriptions, usage
-from portal.billing.rules.counting import Fit, Metric, over_by, shortfalls
+from portal.billing.rules.counting import Fit, Metric, fit, over_by
 from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
 from portal.live import Meter
@@ -174,8 +174,8 @@ def _scheduled(
     change = waiting.get(PlanChangeState.SCHEDULED)
     if change is None:
         return None
-    used = {metric: row.used for metric, row in usage.of(session, account_id).items()}
-    return Scheduled(change, Fit(shortfalls(used, change.to_price.tier.limits)))
+    used = usage.counts(session, account_id)
+    return Scheduled(change, fit(used, change.to_price.tier.limits))
 
 
 def _next_charge(

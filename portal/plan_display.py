@@ -15,11 +15,11 @@ from portal import formatting, notice_facts
 from portal.billing import overages, subscriptions
 from portal.billing.plan_changes import Offer
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Fit, Metric, Shortfall, shortfalls
+from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.policies import Policy
-from portal.models import Family, Price, Usage, Vendor
+from portal.models import Family, Price, Vendor
 
 UNLIMITED = "unlimited"
 
@@ -100,16 +100,11 @@ def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> 
     ]
 
 
-def counts(rows: Mapping[Metric, Usage]) -> dict[Metric, int]:
-    """Today's usage as the rules take it."""
-    return {metric: row.used for metric, row in rows.items()}
-
-
 def shown(
     session: Session, quote: Quote, price: Price, used: Mapping[Metric, int], *, now: datetime
 ) -> Shown:
     """A quote, with what it means for today's usage."""
-    fit = Fit(shortfalls(used, price.tier.limits))
+    fitting = fit(used, price.tier.limits)
     from_balance = min(quote.balance_after, quote.next_charge)
     return Shown(
         quote=quote,
@@ -118,8 +113,8 @@ def shown(
         next_due=quote.next_charge - from_balance,
         next_from_balance=from_balance,
         limits=limits(used, price.tier.limits),
-        fit=fit,
-        follows=[_what_follows(session, price, misfit, now) for misfit in fit.shortfalls],
+        fit=fitting,
+        follows=[_what_follows(session, price, misfit, now) for misfit in fitting.shortfalls],
     )
 
 

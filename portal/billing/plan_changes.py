@@ -16,7 +16,7 @@ from portal.audit import SYSTEM, Actor, record
 from portal.billing import drafts, invoices, ledger, payments, plan_outcomes, subscriptions, usage
 from portal.billing.rules import describe
 from portal.billing.rules import plan_change as rules
-from portal.billing.rules.counting import Fit, shortfalls
+from portal.billing.rules.counting import Fit, fit
 from portal.billing.rules.errors import (
     AlreadySubscribed,
     ChangeUnderWay,
@@ -70,7 +70,7 @@ def offers(session: Session, account: Account, interval: Interval) -> list[Offer
     """Every plan sold today at an interval, seen from where the account is."""
     subscription = subscriptions.live(session, account.id)
     current = subscriptions.terms(session, subscription.price) if subscription else None
-    used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
+    used = usage.counts(session, account.id)
     prices = subscriptions.offered(session, currency=account.currency, interval=interval)
     terms = subscriptions.all_terms(session, prices)
     best = rules.cheapest_fitting([(terms[price.id], price.tier.limits) for price in prices], used)
@@ -78,7 +78,7 @@ def offers(session: Session, account: Account, interval: Interval) -> list[Offer
         Offer(
             price,
             rules.direction(current, terms[price.id]),
-            Fit(shortfalls(used, price.tier.limits)),
+            fit(used, price.tier.limits),
             best is not None and best.price_id == price.id,
         )
         for price in prices
@@ -214,10 +214,9 @@ def _done_before(
 
 def _schedule(session: Session, account: Account, change: PlanChange, *, actor: Actor) -> None:
     """Keep a downgrade for the cycle's end, in place of one chosen before."""
-    used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
-    fit = Fit(shortfalls(used, change.to_price.tier.limits))
-    if not fit.fits:
-        raise DoesNotFit(change.to_price.plan_name, fit.to_remove)
+    fitting = fit(usage.counts(session, account.id), change.to_price.tier.limits)
+    if not fitting.fits:
+        raise DoesNotFit(change.to_price.plan_name, fitting.to_remove)
     plan_outcomes.withdraw_scheduled(session, account, now=change.requested_at)
     change.state = PlanChangeState.SCHEDULED
     session.add(change)

@@ -23,7 +23,7 @@ from portal.billing import (
     usage,
 )
 from portal.billing.rules import invoicing
-from portal.billing.rules.counting import Fit, shortfalls
+from portal.billing.rules.counting import Fit, fit
 from portal.billing.rules.period import Cycle
 from portal.models import (
     Account,
@@ -81,11 +81,10 @@ def _downgrade(
     change = plan_changes.scheduled(session, account.id)
     if change is None:
         return None
-    used = {metric: row.used for metric, row in usage.of(session, account.id).items()}
-    fit = Fit(shortfalls(used, change.to_price.tier.limits))
+    fitting = fit(usage.counts(session, account.id), change.to_price.tier.limits)
     change.settled_at = now
-    if not fit.fits:
-        _keep_plan(session, account, change, fit, now=now)
+    if not fitting.fits:
+        _keep_plan(session, account, change, fitting, now=now)
         return None
     change.state = PlanChangeState.APPLIED
     record(
@@ -104,9 +103,9 @@ def _downgrade(
 
 
 def _keep_plan(
-    session: Session, account: Account, change: PlanChange, fit: Fit, *, now: datetime
+    session: Session, account: Account, change: PlanChange, fitting: Fit, *, now: datetime
 ) -> None:
     """The downgrade no longer fits: the plan renews as it was, and the Admins hear why."""
-    reason = f"{change.to_price.plan_name} no longer fits: {fit.to_remove} too many."
+    reason = f"{change.to_price.plan_name} no longer fits: {fitting.to_remove} too many."
     plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
     notices.downgrade_not_made(session, account, change, reason=reason, now=now)

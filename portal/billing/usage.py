@@ -14,13 +14,17 @@ from portal.billing.rules.roles import Role
 from portal.models import Client, ClientStatus, Membership, Usage
 
 Counts = dict[Metric, int]
-Limits = dict[Metric, int | None]
 
 
 def of(session: Session, account_id: int) -> dict[Metric, Usage]:
     """The account's usage rows by metric."""
     rows = session.scalars(select(Usage).where(Usage.account_id == account_id))
     return {row.metric: row for row in rows}
+
+
+def counts(session: Session, account_id: int) -> Counts:
+    """How much of each metric the account uses, as the rules take it."""
+    return {metric: row.used for metric, row in of(session, account_id).items()}
 
 
 def open_for(session: Session, account_id: int) -> None:

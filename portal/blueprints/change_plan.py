@@ -108,7 +108,7 @@ def _plans(problem: str | None = None, status: int = 200) -> ResponseReturnValue
     session, account = db.session(), principal().account
     standing = account_overview.standing(session, account, now=clock.now())
     interval = _interval(standing.subscription)
-    used = plan_display.counts(usage.of(session, account.id))
+    used = usage.counts(session, account.id)
     return page_or_fragment(
         "change_plan/show.html",
         "change_plan",
@@ -126,7 +126,7 @@ def _plans(problem: str | None = None, status: int = 200) -> ResponseReturnValue
 def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> ResponseReturnValue:
     session, account = db.session(), principal().account
     price = session.get_one(Price, terms.target.price_id)
-    used = plan_display.counts(usage.of(session, account.id))
+    used = usage.counts(session, account.id)
     shown = plan_display.shown(session, terms, price, used, now=clock.now())
     obstacle = plan_changes.what_waits(session, account)
     return page_or_fragment(

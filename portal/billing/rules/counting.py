@@ -165,6 +165,7 @@ def left(used: int, limit: int | None) -> int | None:
 
 
 def fit(usage: Usage, limits: Limits) -> Fit:
+    """How usage goes with a plan's limits; KeyError for a metric missing from either."""
     return Fit(shortfalls(usage, limits))
 
 

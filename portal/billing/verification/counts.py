@@ -17,7 +17,7 @@ Row = tuple[int, str, str]
 def counts(session: Session) -> Iterator[Wrong]:
     """The count that is kept is the count of the rows, for every metric."""
     for account_id, name, public_id in _accounts(session):
-        kept = {metric: row.used for metric, row in usage.of(session, account_id).items()}
+        kept = usage.counts(session, account_id)
         for metric, counted in usage.recount(session, account_id).items():
             if kept.get(metric) != counted:
                 subject = f"{metric} of {account_name(name, public_id)}"
