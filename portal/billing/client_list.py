@@ -17,7 +17,7 @@ from portal.billing.rules.text import search_form
 from portal.models import Client, ClientStatus
 
 PAGE_SIZE = 50
-UNDO_DAYS = 30
+UNDO_FOR = timedelta(days=30)
 SEARCH_AT_MOST = 120
 EXPORT_BATCH = 500
 
@@ -165,7 +165,7 @@ def export(
 
 def undo_until(deleted_at: datetime) -> datetime:
     """Until when a deletion can be undone."""
-    return deleted_at + timedelta(days=UNDO_DAYS)
+    return deleted_at + UNDO_FOR
 
 
 def _status_ids(asked: ClientFilter, statuses: Sequence[ClientStatus]) -> list[int] | None:

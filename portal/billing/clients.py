@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.billing import overages, statuses, usage
-from portal.billing.client_list import UNDO_DAYS, ClientFilter, where
+from portal.billing.client_list import UNDO_FOR, ClientFilter, where
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
@@ -25,7 +25,6 @@ from portal.billing.statuses import CLIENT, SUSPENDED
 from portal.models import Account, Client, ClientStatus
 
 NAMED_IN_AUDIT = 50
-UNDO_FOR = timedelta(days=UNDO_DAYS)
 
 
 class GoesOver(RuleBroken):

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, record
 from portal.billing import accounts
+from portal.billing.client_list import UNDO_FOR
 from portal.models import Client, SignIn
 
-UNDO_FOR = timedelta(days=30)
 SIGN_INS_KEPT_FOR = timedelta(days=90)
 
 
