@@ -12,11 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock, outbox
-from portal.billing import accounts, gateways, payments, settlements
-from portal.billing.gateways import Answer, Charge, Outcome
+from portal.billing import accounts, payments, settlements
+from portal.billing.gateways import MANUAL, SANDBOX, Answer, Charge, Outcome, PaymentGateway
+from portal.billing.gateways.manual import ManualGateway
+from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
 from portal.models import OutboxItem, Payment, PaymentState, PlanChange, Work
 from portal.transaction import assert_outside, transaction
+
+# By the name that settings and payments give them.
+GATEWAYS: dict[str, PaymentGateway] = {SANDBOX: SandboxGateway(), MANUAL: ManualGateway()}
 
 
 def carry_change(plan_change_id: int) -> PlanChange:
@@ -58,7 +63,7 @@ def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Charge, boo
 
 
 def _ask(gateway_name: str, charge: Charge, sent_before: bool) -> Answer:
-    gateway = gateways.named(gateway_name)
+    gateway = GATEWAYS[gateway_name]
     if sent_before:
         known = gateway.enquire(charge.idempotency_key)
         if known.outcome is not Outcome.NEVER_HEARD:

@@ -51,15 +51,3 @@ class PaymentGateway(Protocol):
 
     def enquire(self, idempotency_key: str) -> Answer:
         """What became of the charge with this key."""
-
-
-def named(name: str) -> PaymentGateway:
-    """The gateway a setting or a payment names; KeyError for none."""
-    from portal.billing.gateways.manual import ManualGateway
-    from portal.billing.gateways.sandbox import SandboxGateway
-
-    gateways: dict[str, type[PaymentGateway]] = {
-        SANDBOX: SandboxGateway,
-        MANUAL: ManualGateway,
-    }
-    return gateways[name]()
