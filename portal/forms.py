@@ -7,6 +7,8 @@ from email_validator import EmailNotValidError, validate_email
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
+from portal.billing.rules.text import normal
+
 NAME_LENGTH = 120
 EMAIL_LENGTH = 254
 # More than any password that is taken, so that the refusal can say how long it may be.
@@ -60,7 +62,7 @@ def clean_text(text: str | None) -> str | None:
         return None
     kept: list[str] = []
     marks = 0
-    for character in unicodedata.normalize("NFC", text):
+    for character in normal("NFC", text):
         marks = marks + 1 if unicodedata.combining(character) else 0
         if character.isspace():
             kept.append(" ")
@@ -75,6 +77,8 @@ def _can_be_shown(character: str) -> bool:
 
 def _is_email(_form: object, field: Field) -> None:
     try:
+        if len(field.data) > EMAIL_LENGTH:
+            raise EmailNotValidError("too long")
         validate_email(field.data, check_deliverability=False)
     except EmailNotValidError as error:
         raise ValidationError("Write an email address like name@example.com.") from error

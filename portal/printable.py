@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterator
 
+from portal.billing.rules.text import normal
+
 MARKS_PER_LETTER = 4
 # Control characters, half characters, and those that turn the direction of the text around them.
 NOT_SEEN = {"Cc", "Cs"}
@@ -16,7 +18,7 @@ def printable(text: str, most: int) -> str:
     """
     line = " ".join(text[: 8 * most].split())
     seen = "".join(character for character in line if _is_seen(character))
-    kept = "".join(_with_few_marks(unicodedata.normalize("NFC", seen)))
+    kept = "".join(_with_few_marks(normal("NFC", seen)))
     return kept if len(kept) <= most else kept[: most - 1].rstrip() + "…"
 
 

@@ -4,7 +4,6 @@ Whatever changes a membership counts its seat in the same step, under the accoun
 is what keeps two Admins from demoting each other at the same instant.
 """
 
-import unicodedata
 from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
@@ -17,8 +16,12 @@ from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric, takes_seat
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
+from portal.billing.rules.text import normal
 from portal.models import Account, Membership, User
 from portal.transaction import after_commit
+
+# Far more than an address has. What is longer is nobody's, and takes no time to find that out.
+TYPED_AT_MOST = 1000
 
 
 class LastAdmin(RuleBroken):
@@ -35,7 +38,7 @@ def normal_email(email: str) -> str:
 
     Whatever is no email address comes back folded too, and is nobody's.
     """
-    folded = unicodedata.normalize("NFC", email.strip()).lower()
+    folded = normal("NFC", email.strip()[:TYPED_AT_MOST]).lower()
     try:
         return validate_email(folded, check_deliverability=False).normalized.lower()
     except EmailNotValidError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from portal.billing.rules.text import normal
+
 # Letters that Unicode's own compatibility forms leave apart from the Latin ones they look like.
 # Capitals stand on their own: a Greek capital Ν looks like N, the small ν like v.
 _LOOKS_LIKE = {
@@ -61,8 +63,8 @@ _ACCENTS = frozenset(
 def folded(name: str) -> str:
     """`name` without case, spaces, accents and invisible characters, look-alikes made Latin."""
     latin = name.translate(_TO_LATIN)
-    plain = _bare(unicodedata.normalize("NFKD", latin)).translate(_TO_LATIN).casefold()
-    return _bare(unicodedata.normalize("NFKD", plain)).translate(_TO_LATIN)
+    plain = _bare(normal("NFKD", latin)).translate(_TO_LATIN).casefold()
+    return _bare(normal("NFKD", plain)).translate(_TO_LATIN)
 
 
 def skeleton(name: str) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from typing import Literal
 
 from portal.billing.rules.errors import RuleBroken
 
 # One letter may carry a few accents; hundreds of them are an attack on whatever draws the text.
 ACCENTS_PER_LETTER = 4
+
+# As many as Unicode's stream-safe text format has; no writing comes near it.
+_MARKS_IN_A_ROW = 30
+_FIRST_MARK = "\u0300"
 
 # Join letters in scripts and emoji that need it, and change nothing's direction.
 _JOINERS = "\u200c\u200d"
@@ -28,18 +34,29 @@ class TextRefused(RuleBroken):
     """A text that can't be kept as it is; `str()` says what to change."""
 
 
+def normal(form: Literal["NFC", "NFKD"], text: str) -> str:
+    """`text` in a normal form of Unicode, in time that grows with its length only.
+
+    Normalizing sorts every run of marks, which takes the square of its length: a page full of
+    them keeps a process busy for minutes. Marks beyond the 30th in a row are left out.
+    """
+    if len(text) > _MARKS_IN_A_ROW and not text.isascii():
+        text = "".join(_without_long_runs(text))
+    return unicodedata.normalize(form, text)
+
+
 def line(typed: str, *, most: int) -> str:
     """One line of at most `most` characters: NFC, runs of spaces made one, ends trimmed.
 
     Raises TextRefused for control characters, direction overrides and the like.
     """
-    plain = " ".join(unicodedata.normalize("NFC", typed).split())
+    plain = " ".join(normal("NFC", typed).split())
     return _checked(plain, most)
 
 
 def paragraph(typed: str, *, most: int) -> str:
     """Like `line`, but line breaks stay, as \\n."""
-    plain = unicodedata.normalize("NFC", _LINE_ENDS.sub("\n", typed)).replace("\t", " ").strip()
+    plain = normal("NFC", _LINE_ENDS.sub("\n", typed)).replace("\t", " ").strip()
     return _checked(plain, most, allowed="\n")
 
 
@@ -64,9 +81,24 @@ def search_form(text: str) -> str:
     """What searching and sorting look at: no case, no accents, single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN_LETTERS))
+    decomposed = normal("NFKD", text.casefold().translate(_PLAIN_LETTERS))
     bare = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
     return " ".join(bare.casefold().split())
+
+
+def _without_long_runs(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks <= _MARKS_IN_A_ROW:
+            yield character
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it belongs to the letter before it, also once it is taken apart."""
+    if character < _FIRST_MARK:
+        return False
+    return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
 
 
 def _checked(plain: str, most: int, allowed: str = "") -> str:
