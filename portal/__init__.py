@@ -4,6 +4,7 @@ from flask import Flask
 
 from portal import (
     access,
+    attempts,
     clock,
     engine,
     errors,
@@ -37,6 +38,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     """Assemble the portal. `settings` default to the environment's; `the_clock` to the mode's."""
     settings = settings or Settings.from_env()
     app = Flask(__name__)
+    # Tidying an address would answer with a whole one, made of whatever host was asked for.
+    app.url_map.merge_slashes = False
     _configure(app, settings)
     app.extensions[clock.EXTENSION] = the_clock or _clock_of(settings)
     redis_url = settings.redis_url
@@ -52,6 +55,7 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
 
     security.init_app(app, settings)
     access.init_app(app)
+    attempts.init_app(app)
     errors.init_app(app)
     formatting.register(app)
     htmx.register(app)

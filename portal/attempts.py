@@ -2,20 +2,52 @@
 
 Only failures count. A browser that has signed in as somebody before has a count of its own for
 that email, so that a stranger's guesses never keep the owner out.
+
+A failure is counted once it is answered. So that nobody tries hundreds at the same instant, before
+the first is counted, few of a kind are worked on at once.
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable
+from functools import wraps
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from threading import Lock
+from typing import Any
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from itsdangerous import BadSignature, URLSafeSerializer
+from werkzeug.exceptions import TooManyRequests
 
 from portal.billing.people import normal_email
 from portal.extensions import limiter
+from portal.forms import clean_text
+
+View = Callable[..., ResponseReturnValue]
 
 COOKIE = "portal-known"
 COOKIE_SECONDS = 365 * 24 * 3600
 GUESSES = "5 per minute; 20 per hour"
+AT_ONCE = 5
+NETWORK_BITS = 64
+UNDER_WAY = "attempts_under_way"
+
+_under_way: Counter[str] = Counter()
+_lock = Lock()
+
+
+def init_app(app: Flask) -> None:
+    """Attempts are over when all of their answer is worked out, counting included."""
+
+    @app.teardown_request
+    def _end(_error: BaseException | None) -> None:
+        for key in g.pop(UNDER_WAY, ()):
+            with _lock:
+                _under_way[key] -= 1
+                if not _under_way[key]:
+                    del _under_way[key]
 
 
 def failed(response: Response) -> bool:
@@ -63,22 +95,84 @@ def _knows(digest: str) -> bool:
         return False
 
 
+def _address_key() -> str:
+    """Where a browser is: of IPv6 the network, as whoever has one address there has all of it."""
+    written = request.remote_addr or ""
+    try:
+        address = ip_address(written)
+    except ValueError:
+        return written
+    if not isinstance(address, IPv6Address):
+        return written
+    network = IPv6Network((address, NETWORK_BITS), strict=False)
+    return str(address.ipv4_mapped or network)
+
+
 def _digest(text: str) -> str:
-    """What is counted by: no address ends up where attempts are counted."""
-    return hashlib.sha256(normal_email(text).encode()).hexdigest()[:32]
+    """What is counted by: no address ends up where attempts are counted.
+
+    Read as the forms read it: what they leave out of an email makes it no other one.
+    """
+    email = normal_email(clean_text(text) or "")
+    return hashlib.sha256(email.encode()).hexdigest()[:32]
 
 
 def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.secret_key or "", salt="known-browser")
 
 
-of_email = limiter.shared_limit(
+def _few_at_once(key_func: Callable[[], str]) -> Callable[[View], View]:
+    """Refuse to begin an attempt while as many of its key are under way in this process."""
+
+    def declare(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            if request.method == "POST":
+                _begin(key_func())
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return declare
+
+
+def _begin(key: str) -> None:
+    with _lock:
+        if _under_way[key] >= AT_ONCE:
+            raise TooManyRequests(retry_after=1)
+        _under_way[key] += 1
+    g.setdefault(UNDER_WAY, []).append(key)
+
+
+def of_email(view: View) -> View:
+    """Guesses at the password of the email in the form."""
+    counted: View = _of_email(view)
+    return _few_at_once(_email_key)(counted)
+
+
+def of_user(view: View) -> View:
+    """Guesses at the password of who is signed in."""
+    counted: View = _of_user(view)
+    return _few_at_once(_user_key)(counted)
+
+
+def of_link(view: View) -> View:
+    """Guesses at the password of whom a link was sent to."""
+    counted: View = _of_link(view)
+    return _few_at_once(_link_key)(counted)
+
+
+_of_email = limiter.shared_limit(
     GUESSES, scope="password", key_func=_email_key, methods=["POST"], deduct_when=failed
 )
-of_user = limiter.limit(GUESSES, key_func=_user_key, methods=["POST"], deduct_when=failed)
-of_link = limiter.limit(GUESSES, key_func=_link_key, methods=["POST"], deduct_when=failed)
-from_address = limiter.limit("30 per minute", methods=["POST"], deduct_when=failed)
+_of_user = limiter.limit(GUESSES, key_func=_user_key, methods=["POST"], deduct_when=failed)
+_of_link = limiter.limit(GUESSES, key_func=_link_key, methods=["POST"], deduct_when=failed)
+from_address = limiter.limit(
+    "30 per minute", key_func=_address_key, methods=["POST"], deduct_when=failed
+)
 resets_of_email = limiter.limit("3 per hour", key_func=_any_browser_email_key, methods=["POST"])
-resets_from_address = limiter.limit("10 per hour", methods=["POST"])
-new_accounts = limiter.limit("20 per hour", methods=["POST"], deduct_when=opened)
+resets_from_address = limiter.limit("10 per hour", key_func=_address_key, methods=["POST"])
+new_accounts = limiter.limit(
+    "20 per hour", key_func=_address_key, methods=["POST"], deduct_when=opened
+)
 invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from htmx_flask import make_response, request
 from jinja2_fragments.flask import render_block
+from werkzeug.urls import iri_to_uri
 
 COMPONENTS = "components/ui.html"
 FLASHES = "components/_flashes.html"
@@ -53,7 +54,8 @@ def redirect_after(url: str) -> ResponseReturnValue:
     if not is_local(url):
         raise ValueError("a redirect stays on this site")
     if request.htmx:
-        return make_response("", 204, redirect=url)
+        # A header holds no letters beyond Latin ones; `redirect` sees to that by itself.
+        return make_response("", 204, redirect=iri_to_uri(url))
     return redirect(url, 303)
 
 

@@ -8,6 +8,7 @@ from portal.access import Permission, find_principal, requires
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
+from portal.htmx import is_local
 
 
 @bp.get("/in/<public_id>/<path:page>")
@@ -18,6 +19,8 @@ def arrive(public_id: str, page: str) -> ResponseReturnValue:
     Asked, not switched: following a link changes nothing.
     """
     found, target = find_principal(), f"/{page.lstrip('/')}"
+    if not is_local(target):
+        abort(404)
     if found is not None and found.account.public_id == public_id:
         return redirect(target, 303)
     for membership in people.memberships_of(db.session(), current_user.user.id):

@@ -38,7 +38,7 @@ SHOWN_CHOICES = (
     (Shown.NOT_COUNTED.value, "Not counted"),
     (Shown.DELETED.value, "Deleted"),
 )
-LAST_PAGE = 10_000_000
+LONGEST_PAGE_NUMBER = 9
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Asked:
             status=values.get("status", ""),
             shown=Shown(shown) if shown in tuple(Shown) else Shown.ALL,
             sorting=Sorting(order, descending=sort.startswith("-")),
-            page=min(int(page), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
+            page=_page_number(page),
         )
 
     @property
@@ -93,6 +93,12 @@ class Asked:
         if self.status and chosen is None:
             abort(404)
         return ClientFilter(self.text, chosen.id if chosen else None, self.shown)
+
+
+def _page_number(written: str) -> int:
+    """The page asked for, the first where that is no number; no list has more than nine digits."""
+    is_number = written.isascii() and written.isdigit()
+    return int(written[:LONGEST_PAGE_NUMBER]) if is_number else 1
 
 
 @dataclass(frozen=True, slots=True)
