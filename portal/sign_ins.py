@@ -6,18 +6,19 @@ and every switch of account. Instants are wall time: moving the sandbox clock si
 """
 
 import secrets
+from functools import partial
 
 from flask import Response, after_this_request, request, session
 from flask_login import current_user, login_user, logout_user
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import attempts, clock, passwords
+from portal import attempts, clock, events, passwords
 from portal.access import SignedIn, token_hash
 from portal.billing import people
 from portal.extensions import db
 from portal.models import SignIn, User
-from portal.transaction import transaction
+from portal.transaction import after_commit, transaction
 
 AGENT_LENGTH = 200
 IP_LENGTH = 45
@@ -80,6 +81,7 @@ def end(db_session: Session) -> None:
     if current_user.is_authenticated:
         row = db_session.get_one(SignIn, current_user.sign_in.id)
         row.ended_at = clock.wall_now()
+        _end_streams(db_session, row.account_id, row.user_id)
 
 
 def forget() -> None:
@@ -96,8 +98,18 @@ def clear_site(response: Response) -> Response:
 
 def end_all(db_session: Session, user_id: int) -> None:
     """End every sign-in of a person, this browser's included."""
+    running = select(SignIn.account_id).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+    for account_id in db_session.scalars(running.distinct()).all():
+        _end_streams(db_session, account_id, user_id)
     db_session.execute(
         update(SignIn)
         .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
         .values(ended_at=clock.wall_now())
     )
+
+
+def _end_streams(db_session: Session, account_id: int | None, user_id: int) -> None:
+    """Have the person's open pages ask to be let in again: a stream is let in when it begins."""
+    if account_id is not None:
+        publish = partial(events.publish, account_id, "people", user_id=user_id)
+        after_commit(db_session, publish)

@@ -218,6 +218,8 @@ def test_a_stream_ends_with_its_sign_in(
     left.next_events()
     stays.next_events()
     assert browser(cast.bob).post(path, data=fields).status_code == 303
+    began = time.monotonic()
     assert left.has_ended()
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2, "it ended by itself"
     events.publish(cast.acme.id, "usage")
     assert stays.next_events()
