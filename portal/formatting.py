@@ -1,40 +1,33 @@
-"""Money, dates and counts as people read them; also registered as template filters."""
+"""Dates as people read them, and the filters of templates: amounts and counts are `describe`'s."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date as Date
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, get_currency_symbol
 from flask import Flask, g, has_app_context
 
-from portal.billing.rules.money import Money, minor_digits
+from portal.billing.rules import counting, describe
+from portal.billing.rules.money import Money
 
 LOCALE = "en"
-MINUS = "\u2212"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 DATE_PATTERN = "d MMM y"
 DATE_TIME_PATTERN = "d MMM y, HH:mm"
-UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def register(app: Flask) -> None:
-    """Make every function of this module a template filter of the same name."""
+    """Make what is in FILTERS available to templates under its name."""
     for name, function in FILTERS.items():
         app.add_template_filter(function, name)
 
 
 def money(amount: Money) -> str:
-    """$1,234.50, CHF 80.00; a credit carries a real minus sign: −$25.00."""
-    digits = minor_digits(amount.currency)
-    value = Decimal(amount.amount).scaleb(-digits)
-    gap = "\u00a0" if get_currency_symbol(amount.currency, LOCALE).isalpha() else ""
-    pattern = f"¤{gap}#,##0" + ("." + "0" * digits if digits else "")
-    text = format_currency(value, amount.currency, pattern, LOCALE, currency_digits=False)
-    return text.replace("-", MINUS)
+    """$1,234.50, CHF 80.00, −$25.00: as everywhere in the product, and never broken in two."""
+    return describe.money(amount).replace(" ", NO_BREAK)
 
 
 def date(value: Date, zone: str | None = None) -> str:
@@ -54,20 +47,7 @@ def relative_days(value: Date, now: datetime, zone: str | None = None) -> str:
     near = {0: "today", 1: "tomorrow", -1: "yesterday"}
     if days in near:
         return near[days]
-    return f"in {count(days)} days" if days > 0 else f"{count(-days)} days ago"
-
-
-def count(number: int) -> str:
-    """1,234."""
-    return format_decimal(number, locale=LOCALE).replace("-", MINUS)
-
-
-def bytes_(size: int) -> str:
-    """5 GB, 1.5 MB, 812 B: thousands of bytes, at most one decimal, never rounded up."""
-    power = min((len(str(size)) - 1) // 3, len(UNITS) - 1)
-    tenths = size * 10 // 1000**power
-    number = format_decimal(Decimal(tenths) / 10, locale=LOCALE)
-    return f"{number} {UNITS[power]}"
+    return f"in {describe.days(days)}" if days > 0 else f"{describe.days(-days)} ago"
 
 
 def local_day(value: Date, zone: str | None = None) -> Date:
@@ -84,7 +64,7 @@ def zone_of(name: str | None) -> tzinfo:
 def zone_name(local: datetime) -> str:
     """CET, EST; zones that have no abbreviation are named by their offset: UTC−03."""
     name = local.tzname() or "UTC"
-    return f"UTC{name.replace('-', MINUS)}" if name[0] in "+-" else name
+    return f"UTC{name.replace('-', describe.MINUS)}" if name[0] in "+-" else name
 
 
 FILTERS: dict[str, Callable[..., str]] = {
@@ -92,6 +72,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "date": date,
     "date_time": date_time,
     "relative_days": relative_days,
-    "count": count,
-    "bytes": bytes_,
+    "count": describe.number,
+    "bytes": describe.storage,
+    "level": counting.level,
 }

@@ -121,7 +121,7 @@ def shown(
 def _figure(metric: Metric, count: int | None) -> str:
     if count is None:
         return UNLIMITED
-    return formatting.bytes_(count) if metric is Metric.STORAGE else formatting.count(count)
+    return describe.storage(count) if metric is Metric.STORAGE else describe.number(count)
 
 
 def _what_follows(session: Session, price: Price, misfit: Shortfall, now: datetime) -> str:

@@ -79,33 +79,12 @@ def test_tomorrow_begins_at_midnight_in_the_zone() -> None:
     assert formatting.relative_days(later, NOON, "Europe/Berlin") == "tomorrow"
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1 KB"),
-        (1_550_000, "1.5 MB"),
-        (4_999_999_999, "4.9 GB"),
-        (5_000_000_000, "5 GB"),
-        (80_000_000_000, "80 GB"),
-        (1_500_000_000_000_000_000, "1,500 PB"),
-    ],
-)
-def test_bytes_never_read_as_more_than_they_are(size: int, text: str) -> None:
-    assert formatting.bytes_(size) == text
-
-
-def test_counts_are_grouped() -> None:
-    assert formatting.count(1234567) == "1,234,567"
-    assert formatting.count(-12) == "−12"
-
-
 def test_templates_get_all_of_it() -> None:
     app = Flask(__name__)
     formatting.register(app)
     source = "{{ price | money }} {{ size | bytes }} {{ rows | count }} {{ at | date('UTC') }}"
+    source += " {{ 7 | level(10) }} {{ 80 | level(100) }} {{ 100 | level(100) }} {{ 9 | level(none) }}"
     text = app.jinja_env.from_string(source).render(
         price=Money(100, "USD"), size=5_000_000_000, rows=1200, at=NOON
     )
-    assert text == "$1.00 5 GB 1,200 22 Nov 2026"
+    assert text == "$1.00 5 GB 1,200 22 Nov 2026 ok near full ok"

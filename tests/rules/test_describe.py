@@ -54,15 +54,15 @@ def test_charge_dates_says_every_30_days_and_never_monthly() -> None:
         (1500, "1.5 kB", "1.5 kB"),
         (1_500_000, "1.5 MB", "1.5 MB"),
         (5 * 10**9, "5 GB", "5 GB"),
-        (1_240_000_000, "1.2 GB", "1.3 GB"),
-        (1_250_000_000, "1.3 GB", "1.3 GB"),
-        (999_999_999, "1 GB", "1 GB"),
+        (4_999_999_999, "4.9 GB", "5 GB"),
+        (1_250_000_000, "1.2 GB", "1.3 GB"),
+        (999_999_999, "999.9 MB", "1 GB"),
         (1_000_000_001, "1 GB", "1.1 GB"),
         (4_800 * 10**9, "4.8 TB", "4.8 TB"),
         (1_234_500 * 10**9, "1,234.5 TB", "1,234.5 TB"),
     ],
 )
-def test_storage(size: int, text: str, rounded_up: str) -> None:
+def test_storage_never_reads_as_more_than_it_is(size: int, text: str, rounded_up: str) -> None:
     assert describe.storage(size) == text
     assert describe.storage(size, round_up=True) == rounded_up
 

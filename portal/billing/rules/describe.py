@@ -42,9 +42,12 @@ def every(interval: Interval) -> str:
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
-    """Bytes as "5 GB", "1.2 GB", "512 bytes"; one digit after the point, or none."""
+    """Bytes as "5 GB", "1.2 GB", "512 bytes"; one digit after the point, or none.
+
+    Never more than there is; with `round_up` never less.
+    """
     for unit, name in _BYTE_UNITS:
-        tenths = -(-10 * size // unit) if round_up else (20 * size + unit) // (2 * unit)
+        tenths = -(-10 * size // unit) if round_up else 10 * size // unit
         if tenths >= 10:
             whole, tenth = divmod(tenths, 10)
             return f"{number(whole)}{f'.{tenth}' if tenth else ''} {name}"
