@@ -28,6 +28,8 @@ EXTENSION = "portal.live"
 PING_SECONDS = 20
 STREAM_SECONDS = 300
 SUBSCRIBED_WITHIN_SECONDS = 1
+# More pages than anybody has open; without it one person could take every stream there is.
+STREAMS_PER_PERSON = 25
 MESSAGES_AT_ONCE = 1000
 
 LINKS = {Metric.SEATS: "/users", Metric.CLIENTS: "/clients?counted=yes", Metric.STORAGE: None}
@@ -162,7 +164,8 @@ class Hub:
             return None
         stream = Stream(account_id, user_id, regions)
         with self._lock:
-            if len(self._streams) >= self._most:
+            own = sum(held.user_id == user_id for held in self._streams)
+            if len(self._streams) >= self._most or own >= STREAMS_PER_PERSON:
                 return None
             self._streams.add(stream)
         try:

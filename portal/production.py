@@ -28,8 +28,9 @@ def check() -> None:
 
 
 def check_start(app: Flask) -> None:
-    """The same, before `app` serves anybody; a `flask` command serves nobody and may run."""
-    if click.get_current_context(silent=True) is not None:
+    """The same, before `app` serves anybody; of `flask` commands only `run` does."""
+    command = click.get_current_context(silent=True)
+    if command is not None and command.info_name != "run":
         return
     with app.app_context():
         try:

@@ -223,3 +223,12 @@ def test_a_stream_ends_with_its_sign_in(
     assert time.monotonic() - began < PATIENCE_SECONDS / 2, "it ended by itself"
     events.publish(cast.acme.id, "usage")
     assert stays.next_events()
+
+
+def test_nobody_takes_the_streams_of_all(
+    cast: Cast, open_page: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS_PER_PERSON", 1)
+    assert open_page(cast.bob).answer.status_code == 200
+    assert open_page(cast.bob).answer.status_code == 503
+    assert open_page(cast.alice).answer.status_code == 200

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click import Command, Context
 from click.testing import Result
 from flask import Flask
 
@@ -70,6 +71,20 @@ def test_the_scheduler_is_refused_in_one_line(run: Run, cast: Cast, app: Flask) 
 
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database has 1 example sign-in")
+
+
+@pytest.mark.parametrize(("command", "serves"), [("run", True), ("verify", False)])
+def test_the_development_server_is_refused_too(
+    cast: Cast, for_production: Settings, command: str, serves: bool
+) -> None:
+    _mark_as_example(cast)
+
+    with Context(Command(command), info_name=command):
+        if not serves:
+            create_app(for_production)
+            return
+        with pytest.raises(ConfigError, match="has 1 example sign-in"):
+            create_app(for_production)
 
 
 def _mark_as_example(cast: Cast) -> None:
