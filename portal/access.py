@@ -5,7 +5,6 @@ are read from the database at every request. What belongs to another account is 
 what the role may not do is refused (403).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,7 @@ from flask_login import UserMixin, current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from portal import clock
+from portal import clock, tokens
 from portal.audit import Actor
 from portal.billing.rules.roles import Role
 from portal.extensions import db, login
@@ -135,11 +134,6 @@ def own(model: type[Row], public_id: str) -> Row:
     return row
 
 
-def token_hash(token: str) -> str:
-    """What is kept of a secret that was handed out."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def home_endpoint(role: Role) -> str:
     """Where a role begins."""
     return "clients.index" if role is Role.MEMBER else "account.show"
@@ -158,7 +152,9 @@ def init_app(app: Flask) -> None:
 @login.user_loader
 def _load(token: str) -> SignedIn | None:
     sign_in = db.session.scalars(
-        select(SignIn).where(SignIn.token_sha256 == token_hash(token), SignIn.ended_at.is_(None))
+        select(SignIn).where(
+            SignIn.token_sha256 == tokens.hash_of(token), SignIn.ended_at.is_(None)
+        )
     ).one_or_none()
     if sign_in is None or _has_expired(sign_in):
         return None

@@ -18,16 +18,18 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData
 from werkzeug.exceptions import TooManyRequests
 
 from portal.billing.people import normal_email
 from portal.extensions import limiter
 from portal.forms import clean_text
+from portal.signing import signer
 
 View = Callable[..., ResponseReturnValue]
 
 COOKIE = "portal-known"
+SALT = "known-browser"
 COOKIE_SECONDS = 365 * 24 * 3600
 GUESSES = "5 per minute; 20 per hour"
 AT_ONCE = 5
@@ -62,7 +64,7 @@ def recognise(response: Response, email: str) -> Response:
     """Note in this browser that it has signed in with that email."""
     response.set_cookie(
         COOKIE,
-        _signer().dumps(_digest(email)),
+        signer(SALT).dumps(_digest(email)),
         max_age=COOKIE_SECONDS,
         secure=current_app.config["SESSION_COOKIE_SECURE"],
         httponly=True,
@@ -90,8 +92,8 @@ def _link_key() -> str:
 
 def _knows(digest: str) -> bool:
     try:
-        return bool(_signer().loads(request.cookies.get(COOKIE, "")) == digest)
-    except BadSignature:
+        return bool(signer(SALT).loads(request.cookies.get(COOKIE, "")) == digest)
+    except BadData:
         return False
 
 
@@ -115,10 +117,6 @@ def _digest(text: str) -> str:
     """
     email = normal_email(clean_text(text) or "")
     return hashlib.sha256(email.encode()).hexdigest()[:32]
-
-
-def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.secret_key or "", salt="known-browser")
 
 
 def _few_at_once(key_func: Callable[[], str]) -> Callable[[View], View]:

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData
 
 from portal.billing.plan_changes import Confirmation
 from portal.billing.rules.plan_change import Quote
 from portal.models.types import EPOCH, MICROSECOND
+from portal.signing import signer
 
 SALT = "portal.confirmations"
 LONGEST = 2000
@@ -51,7 +51,7 @@ def sign(quote: Quote, *, account_id: int, user_id: int) -> str:
         quote_sha256=quote.fingerprint(),
         valid_until_us=_microseconds(quote.valid_until),
     )
-    return _serializer().dumps(asdict(signed))
+    return signer(SALT).dumps(asdict(signed))
 
 
 def read(token: str) -> Signed:
@@ -59,16 +59,10 @@ def read(token: str) -> Signed:
     if len(token) > LONGEST:
         raise NotSigned
     try:
-        facts: dict[str, Any] = _serializer().loads(token)
+        facts: dict[str, Any] = signer(SALT).loads(token)
         return Signed(**facts)
-    except (BadSignature, TypeError) as error:
+    except (BadData, TypeError) as error:
         raise NotSigned from error
-
-
-def _serializer() -> URLSafeSerializer:
-    config = current_app.config
-    keys = [*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]]
-    return URLSafeSerializer(keys, salt=SALT)
 
 
 def _microseconds(instant: datetime) -> int:

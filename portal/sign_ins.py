@@ -5,7 +5,6 @@ has ended the cookie is worth nothing, wherever it was copied to. The id is new 
 and every switch of account. Instants are wall time: moving the sandbox clock signs nobody out.
 """
 
-import secrets
 from functools import partial
 
 from flask import Response, after_this_request, request, session
@@ -13,8 +12,8 @@ from flask_login import current_user, login_user, logout_user
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import attempts, clock, events, passwords
-from portal.access import SignedIn, token_hash
+from portal import attempts, clock, events, passwords, tokens
+from portal.access import SignedIn
 from portal.billing import people
 from portal.extensions import db
 from portal.models import SignIn, User
@@ -53,9 +52,9 @@ def begin(db_session: Session, user: User, account_id: int | None) -> SignedIn:
     """
     end(db_session)
     wall = clock.wall_now()
-    token = secrets.token_urlsafe(32)
+    token = tokens.new()
     row = SignIn(
-        token_sha256=token_hash(token),
+        token_sha256=tokens.hash_of(token),
         user=user,
         account_id=account_id,
         created_at=wall,

@@ -15,8 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal import clock as wall
-from portal import collection, passwords
-from portal.access import token_hash
+from portal import collection, passwords, tokens
 from portal.audit import SYSTEM
 from portal.billing import accounts, payments, people, plan_changes
 from portal.billing.gateways.sandbox import CARDS
@@ -252,7 +251,7 @@ def sign_in(client: FlaskClient, user: User) -> None:
     with transaction() as session:
         session.add(
             SignIn(
-                token_sha256=token_hash(token),
+                token_sha256=tokens.hash_of(token),
                 user_id=user.id,
                 account_id=memberships[0].account_id if len(memberships) == 1 else None,
                 created_at=moment,

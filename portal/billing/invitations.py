@@ -4,13 +4,12 @@ The link carries 256 random bits of which only the hash is kept. Its instants ar
 (`wall`), as for everything that is handed out: moving the sandbox clock ends no invitation.
 """
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from portal import tokens
 from portal.audit import Actor, record
 from portal.billing import accounts, people
 from portal.billing.rules.counting import takes_seat
@@ -64,7 +63,9 @@ def seats_asked_for(session: Session, account_id: int) -> int:
 def find(session: Session, token: str, *, wall: datetime) -> Invitation | None:
     """The invitation a link is for, if it can still be accepted."""
     statement = select(Invitation).where(
-        Invitation.token_sha256 == _hash(token), _is_waiting(), Invitation.expires_at > wall
+        Invitation.token_sha256 == tokens.hash_of(token),
+        _is_waiting(),
+        Invitation.expires_at > wall,
     )
     return session.scalars(statement).one_or_none()
 
@@ -86,12 +87,12 @@ def invite(
     accounts.lock(session, account.id)
     address = people.normal_email(email)
     _refuse_insiders(session, account, address)
-    token = secrets.token_urlsafe(32)
+    token = tokens.new()
     invitation = Invitation(
         account=account,
         email=address,
         role=role,
-        token_sha256=_hash(token),
+        token_sha256=tokens.hash_of(token),
         invited_by_id=actor.user_id,
         created_at=wall,
         expires_at=wall + LASTS,
@@ -107,8 +108,8 @@ def renew(
 ) -> str:
     """A new link, good for another seven days; the former one ends. Raises Closed."""
     _lock(session, invitation)
-    token = secrets.token_urlsafe(32)
-    invitation.token_sha256 = _hash(token)
+    token = tokens.new()
+    invitation.token_sha256 = tokens.hash_of(token)
     invitation.created_at = wall
     invitation.expires_at = wall + LASTS
     _note(session, invitation, "user.invited_again", now=now, actor=actor)
@@ -178,7 +179,3 @@ def _note(
 
 def _is_waiting() -> ColumnElement[bool]:
     return Invitation.accepted_at.is_(None) & Invitation.withdrawn_at.is_(None)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal import events, passwords
+from portal import events
 from portal.audit import Actor, record
 from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric, takes_seat
@@ -48,15 +48,6 @@ def normal_email(email: str) -> str:
 def find_by_email(session: Session, email: str) -> User | None:
     """The person with that email, however it is spelt."""
     return session.scalars(select(User).where(User.email == normal_email(email))).one_or_none()
-
-
-def create_user(session: Session, *, email: str, name: str, password: str, now: datetime) -> User:
-    """A new person, in no account yet. Works out the hash here: for the command line.
-
-    Where requests wait for the rows, hash first and call `add_user`.
-    """
-    password_hash = passwords.hash_of(password)
-    return add_user(session, email=email, name=name, password_hash=password_hash, now=now)
 
 
 def add_user(session: Session, *, email: str, name: str, password_hash: str, now: datetime) -> User:

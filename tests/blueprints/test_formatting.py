@@ -83,7 +83,7 @@ def test_templates_get_all_of_it() -> None:
     app = Flask(__name__)
     formatting.register(app)
     source = "{{ price | money }} {{ size | bytes }} {{ rows | count }} {{ at | date('UTC') }}"
-    source += " {{ 7 | level(10) }} {{ 80 | level(100) }} {{ 100 | level(100) }} {{ 9 | level(none) }}"
+    source += " {{ 7 | level(10) }} {{ 8 | level(10) }} {{ 10 | level(10) }} {{ 9 | level(none) }}"
     text = app.jinja_env.from_string(source).render(
         price=Money(100, "USD"), size=5_000_000_000, rows=1200, at=NOON
     )

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal import clock as wall_clock
-from portal.access import token_hash
+from portal import tokens
 from portal.audit import SYSTEM
 from portal.billing import people
 from portal.billing.rules.roles import Role
@@ -66,7 +66,7 @@ def test_only_the_hash_of_the_id_is_kept(cast: Cast, browser: Browser) -> None:
     with alice.session_transaction() as session:
         token = session["_user_id"]
     [row] = rows(cast.alice)
-    assert row.token_sha256 == token_hash(token)
+    assert row.token_sha256 == tokens.hash_of(token)
     assert row.account_id == cast.acme.id
     assert (row.ip, row.ended_at) == ("127.0.0.1", None)
 

@@ -7,11 +7,11 @@ email and the password hash it may replace. Used once, the hash is another, and 
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from flask import abort, current_app, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 from sqlalchemy import select
 
 from portal import attempts, clock, notices, passwords, sign_ins
@@ -22,8 +22,10 @@ from portal.extensions import db
 from portal.forms import email_field, password_field
 from portal.links import outside_url
 from portal.models import User
+from portal.signing import signer
 from portal.transaction import transaction
 
+SALT = "password-reset"
 LINK_LASTS = timedelta(minutes=30)
 WRONG = "This is not your password."
 
@@ -109,7 +111,7 @@ def _set_password(user: User, password: str, *, link: str | None = None) -> None
 
 def _send_link(user: User) -> None:
     until = clock.wall_now() + LINK_LASTS
-    token = _signer().dumps([user.public_id, int(until.timestamp()), _version(user)])
+    token = signer(SALT).dumps([user.public_id, int(until.timestamp()), _version(user)])
     link = outside_url("auth.reset_password", token=token)
     with transaction() as session:
         notices.password_reset(session, user, link, now=clock.now())
@@ -118,7 +120,7 @@ def _send_link(user: User) -> None:
 def _user_of(token: str) -> User | None:
     """Whose password a link may set; None when it is spent, too old or not ours."""
     try:
-        public_id, until, version = _signer().loads(token)
+        public_id, until, version = signer(SALT).loads(token)
     except (BadData, ValueError, TypeError):
         return None
     if clock.wall_now() >= datetime.fromtimestamp(until, UTC):
@@ -129,11 +131,6 @@ def _user_of(token: str) -> User | None:
 
 def _version(user: User) -> str:
     return hashlib.sha256(f"{user.email}\n{user.password_hash}".encode()).hexdigest()[:32]
-
-
-def _signer() -> URLSafeSerializer:
-    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.secret_key or ""]
-    return URLSafeSerializer(keys, salt="password-reset")
 
 
 def _home() -> str:

@@ -15,7 +15,6 @@ from typing import Any
 from flask import (
     Response,
     abort,
-    current_app,
     redirect,
     render_template,
     request,
@@ -39,6 +38,7 @@ from portal.blueprints.clients.changes import accepted_count, instant_in_form
 from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
 from portal.extensions import db
 from portal.models import ClientStatus
+from portal.signing import timed_signer
 from portal.transaction import transaction
 
 UPLOAD = "clients/import.html"
@@ -161,8 +161,7 @@ def _unpack(packed: str) -> tuple[str, ClientFile, str]:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
-    return URLSafeTimedSerializer(keys, salt=f"client import {principal().account.public_id}")
+    return timed_signer(f"client import {principal().account.public_id}")
 
 
 def _csv(rows: Iterator[Any], known: Sequence[ClientStatus]) -> Iterator[str]:
