@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.billing import episodes, invoices, ledger, overages, subscriptions, usage
+from portal.billing import episodes, invoices, ledger, subscriptions, usage
+from portal.billing.rules import overage
 from portal.billing.rules.counting import Fit, Metric, fit, over_by
 from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
@@ -222,7 +223,7 @@ def _open_episodes(session: Session, account_id: int) -> list[Episode]:
 def _overrun(meter: Meter, episode: Episode | None, now: datetime) -> Overrun:
     metric, limit = Metric(meter.metric), meter.limit or 0
     if episode is None:
-        return Overrun(metric, meter.used, limit, check_at=overages.next_check_at(now))
+        return Overrun(metric, meter.used, limit, check_at=overage.next_check_at(now))
     told = episode.warnings[-1] if episode.warnings else None
     return Overrun(
         metric,

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal import formatting, notice_facts
-from portal.billing import overages, subscriptions
+from portal.billing import subscriptions
 from portal.billing.plan_changes import Offer
-from portal.billing.rules import describe
+from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Direction, Quote
@@ -131,7 +131,7 @@ def _what_follows(session: Session, price: Price, misfit: Shortfall, now: dateti
     target = subscriptions.next_tier(session, price)
     if target is None:
         return f"{misfit.sentence}. There is no larger size: the vendor will get in touch."
-    check = formatting.date_time(overages.next_check_at(now))
+    check = formatting.date_time(overage.next_check_at(now))
     every = describe.every(target.interval)
     return (
         f"{misfit.sentence}. Unless it fits by then, the daily check on {check} starts three"

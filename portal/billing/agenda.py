@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.billing import episodes, overages, subscriptions
+from portal.billing import episodes, subscriptions
+from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.policies import Policy
 from portal.models import (
@@ -67,7 +68,7 @@ def _due(
         case "over":
             policy = session.get_one(Vendor, 1).policy(Metric(detail))
             opens = policy is Policy.AUTO_UPGRADE
-            return Due(overages.next_check_at(now), "the daily check") if opens else None
+            return Due(overage.next_check_at(now), "the daily check") if opens else None
         case "step":
             return Due(at, STEPS[int(detail)]) if at else None
         case _:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
-from portal.billing import overages, statuses, usage
+from portal.billing import foresight, overages, statuses, usage
 from portal.billing.client_list import UNDO_FOR, ClientFilter, where
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric
@@ -214,10 +214,10 @@ def warn_before_over(
     """Raise GoesOver where `change` more goes over the limit and no such count was accepted."""
     if change <= 0:
         return
-    foresight = overages.foretell(session, account, Metric.CLIENTS, change, now=now)
+    foreseen = foresight.foretell(session, account, Metric.CLIENTS, change, now=now)
     after = usage.of(session, account.id)[Metric.CLIENTS].used + change
-    if foresight is not None and (accepted is None or after > accepted):
-        raise GoesOver(after, foresight.sentence)
+    if foreseen is not None and (accepted is None or after > accepted):
+        raise GoesOver(after, foreseen)
 
 
 def kept(details: ClientDetails) -> dict[str, str]:

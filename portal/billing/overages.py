@@ -4,7 +4,6 @@
 out the answer in the same transaction, so that nothing is done on stale facts.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal import events, notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import episodes, invoices, plan_changes, projections, subscriptions, usage
-from portal.billing.rules import describe, overage
+from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
@@ -34,17 +33,6 @@ from portal.models import (
 from portal.transaction import after_commit
 
 PAYMENT_FAILED_AGAIN_AFTER = timedelta(days=1)
-# Hour of the day, UTC, at which the daily check looks at all accounts.
-CHECK_HOUR = 6
-
-
-@dataclass(frozen=True)
-class Foresight:
-    """What going over the limit would lead to. Where nothing is charged, the last two are None."""
-
-    sentence: str
-    deadline_at: datetime | None
-    due_minor: int | None
 
 
 def count_changed(
@@ -67,27 +55,6 @@ def count_changed(
             episodes.resolve(session, account, episode, used=row.used, now=now, actor=actor)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return row
-
-
-def foretell(
-    session: Session, account: Account, metric: Metric, change: int, *, now: datetime
-) -> Foresight | None:
-    """What adding `change` would start; None where it stays within the limit."""
-    row = usage.of(session, account.id)[metric]
-    count = row.used + change
-    if row.limit_value is None or count <= row.limit_value:
-        return None
-    opening = f"This takes you to {count:,} of {amount_of(metric, row.limit_value)}."
-    terms, deadline_at = _coming_upgrade(session, account, metric, now)
-    if terms is None or deadline_at is None:
-        return Foresight(f"{opening} {_without_upgrade(session, metric)}", None, None)
-    when = f"{deadline_at.astimezone(terms.zone):%-d %b %Y}"
-    charge = describe.money(terms.due_now)
-    sentence = (
-        f"{opening} If it stays so, you get three emails, and on {when} you move to"
-        f" {terms.target.name} and are charged {charge}."
-    )
-    return Foresight(sentence, deadline_at, terms.due_now.amount)
 
 
 def found_over(session: Session, metric: Metric) -> list[int]:
@@ -366,32 +333,6 @@ def _announced_terms(session: Session, account: Account, episode: Episode) -> Qu
         raise RuleBroken("The deadline that was told lies before the running cycle.")
     price = session.get_one(Price, told.target_price_id)
     return projections.quote_at(session, account, subscription, price, told.deadline_at)
-
-
-def _coming_upgrade(
-    session: Session, account: Account, metric: Metric, now: datetime
-) -> tuple[Quote | None, datetime | None]:
-    """Where the account would be taken if it went over now, and when; Nones where nowhere."""
-    subscription = subscriptions.live(session, account.id)
-    if subscription is None or _policy(session, metric) is not Policy.AUTO_UPGRADE:
-        return None, None
-    target = subscriptions.next_tier(session, subscription.price)
-    if target is None:
-        return None, None
-    deadline_at = overage.deadline_to_tell((), next_check_at(now))
-    return projections.quote_at(session, account, subscription, target, deadline_at), deadline_at
-
-
-def next_check_at(now: datetime) -> datetime:
-    """When the next daily check runs."""
-    today = now.replace(hour=CHECK_HOUR, minute=0, second=0, microsecond=0)
-    return today if now <= today else today + timedelta(days=1)
-
-
-def _without_upgrade(session: Session, metric: Metric) -> str:
-    if _policy(session, metric) is Policy.AUTO_UPGRADE:
-        return "There is no larger tier: the vendor will get in touch. Nothing is charged."
-    return "Nothing is charged for it; a larger plan gives you more room."
 
 
 def _policy(session: Session, metric: Metric) -> Policy:

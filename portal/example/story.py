@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from portal.billing.overages import CHECK_HOUR
+from portal.billing.rules.overage import CHECK_HOUR
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.example.acts import Company

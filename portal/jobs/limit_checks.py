@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.billing import accounts, overages
+from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.jobs import daily
@@ -16,7 +17,7 @@ TASK = "limit-check"
 
 
 def due(session: Session, now: datetime) -> list[int]:
-    return daily.due(session, TASK, overages.CHECK_HOUR, now)
+    return daily.due(session, TASK, overage.CHECK_HOUR, now)
 
 
 def check(seconds: int) -> None:
@@ -28,7 +29,7 @@ def check(seconds: int) -> None:
 
 
 def next_at(_session: Session, now: datetime) -> datetime:
-    return daily.latest_at(overages.CHECK_HOUR, now) + daily.DAY
+    return daily.latest_at(overage.CHECK_HOUR, now) + daily.DAY
 
 
 def _check_account(account_id: int, metric: Metric) -> None:

@@ -27,7 +27,11 @@ NOTICE_GIVEN = {1: GRACE, 2: timedelta(hours=72), 3: FINAL_NOTICE}
 # How soon to ask again where no instant is known: a mail on its way, an invoice to be paid.
 LOOK_AGAIN = timedelta(hours=1)
 
+# Hour of the day, UTC, at which the daily check looks at all accounts.
+CHECK_HOUR = 6
+
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 
 class CloseReason(StrEnum):
@@ -125,6 +129,12 @@ class Park:
 
 
 Decision = Wait | SendWarning | Upgrade | Close | Park
+
+
+def next_check_at(now: datetime) -> datetime:
+    """When the next daily check runs."""
+    today = now.replace(hour=CHECK_HOUR, minute=0, second=0, microsecond=0)
+    return today if now <= today else today + _DAY
 
 
 def opens(used: int, limit: int | None, policy: Policy, hard_cap: bool) -> bool:

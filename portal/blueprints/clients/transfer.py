@@ -26,7 +26,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from portal import clock
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, client_import, client_list, overages, statuses
+from portal.billing import accounts, client_import, client_list, foresight, statuses
 from portal.billing.client_import import Beyond, OtherImport
 from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
@@ -132,13 +132,13 @@ def _refused(problem: str) -> ResponseReturnValue:
 def _dry_run(file: ClientFile, packed: str, asked_again: bool = False) -> str:
     account, session, now = principal().account, db.session(), clock.now()
     planned = client_import.plan(session, account.id, file)
-    foresight = overages.foretell(session, account, Metric.CLIENTS, planned.counted, now=now)
+    foreseen = foresight.foretell(session, account, Metric.CLIENTS, planned.counted, now=now)
     return render_template(
         DRY_RUN,
         file=file,
         planned=planned,
         packed=packed,
-        foresight=foresight if planned.goes_over else None,
+        foresight=foreseen if planned.goes_over else None,
         asked_again=asked_again,
         told_at_most=TOLD_AT_MOST,
     )

@@ -10,7 +10,7 @@ from wtforms import RadioField, SelectChoice
 
 from portal import clock
 from portal.access import Permission, home_endpoint, principal
-from portal.billing import invitations, overages, people, subscriptions, usage
+from portal.billing import foresight, invitations, people, subscriptions, usage
 from portal.billing.rules.counting import Metric, seat_reason
 from portal.billing.rules.roles import Role
 from portal.extensions import db
@@ -68,11 +68,11 @@ def foretold(session: Session, account: Account, change: int) -> NotConfirmed | 
     """What is to be said before taking `change` more seats; None where it stays within them."""
     if change <= 0 or subscriptions.live(session, account.id) is None:
         return None
-    foresight = overages.foretell(session, account, Metric.SEATS, change, now=clock.now())
-    if foresight is None:
+    foreseen = foresight.foretell(session, account, Metric.SEATS, change, now=clock.now())
+    if foreseen is None:
         return None
     used = usage.of(session, account.id)[Metric.SEATS].used
-    return NotConfirmed(foresight.sentence, used + change)
+    return NotConfirmed(foreseen, used + change)
 
 
 def page(
