@@ -1,5 +1,7 @@
 """A self-hosted customer billing portal."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask
 
 from portal import (
@@ -92,6 +94,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_CONTENT_LENGTH=2 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         MAX_FORM_PARTS=1000,
+        TRUSTED_HOSTS=_hosts(settings),
         SESSION_COOKIE_NAME="__Host-portal" if settings.is_https else "portal",
         SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_HTTPONLY=True,
@@ -101,6 +104,16 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def _clock_of(settings: Settings) -> clock.Clock:
     return clock.SandboxClock() if settings.is_sandbox else clock.SystemClock()
+
+
+def _hosts(settings: Settings) -> list[str] | None:
+    """By which names the portal may be asked for; any in sandbox mode.
+
+    The loopback ones are for a proxy or a health check on the same machine.
+    """
+    if settings.is_sandbox:
+        return None
+    return [urlsplit(settings.base_url).hostname or "", "localhost", "127.0.0.1", "[::1]"]
 
 
 def _limits_storage(settings: Settings) -> str:

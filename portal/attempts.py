@@ -174,3 +174,5 @@ new_accounts = limiter.limit(
     "20 per hour", key_func=_address_key, methods=["POST"], deduct_when=opened
 )
 invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])
+# Reading a file of thousands of lines, or writing one, keeps a process busy for a second or two.
+bulk_files = limiter.limit("20 per minute", key_func=_user_key)

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from htmx_flask import request
 from sqlalchemy.exc import DataError, OperationalError
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from portal.billing.rules.errors import RuleBroken
 from portal.htmx import wants_fragment
@@ -23,6 +23,7 @@ TITLES = {
 }
 PAGES = {400, 403, 404, 409, 413, 422, 429, 500, 503}
 EXPIRED_FORM = "This form is too old or came from elsewhere. Load the page again and send it anew."
+UNKNOWN_HOST = "Ask for the portal by its own address."
 BUSY = "Somebody is changing this account right now. Nothing was done: try again in a moment."
 
 
@@ -30,6 +31,7 @@ def init_app(app: Flask) -> None:
     """Every refusal is a page in human words, or a fragment of one for htmx."""
     for code in default_exceptions:
         app.register_error_handler(code, _http_error)
+    app.register_error_handler(SecurityError, _unknown_host)
     app.register_error_handler(CSRFError, lambda _: answer(400, EXPIRED_FORM))
     app.register_error_handler(RuleBroken, lambda error: answer(409, str(error)))
     app.register_error_handler(OperationalError, _database_busy)
@@ -56,6 +58,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         if name in ("Retry-After", "Allow"):
             response.headers[name] = value
     return response
+
+
+def _unknown_host(_error: SecurityError) -> ResponseReturnValue:
+    """Asked for by a name that isn't the portal's: no page, for its links would carry that name."""
+    return UNKNOWN_HOST, 400, {"Content-Type": "text/plain; charset=utf-8"}
 
 
 def _database_busy(error: OperationalError) -> ResponseReturnValue:

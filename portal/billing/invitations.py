@@ -18,6 +18,7 @@ from portal.billing.rules.roles import Role
 from portal.models import Account, Invitation, Membership, User
 
 LASTS = timedelta(days=7)
+MOST_WAITING = 50
 
 
 class InsideAlready(RuleBroken):
@@ -36,6 +37,16 @@ class InvitedAlready(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__("This address is invited already: send the invitation again instead.")
+
+
+class TooManyWaiting(RuleBroken):
+    """More open invitations than an account can have: the portal is no way to mail strangers."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MOST_WAITING} invitations are waiting already. Withdraw some, or wait until they"
+            " are accepted."
+        )
 
 
 class Closed(RuleBroken):
@@ -82,11 +93,13 @@ def invite(
 ) -> tuple[Invitation, str]:
     """Invite an address; returns the invitation and the token for its link.
 
-    The actor must be a person. Raises InsideAlready and InvitedAlready.
+    The actor must be a person. Raises InsideAlready, InvitedAlready and TooManyWaiting.
     """
     accounts.lock(session, account.id)
     address = people.normal_email(email)
     _refuse_insiders(session, account, address)
+    if len(waiting(session, account.id)) >= MOST_WAITING:
+        raise TooManyWaiting
     token = tokens.new()
     invitation = Invitation(
         account=account,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal import clock as wall_clock
 from portal.audit import SYSTEM, Actor
 from portal.billing import invitations, people, usage
-from portal.billing.invitations import Closed, InsideAlready, InvitedAlready
+from portal.billing.invitations import Closed, InsideAlready, InvitedAlready, TooManyWaiting
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
@@ -180,3 +180,10 @@ def test_who_is_in_another_account_is_invited_like_a_stranger(acme: Inviting, ca
         select(Membership).where(Membership.user_id == cast.mallory.id)
     )
     assert {row.account_id for row in memberships} == {cast.acme.id, cast.other.id}
+
+
+def test_an_account_is_no_way_to_mail_strangers(acme: Inviting) -> None:
+    for number in range(invitations.MOST_WAITING):
+        acme.invite(f"guest-{number}@example.com")
+    with pytest.raises(TooManyWaiting, match="50 invitations are waiting"):
+        acme.invite("one-more@example.com")

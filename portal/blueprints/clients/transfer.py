@@ -24,7 +24,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from portal import clock
+from portal import attempts, clock
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, client_import, client_list, foresight, statuses
 from portal.billing.client_import import Beyond, OtherImport
@@ -57,6 +57,7 @@ def import_clients() -> ResponseReturnValue:
 
 
 @bp.post("/clients/import")
+@attempts.bulk_files
 @requires(Permission.WORK_WITH_CLIENTS)
 def check_import() -> ResponseReturnValue:
     """The dry run: what the file would do. Nothing is written."""
@@ -73,6 +74,7 @@ def check_import() -> ResponseReturnValue:
 
 
 @bp.post("/clients/imports")
+@attempts.bulk_files
 @requires(Permission.WORK_WITH_CLIENTS)
 def confirm_import() -> ResponseReturnValue:
     op_id, file, packed = _unpack(request.form.get("packed", ""))
@@ -112,6 +114,7 @@ def imported(op_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/clients/export.csv")
+@attempts.bulk_files
 @requires(Permission.WORK_WITH_CLIENTS)
 def export() -> ResponseReturnValue:
     account_id = principal().account.id
