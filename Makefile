@@ -6,7 +6,7 @@ NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/faults/tes
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-fast test-sqlite test-postgresql e2e bench lint types imports format lock clean dev browser
+.PHONY: help run test test-fast test-sqlite test-postgresql e2e bench screenshots lint types imports format lock clean dev browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ e2e: browser ## The journeys in a real browser against the real processes
 bench: dev ## Measure the figures the portal promises
 	$(call title,Figures)
 	@$(BIN)/python -m bench
+
+screenshots: browser ## Make the pictures of the README anew
+	@$(PYTEST) e2e/screenshots.py
 
 lint: dev ## Style and format
 	$(call title,Style)

@@ -82,6 +82,5 @@ def _next_charge(
     is_latest = subscription.cycle_end_at == invoice.period_end_at
     if subscription.ended_at is not None or not is_latest:
         return None
-    change = plan_changes.scheduled(session, invoice.account_id)
-    price = change.to_price if change else subscription.price
+    price = plan_changes.next_price(session, subscription)
     return NextCharge(price.plan_name, price.money, subscription.cycle_end_at, price.interval.days)

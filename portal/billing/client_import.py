@@ -141,7 +141,7 @@ def carry_out(
     planned = plan(session, account.id, file)
     if beyond is Beyond.AS_LEADS:
         planned = rest_as_leads(session, account.id, planned)
-    warn_before_over(session, account, planned.counted, accepted, now=now)
+    warn_before_over(session, account, planned.counted, accepted, now=now, actor=actor)
     operation = Operation(
         account_id=account.id,
         op_id=op_id,

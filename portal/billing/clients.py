@@ -21,6 +21,7 @@ from portal.billing.client_list import UNDO_FOR, ClientFilter, where
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.roles import Role
 from portal.billing.statuses import CLIENT, SUSPENDED
 from portal.models import Account, Client, ClientStatus
 
@@ -80,7 +81,7 @@ def add(
     actor: Actor,
 ) -> Client:
     """A new client. Raises GoesOver."""
-    warn_before_over(session, account, int(status.is_counted), accepted, now=now)
+    warn_before_over(session, account, int(status.is_counted), accepted, now=now, actor=actor)
     client = Client(
         account_id=account.id, status_id=status.id, created_at=now, updated_at=now, **kept(details)
     )
@@ -106,7 +107,7 @@ def edit(
     """Other details or another status for a client. Raises GoesOver."""
     before = session.get_one(ClientStatus, client.status_id)
     change = 0 if client.deleted_at else int(status.is_counted) - int(before.is_counted)
-    warn_before_over(session, account, change, accepted, now=now)
+    warn_before_over(session, account, change, accepted, now=now, actor=actor)
     new = {**kept(details), "status_id": status.id}
     changed = sorted(name for name, value in new.items() if getattr(client, name) != value)
     if not changed:
@@ -153,7 +154,7 @@ def bring_back(
     former = func.coalesce(Client.suspended_from_id, client.id)
     change = _Change(session, account, rows, now=now, actor=actor)
     more = change.counted(former, known)
-    warn_before_over(session, account, more, accepted, now=now)
+    warn_before_over(session, account, more, accepted, now=now, actor=actor)
     values = {"status_id": former, "suspended_from_id": None}
     return change.carry_out("client.brought_back", values, more)
 
@@ -175,7 +176,7 @@ def set_status(
     rows = [*_present(chosen, account, known), Client.status_id != status.id]
     change = _Change(session, account, rows, now=now, actor=actor)
     more = int(status.is_counted) * change.clients - change.counted(Client.status_id, known)
-    warn_before_over(session, account, more, accepted, now=now)
+    warn_before_over(session, account, more, accepted, now=now, actor=actor)
     values = {"status_id": status.id, "suspended_from_id": None}
     return change.carry_out("client.status_set", values, more, status=status.name)
 
@@ -204,17 +205,24 @@ def restore(
     rows = [*chosen.conditions(account, known), Client.deleted_at > now - UNDO_FOR]
     change = _Change(session, account, rows, now=now, actor=actor)
     more = change.counted(Client.status_id, known)
-    warn_before_over(session, account, more, accepted, now=now)
+    warn_before_over(session, account, more, accepted, now=now, actor=actor)
     return change.carry_out("client.restored", {"deleted_at": None, "deleted_by_id": None}, more)
 
 
 def warn_before_over(
-    session: Session, account: Account, change: int, accepted: int | None, *, now: datetime
+    session: Session,
+    account: Account,
+    change: int,
+    accepted: int | None,
+    *,
+    now: datetime,
+    actor: Actor,
 ) -> None:
     """Raise GoesOver where `change` more goes over the limit and no such count was accepted."""
     if change <= 0:
         return
-    foreseen = foresight.foretell(session, account, Metric.CLIENTS, change, now=now)
+    reader = Role(actor.role) if actor.role else Role.ADMIN
+    foreseen = foresight.foretell(session, account, Metric.CLIENTS, change, now=now, reader=reader)
     after = usage.of(session, account.id)[Metric.CLIENTS].used + change
     if foreseen is not None and (accepted is None or after > accepted):
         raise GoesOver(after, foreseen)

@@ -9,13 +9,23 @@ from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.policies import Policy
+from portal.billing.rules.roles import Role
 from portal.models import Account, Vendor
 
 
 def foretell(
-    session: Session, account: Account, metric: Metric, change: int, *, now: datetime
+    session: Session,
+    account: Account,
+    metric: Metric,
+    change: int,
+    *,
+    now: datetime,
+    reader: Role,
 ) -> str | None:
-    """What adding `change` would start, in sentences; None where it stays within the limit."""
+    """What adding `change` would start, in sentences; None where it stays within the limit.
+
+    Plan and amount are for Admins: a Member reads what it comes to, and that they will hear.
+    """
     row = usage.of(session, account.id)[metric]
     count = row.used + change
     if row.limit_value is None or count <= row.limit_value:
@@ -24,6 +34,8 @@ def foretell(
     terms, deadline_at = _coming_upgrade(session, account, metric, now)
     if terms is None or deadline_at is None:
         return f"{opening} {_without_upgrade(session, metric)}"
+    if reader is not Role.ADMIN:
+        return f"{opening} If it stays so, your Admins are told by email what follows."
     when = f"{deadline_at.astimezone(terms.zone):%-d %b %Y}"
     charge = describe.money(terms.due_now)
     return (

@@ -36,6 +36,7 @@ from portal.models import (
     PlanChangeReason,
     PlanChangeState,
     Price,
+    Subscription,
 )
 
 
@@ -198,6 +199,15 @@ def what_waits(session: Session, account: Account) -> RuleBroken | None:
         return ChangeUnderWay()
     unpaid = invoices.open_invoice(session, account.id)
     return InvoiceUnpaid(unpaid.number_text) if unpaid else None
+
+
+def next_price(session: Session, subscription: Subscription) -> Price:
+    """What the next cycle is charged at as things stand: a scheduled downgrade only if it fits."""
+    change = scheduled(session, subscription.account_id)
+    if change is None:
+        return subscription.price
+    used = usage.counts(session, subscription.account_id)
+    return change.to_price if fit(used, change.to_price.tier.limits).fits else subscription.price
 
 
 def _done_before(

@@ -7,12 +7,15 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, client_list, clients, statuses
+from portal.billing import accounts, client_list, clients, foresight, statuses
 from portal.billing.client_list import ClientFilter, Shown, Sorting
 from portal.billing.clients import Done, GoesOver
 from portal.billing.rules.client_details import ClientDetails
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.policies import Policy
+from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import AuditEntry, Client
+from portal.models import AuditEntry, Client, Vendor
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.client_stories import ClientList
@@ -253,3 +256,19 @@ def rows(acme: ClientList, asked: ClientFilter) -> list:
     )
     assert page.total == len(page.rows)
     return list(page.rows)
+
+
+def test_roles_a_member_reads_no_plan_and_no_amount(cast: Cast, clock: FixedClock) -> None:
+    """Where clients upgrade the plan too, an Admin reads what it costs, a Member that Admins do."""
+    with transaction() as session:
+        vendor = session.get_one(Vendor, 1)
+        vendor.policies = vendor.policies | {Metric.CLIENTS.value: Policy.AUTO_UPGRADE.value}
+    told = {
+        role: foresight.foretell(
+            db.session(), cast.acme, Metric.CLIENTS, 700, now=clock.now(), reader=role
+        )
+        for role in (Role.ADMIN, Role.MEMBER)
+    }
+    assert "$" in (told[Role.ADMIN] or "")
+    assert "700 of 600 clients" in (told[Role.MEMBER] or "")
+    assert "$" not in (told[Role.MEMBER] or "")

@@ -135,7 +135,9 @@ def _refused(problem: str) -> ResponseReturnValue:
 def _dry_run(file: ClientFile, packed: str, asked_again: bool = False) -> str:
     account, session, now = principal().account, db.session(), clock.now()
     planned = client_import.plan(session, account.id, file)
-    foreseen = foresight.foretell(session, account, Metric.CLIENTS, planned.counted, now=now)
+    foreseen = foresight.foretell(
+        session, account, Metric.CLIENTS, planned.counted, now=now, reader=principal().role
+    )
     return render_template(
         DRY_RUN,
         file=file,

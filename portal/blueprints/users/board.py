@@ -68,7 +68,9 @@ def foretold(session: Session, account: Account, change: int) -> NotConfirmed | 
     """What is to be said before taking `change` more seats; None where it stays within them."""
     if change <= 0 or subscriptions.live(session, account.id) is None:
         return None
-    foreseen = foresight.foretell(session, account, Metric.SEATS, change, now=clock.now())
+    foreseen = foresight.foretell(
+        session, account, Metric.SEATS, change, now=clock.now(), reader=Role.ADMIN
+    )
     if foreseen is None:
         return None
     used = usage.of(session, account.id)[Metric.SEATS].used
