@@ -18,7 +18,9 @@ from portal.extensions import db
 from portal.models import Client, ClientStatus, Price, Tier
 from portal.transaction import transaction
 
-EMAIL, PASSWORD = "admin@example.com", "measuring with care 1"
+PASSWORD = "measuring with care 1"
+# One person may hold 25 streams of a process.
+ADMINS = 8
 CLIENTS = 20_000
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -68,17 +70,21 @@ class Visitor:
         return found[1]
 
 
-def signed_in(url: str) -> Visitor:
-    """The Admin, come in by the sign-in page."""
+def email(number: int) -> str:
+    return f"admin-{number}@example.com"
+
+
+def signed_in(url: str, number: int = 0) -> Visitor:
+    """One of the Admins, come in by the sign-in page."""
     parts = urlsplit(url)
     visitor = Visitor(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30))
     token = visitor.token("/login")
-    visitor.post("/login", email=EMAIL, password=PASSWORD, csrf_token=token)
+    visitor.post("/login", email=email(number), password=PASSWORD, csrf_token=token)
     return visitor
 
 
 def settle(environ: dict[str, str]) -> int:
-    """An account on the largest plan with 20,000 clients and an Admin; returns its id."""
+    """An account on the largest plan with 20,000 clients and its Admins; returns its id."""
     app = create_app(Settings.from_env(environ))
     with app.app_context():
         account_id = _open_account()
@@ -98,10 +104,15 @@ def _open_account() -> int:
         payments.set_method(
             session, account, gateway="sandbox", reference="card_pays", label="Test card", now=now
         )
-        user = people.add_user(
-            session, email=EMAIL, name="Ada", password_hash=passwords.hash_of(PASSWORD), now=now
-        )
-        people.add_member(session, account, user, Role.ADMIN, now=now, actor=SYSTEM)
+        for number in range(ADMINS):
+            user = people.add_user(
+                session,
+                email=email(number),
+                name=f"Admin {number}",
+                password_hash=passwords.hash_of(PASSWORD),
+                now=now,
+            )
+            people.add_member(session, account, user, Role.ADMIN, now=now, actor=SYSTEM)
         price = session.query(Price).join(Tier).filter(
             Price.currency == "USD", Price.interval == Interval.MONTHLY
         ).order_by(Price.amount_minor.desc()).first()  # fmt: skip
