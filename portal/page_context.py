@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
+from jinja2 import StrictUndefined
 from sqlalchemy import Select, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
@@ -79,6 +80,8 @@ def init_app(app: Flask) -> None:
     """Give every template `principal`, `navigation`, `frame` and `sandbox_clock`."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    # A name that isn't there fails in a test instead of showing nothing on a page.
+    app.jinja_env.undefined = StrictUndefined
     app.context_processor(_context)
 
 
