@@ -39,7 +39,7 @@ from portal.config import Settings
 def create_app(settings: Settings | None = None, the_clock: clock.Clock | None = None) -> Flask:
     """Assemble the portal. `settings` default to the environment's; `the_clock` to the mode's."""
     settings = settings or Settings.from_env()
-    app = Flask(__name__)
+    app = Flask(__name__, instance_path=str(settings.data.absolute()))
     # Tidying an address would answer with a whole one, made of whatever host was asked for.
     app.url_map.merge_slashes = False
     _configure(app, settings)
