@@ -36,7 +36,7 @@ WHAT_FOR = {
     InvoiceReason.INITIAL: "{plan}",
     InvoiceReason.RENEWAL: "Renewal of {plan}",
     InvoiceReason.PLAN_CHANGE: "Upgrade to {plan}",
-    InvoiceReason.AUTO_UPGRADE: "Auto-upgrade to {plan}",
+    InvoiceReason.AUTO_UPGRADE: "Automatic upgrade to {plan}",
 }
 
 

@@ -262,7 +262,7 @@ def test_invoice_evidence(cast: Cast, browser: Browser, clock: FixedClock) -> No
     client = browser(cast.carol)
     page = client.get(f"/invoices/{invoice.number_text}").text
     said = (
-        "Auto-upgrade to Standard, 10 users",
+        "Automatic upgrade to Standard, 10 users",
         evidence["rule"],
         "11 of 10 seats",
         "28 Feb 2026, 10:00 UTC",
