@@ -133,6 +133,11 @@ class IssuedInvoice:
     evidence: Evidence | None
 
     @property
+    def has_credit(self) -> bool:
+        """Whether a line gives something back."""
+        return any(line.amount.is_negative for line in self.lines)
+
+    @property
     def cycle_days(self) -> int:
         return (self.period_end_at - self.period_start_at).days
 

@@ -1,16 +1,28 @@
 """What going over a limit would lead to, told before it is done."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from portal.billing import projections, subscriptions, usage
+from portal.billing import episodes, projections, subscriptions, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
-from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
 from portal.models import Account, Vendor
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """An automatic upgrade ahead: when, to what, for how much, and whether emails said so."""
+
+    deadline_at: datetime
+    plan: str
+    charge: Money
+    is_announced: bool
 
 
 def foretell(
@@ -31,31 +43,41 @@ def foretell(
     if row.limit_value is None or count <= row.limit_value:
         return None
     opening = f"This takes you to {count:,} of {amount_of(metric, row.limit_value)}."
-    terms, deadline_at = _coming_upgrade(session, account, metric, now)
-    if terms is None or deadline_at is None:
+    coming = _announced(session, account, metric) or _coming(session, account, metric, now)
+    if coming is None:
         return f"{opening} {_without_upgrade(session, metric)}"
     if reader is not Role.ADMIN:
         return f"{opening} If it stays so, your Admins are told by email what follows."
-    when = f"{deadline_at.astimezone(terms.zone):%-d %b %Y}"
-    charge = describe.money(terms.due_now)
-    return (
-        f"{opening} If it stays so, you get three emails, and on {when} you move to"
-        f" {terms.target.name} and are charged {charge}."
+    what = (
+        f"on {coming.deadline_at.astimezone(ZoneInfo(account.time_zone)):%-d %b %Y} you move to"
+        f" {coming.plan} and are charged {describe.money(coming.charge)}."
     )
+    if coming.is_announced:
+        return f"{opening} You are over already: as the emails say, {what}"
+    return f"{opening} If it stays so, you get three emails, and {what}"
 
 
-def _coming_upgrade(
-    session: Session, account: Account, metric: Metric, now: datetime
-) -> tuple[Quote | None, datetime | None]:
-    """Where the account would be taken if it went over now, and when; Nones where nowhere."""
+def _announced(session: Session, account: Account, metric: Metric) -> _Coming | None:
+    """What the open episode's last email told: going further over changes none of it."""
+    for episode in episodes.open_of(session, account.id, metric):
+        told = episode.warnings[-1] if episode.warnings else None
+        if told is not None and told.target_price is not None:
+            charge = Money(told.due_minor or 0, account.currency)
+            return _Coming(told.deadline_at, told.target_price.plan_name, charge, True)
+    return None
+
+
+def _coming(session: Session, account: Account, metric: Metric, now: datetime) -> _Coming | None:
+    """What would follow if the account went over now; None where nothing is charged."""
     subscription = subscriptions.live(session, account.id)
     if subscription is None or _policy(session, metric) is not Policy.AUTO_UPGRADE:
-        return None, None
+        return None
     target = subscriptions.next_tier(session, subscription.price)
     if target is None:
-        return None, None
+        return None
     deadline_at = overage.deadline_to_tell((), overage.next_check_at(now))
-    return projections.quote_at(session, account, subscription, target, deadline_at), deadline_at
+    terms = projections.quote_at(session, account, subscription, target, deadline_at)
+    return _Coming(deadline_at, terms.target.name, terms.due_now, False)
 
 
 def _without_upgrade(session: Session, metric: Metric) -> str:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from portal import mailer
-from portal.billing import subscriptions
+from portal.billing import foresight, subscriptions
+from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, Episode, EpisodeState, Invoice, InvoiceReason, Notice
@@ -180,6 +181,26 @@ def test_over_payment_fails_changes_nothing(cast: Cast, over: Account) -> None:
     cast.use_card(over, "card_pays")
     cast.let_pass(days=2)
     assert the_upgrade(over).due_minor == 9667
+
+
+def test_over_before_the_act_tells_what_was_announced(cast: Cast, over: Account) -> None:
+    """One more while warned: the date and the amount are those of the emails, not new ones."""
+    before = foretold(cast, over)
+    assert "three emails, and on 7 Mar 2026" in before
+    cast.let_pass(days=4)
+
+    assert foretold(cast, over) == (
+        "This takes you to 12 of 10 seats. You are over already: as the emails say, on 7 Mar 2026"
+        " you move to Standard, 20 users and are charged $96.67."
+    )
+
+
+def foretold(cast: Cast, account: Account) -> str:
+    said = foresight.foretell(
+        db.session(), account, Metric.SEATS, 1, now=cast.clock.now(), reader=Role.ADMIN
+    )
+    assert said is not None
+    return said
 
 
 def emails(account: Account, name: str) -> list[Notice]:
