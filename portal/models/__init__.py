@@ -1,9 +1,40 @@
 """The tables: columns, relationships and constraints, with tiny predicates and no behaviour."""
 
-from portal.models.accounts import Account, Invitation, Membership, SignIn, User
-from portal.models.catalog import AddOn, AddOnPrice, CatalogRevision, Family, Price, Tier, Vendor
+from portal.models.accounts import (
+    Account,
+    BillingDetails,
+    Invitation,
+    Membership,
+    SignIn,
+    User,
+)
+from portal.models.catalog import (
+    AddOn,
+    AddOnPrice,
+    CatalogRevision,
+    Family,
+    Price,
+    TaxRate,
+    Tier,
+    Vendor,
+)
 from portal.models.clients import Client, ClientStatus
+from portal.models.credit_notes import (
+    CreditNote,
+    CreditNoteDocument,
+    CreditNoteLine,
+    Refund,
+    RefundTo,
+)
 from portal.models.episodes import Episode, EpisodeState, EpisodeWarning
+from portal.models.gateways import (
+    ChargingStop,
+    GatewayCustomer,
+    GatewayEvent,
+    SandboxCharge,
+    SandboxRefund,
+    SandboxState,
+)
 from portal.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -19,14 +50,15 @@ from portal.models.payments import (
     Payment,
     PaymentMethod,
     PaymentState,
-    SandboxCharge,
 )
 from portal.models.records import AuditEntry, ClockState, DailyRun, Operation
 from portal.models.subscriptions import (
+    EndReason,
     PlanChange,
     PlanChangeReason,
     PlanChangeState,
     Subscription,
+    SubscriptionAddOn,
     SubscriptionStatus,
 )
 from portal.models.usage import Usage
@@ -36,15 +68,23 @@ __all__ = [
     "AddOn",
     "AddOnPrice",
     "AuditEntry",
+    "BillingDetails",
     "CatalogRevision",
+    "ChargingStop",
     "Client",
     "ClientStatus",
     "ClockState",
+    "CreditNote",
+    "CreditNoteDocument",
+    "CreditNoteLine",
     "DailyRun",
+    "EndReason",
     "Episode",
     "EpisodeState",
     "EpisodeWarning",
     "Family",
+    "GatewayCustomer",
+    "GatewayEvent",
     "Invitation",
     "Invoice",
     "InvoiceDocument",
@@ -67,10 +107,16 @@ __all__ = [
     "PlanChangeReason",
     "PlanChangeState",
     "Price",
+    "Refund",
+    "RefundTo",
     "SandboxCharge",
+    "SandboxRefund",
+    "SandboxState",
     "SignIn",
     "Subscription",
+    "SubscriptionAddOn",
     "SubscriptionStatus",
+    "TaxRate",
     "Tier",
     "Usage",
     "User",

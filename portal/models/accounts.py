@@ -18,13 +18,37 @@ class Account(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     name: Mapped[str] = mapped_column(String(120))
-    address: Mapped[list[str]] = mapped_column(JSON, default=list)
-    country: Mapped[str] = mapped_column(String(2))
     currency: Mapped[str] = mapped_column(String(3))
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     created_at: Mapped[datetime] = mapped_column(Instant)
     audit_length: Mapped[int] = mapped_column(default=0)
     audit_head: Mapped[str] = mapped_column(String(64), default="0" * 64)
+    # Nothing is charged by itself while an account is parked: a person looks at it first.
+    parked_at: Mapped[datetime | None] = mapped_column(Instant)
+    parked_reason: Mapped[str | None] = mapped_column(String(300))
+
+    billing: Mapped["BillingDetails"] = relationship(back_populates="account")
+
+
+class BillingDetails(Model):
+    """Who an account's invoices are made out to, and where they are sent.
+
+    `invoice_emails` get each invoice besides the Admins and billing contacts. Only the vendor
+    sets `tax_exempt_reason`.
+    """
+
+    __tablename__ = "billing_details"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    company: Mapped[str] = mapped_column(String(120))
+    address: Mapped[list[str]] = mapped_column(JSON, default=list)
+    country: Mapped[str] = mapped_column(String(2))
+    tax_id: Mapped[str] = mapped_column(String(32), default="")
+    po_number: Mapped[str] = mapped_column(String(60), default="")
+    invoice_emails: Mapped[list[str]] = mapped_column(JSON, default=list)
+    tax_exempt_reason: Mapped[str | None] = mapped_column(String(200))
+
+    account: Mapped[Account] = relationship(back_populates="billing")
 
 
 class User(Model):

@@ -32,6 +32,21 @@ class Vendor(Model):
         return Policy(self.policies[metric.value])
 
 
+class TaxRate(Model):
+    """The tax on sales to customers of a country; where there is no row, none is charged.
+
+    With `reverse_charge` a business of that country with a tax id accounts for the tax itself.
+    """
+
+    __tablename__ = "tax_rate"
+    __table_args__ = (CheckConstraint("basis_points BETWEEN 0 AND 10000", name="rate_possible"),)
+
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    basis_points: Mapped[int]
+    reverse_charge: Mapped[bool]
+
+
 class CatalogRevision(Model):
     """One applied catalog file, kept whole."""
 
@@ -171,4 +186,8 @@ class AddOnPrice(Model):
     offered_at: Mapped[datetime] = mapped_column(Instant)
     retired_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    add_on: Mapped[AddOn] = relationship(back_populates="prices")
+    add_on: Mapped[AddOn] = relationship(back_populates="prices", lazy="joined")
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount_minor, self.currency)

@@ -25,12 +25,15 @@ RECURRING = "reason IN ('initial', 'renewal')"
 class InvoiceStatus(StrEnum):
     OPEN = "open"
     PAID = "paid"
+    # Nothing is owed on it any more, because credit notes took off what was.
+    CREDITED = "credited"
 
 
 class InvoiceReason(StrEnum):
     INITIAL = "initial"
     RENEWAL = "renewal"
     PLAN_CHANGE = "plan_change"
+    ADD_ONS = "add_ons"
     AUTO_UPGRADE = "auto_upgrade"
 
 
@@ -44,7 +47,13 @@ class InvoiceSeries(Model):
 
 
 class Invoice(Model):
-    """An issued invoice. Only `status` and `paid_at` move; a trigger refuses the rest."""
+    """An issued invoice. Only `status`, `paid_at` and `credited_minor` move; a trigger refuses
+    the rest.
+
+    subtotal + tax + surplus = total: the surplus is the credit beyond what is charged, kept as
+    credit balance. total − balance applied = due; `credited_minor` is what credit notes took off
+    the due amount before it was paid.
+    """
 
     __tablename__ = "invoice"
     __table_args__ = (
@@ -64,7 +73,11 @@ class Invoice(Model):
             "due_minor = total_minor - balance_applied_minor AND due_minor >= 0",
             name="due_adds_up",
         ),
-        CheckConstraint("total_minor = subtotal_minor + tax_minor", name="total_adds_up"),
+        CheckConstraint(
+            "total_minor = subtotal_minor + tax_minor + surplus_minor", name="total_adds_up"
+        ),
+        CheckConstraint("surplus_minor = 0 OR total_minor = 0", name="surplus_of_nothing_due"),
+        CheckConstraint("credited_minor BETWEEN 0 AND due_minor", name="credited_within_due"),
         one_of("status", InvoiceStatus),
         one_of("reason", InvoiceReason),
     )
@@ -84,6 +97,9 @@ class Invoice(Model):
     balance_applied_minor: Mapped[int] = mapped_column(MinorUnits)
     due_minor: Mapped[int] = mapped_column(MinorUnits)
     surplus_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
+    credited_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
+    # Why no tax is charged, where a law wants it said.
+    tax_note: Mapped[str] = mapped_column(String(300), default="")
     period_start_at: Mapped[datetime] = mapped_column(Instant)
     period_end_at: Mapped[datetime] = mapped_column(Instant)
     issued_at: Mapped[datetime] = mapped_column(Instant)
@@ -110,9 +126,18 @@ class Invoice(Model):
     def due(self) -> Money:
         return self.money(self.due_minor)
 
+    @property
+    def outstanding(self) -> Money:
+        """What is still to be paid of an open invoice."""
+        return self.money(self.due_minor - self.credited_minor)
+
 
 class InvoiceLine(Model):
-    """One explained amount. A credit names the line it credits, and no line is credited twice."""
+    """One explained amount, before tax, and the tax on it.
+
+    A credit names the line it credits, and no line is credited twice. `amount_minor` is
+    `base_minor` × `quantity` × `days` ÷ `days_in_cycle`, rounded once, negative for a credit.
+    """
 
     __tablename__ = "invoice_line"
     __table_args__ = (
@@ -130,8 +155,16 @@ class InvoiceLine(Model):
     kind: Mapped[str] = mapped_column(String(32))
     description: Mapped[str] = mapped_column(String(300))
     explanation: Mapped[str] = mapped_column(String(300))
+    base_minor: Mapped[int] = mapped_column(MinorUnits)
+    quantity: Mapped[int] = mapped_column(default=1)
+    days: Mapped[int]
+    days_in_cycle: Mapped[int]
     amount_minor: Mapped[int] = mapped_column(MinorUnits)
+    tax_name: Mapped[str] = mapped_column(String(40), default="")
+    tax_basis_points: Mapped[int] = mapped_column(default=0)
+    tax_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
     currency: Mapped[str] = mapped_column(String(3))
+    add_on_price_id: Mapped[int | None] = mapped_column(ForeignKey("add_on_price.id"))
     period_start_at: Mapped[datetime | None] = mapped_column(Instant)
     period_end_at: Mapped[datetime | None] = mapped_column(Instant)
     source_line_id: Mapped[int | None]

@@ -18,7 +18,10 @@ class Work(StrEnum):
 
     NOTICE = "notice"
     INVOICE_PDF = "invoice_pdf"
+    CREDIT_NOTE_PDF = "credit_note_pdf"
     PAYMENT = "payment"
+    REFUND = "refund"
+    GATEWAY_EVENT = "gateway_event"
 
 
 class OutboxState(StrEnum):

@@ -38,7 +38,10 @@ class LedgerAccount(StrEnum):
 
 
 class PaymentMethod(Model):
-    """A saved way to pay: what the gateway calls it, and what people recognise it by."""
+    """A saved way to pay: what the gateway calls it, and what people recognise it by.
+
+    `reference` is one of the gateway's own kind; card numbers never get here.
+    """
 
     __tablename__ = "payment_method"
     __table_args__ = (
@@ -58,7 +61,12 @@ class PaymentMethod(Model):
 
 
 class Payment(Model):
-    """One attempt to collect an amount, for an invoice or for a plan change still to be made."""
+    """One attempt to collect an amount, for an invoice or for a plan change still to be made.
+
+    `retry` says which of an invoice's automatic attempts it is: 0 the first, then 1 to 3. With
+    `on_session` the customer is there and can be asked to authenticate, at `action_url`. Whoever
+    calls it off sets `call_off_at`; the gateway then says whether that was in time.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (
@@ -89,6 +97,7 @@ class Payment(Model):
             "invoice_id IS NOT NULL OR plan_change_id IS NOT NULL", name="is_for_something"
         ),
         one_of("state", PaymentState),
+        CheckConstraint("retry BETWEEN 0 AND 3", name="retry_known"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -101,6 +110,10 @@ class Payment(Model):
     state: Mapped[PaymentState] = mapped_column(Name(PaymentState))
     idempotency_key: Mapped[str] = mapped_column(String(80), unique=True)
     gateway: Mapped[str] = mapped_column(String(16))
+    retry: Mapped[int] = mapped_column(default=0)
+    on_session: Mapped[bool] = mapped_column(default=False)
+    action_url: Mapped[str | None] = mapped_column(String(2000))
+    call_off_at: Mapped[datetime | None] = mapped_column(Instant)
     gateway_reference: Mapped[str | None] = mapped_column(String(120))
     failure: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -115,18 +128,6 @@ class Payment(Model):
         return Money(self.amount_minor, self.currency)
 
 
-class SandboxCharge(Model):
-    """What the sandbox gateway remembers, as a real one would on its own side."""
-
-    __tablename__ = "sandbox_charge"
-
-    idempotency_key: Mapped[str] = mapped_column(String(80), primary_key=True)
-    card: Mapped[str] = mapped_column(String(120))
-    amount_minor: Mapped[int] = mapped_column(MinorUnits)
-    currency: Mapped[str] = mapped_column(String(3))
-    succeeded: Mapped[bool]
-
-
 class LedgerTransfer(Model):
     """An amount moved from one ledger account to another: balanced by its shape, append-only."""
 
@@ -134,6 +135,8 @@ class LedgerTransfer(Model):
     __table_args__ = (
         same_account("invoice_id", "invoice"),
         same_account("payment_id", "payment"),
+        same_account("credit_note_id", "credit_note"),
+        same_account("refund_id", "refund"),
         UniqueConstraint("account_id", "event"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("debit <> credit", name="two_accounts"),
@@ -152,3 +155,5 @@ class LedgerTransfer(Model):
     occurred_at: Mapped[datetime] = mapped_column(Instant)
     invoice_id: Mapped[int | None]
     payment_id: Mapped[int | None]
+    credit_note_id: Mapped[int | None]
+    refund_id: Mapped[int | None]

@@ -11,7 +11,7 @@ from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from portal.extensions import Model
 from portal.models.accounts import Account
-from portal.models.catalog import Price
+from portal.models.catalog import AddOnPrice, Price
 from portal.models.types import (
     Instant,
     MinorUnits,
@@ -32,6 +32,11 @@ class SubscriptionStatus(StrEnum):
     ENDED = "ended"
 
 
+class EndReason(StrEnum):
+    CANCELLED = "cancelled"
+    UNPAID = "unpaid"
+
+
 class PlanChangeState(StrEnum):
     # Waits for its payment.
     PENDING = "pending"
@@ -45,13 +50,16 @@ class PlanChangeState(StrEnum):
 class PlanChangeReason(StrEnum):
     INITIAL = "initial"
     MANUAL = "manual"
+    # More add-ons beside the running plan, for the days left of its cycle.
+    ADD_ONS = "add_ons"
     AUTO_UPGRADE = "auto_upgrade"
 
 
 class Subscription(Model):
     """The running plan of an account and the cycle that has been charged.
 
-    `price_id` is the version it was bought at; renewals keep charging that one.
+    `price_id` is the version it was bought at; renewals keep charging that one. With
+    `cancelled_at` set it ends with the cycle instead of renewing.
     """
 
     __tablename__ = "subscription"
@@ -64,6 +72,8 @@ class Subscription(Model):
             name="cycle_is_30_or_365_days",
         ),
         one_of("status", SubscriptionStatus),
+        one_of("end_reason", EndReason),
+        CheckConstraint("(status = 'ended') = (ended_at IS NOT NULL)", name="end_is_told"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -73,18 +83,53 @@ class Subscription(Model):
     cycle_start_at: Mapped[datetime] = mapped_column(Instant)
     cycle_end_at: Mapped[datetime] = mapped_column(Instant)
     started_at: Mapped[datetime] = mapped_column(Instant)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    end_reason: Mapped[EndReason | None] = mapped_column(Name(EndReason))
 
     account: Mapped[Account] = relationship()
     price: Mapped[Price] = relationship(lazy="joined")
+    add_ons: Mapped[list["SubscriptionAddOn"]] = relationship(
+        order_by="SubscriptionAddOn.id",
+        cascade="all, delete-orphan",
+        primaryjoin="foreign(SubscriptionAddOn.subscription_id) == Subscription.id",
+    )
 
     @property
     def cycle(self) -> Cycle:
         return Cycle(self.cycle_start_at, self.cycle_end_at)
 
 
+class SubscriptionAddOn(Model):
+    """An add-on beside the running plan, at the price version it was bought at.
+
+    `quantity` are in use this cycle, `renewing` of them are charged again at the cycle's end.
+    """
+
+    __tablename__ = "subscription_add_on"
+    __table_args__ = (
+        same_account("subscription_id", "subscription"),
+        UniqueConstraint("subscription_id", "add_on_price_id"),
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        CheckConstraint("renewing BETWEEN 0 AND quantity", name="renewing_within_quantity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    subscription_id: Mapped[int]
+    add_on_price_id: Mapped[int] = mapped_column(ForeignKey("add_on_price.id"))
+    quantity: Mapped[int]
+    renewing: Mapped[int]
+
+    price: Mapped[AddOnPrice] = relationship(lazy="joined")
+
+
 class PlanChange(Model):
-    """One intention to change plan, from its confirmation to its outcome."""
+    """One intention to change plan or add-ons, from its confirmation to its outcome.
+
+    `to_add_ons` is what runs beside `to_price` afterwards: [[add-on price id, quantity], …]; of a
+    purchase of add-ons it is only what is bought.
+    """
 
     __tablename__ = "plan_change"
     __table_args__ = (
@@ -116,6 +161,7 @@ class PlanChange(Model):
     state: Mapped[PlanChangeState] = mapped_column(Name(PlanChangeState))
     from_price_id: Mapped[int | None] = mapped_column(ForeignKey("price.id"))
     to_price_id: Mapped[int] = mapped_column(ForeignKey("price.id"))
+    to_add_ons: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     quote_sha256: Mapped[str] = mapped_column(String(64))
     # The terms as they were confirmed: a later outcome is carried out from these alone.
     invoice_draft: Mapped[dict[str, Any]] = mapped_column(JSON)

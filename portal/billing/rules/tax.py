@@ -1,0 +1,61 @@
+"""Which tax a sale carries, by the vendor's own table, and how much it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.billing.rules.money import Money
+
+BASIS_POINTS = 10_000
+REVERSE_CHARGE = "Reverse charge: the customer accounts for the tax."
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A country's row of the table; `basis_points` are hundredths of a percent."""
+
+    country: str
+    name: str
+    basis_points: int
+    reverse_charge: bool
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What of a customer decides about tax. `exempt_reason` is the vendor's, None where taxed."""
+
+    country: str
+    has_tax_id: bool
+    exempt_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Tax:
+    """What a line carries: a name such as "VAT", a rate, and a sentence where it must be told."""
+
+    name: str
+    basis_points: int
+    note: str = ""
+
+    def on(self, amount: Money) -> Money:
+        """The tax on a line's amount, rounded once, half away from zero."""
+        return amount.share(self.basis_points, BASIS_POINTS)
+
+
+NO_TAX = Tax("", 0)
+
+
+def treatment(rate: Rate | None, customer: Customer, *, vendor_country: str) -> Tax:
+    """The tax on a sale to `customer`, whose country's row is `rate` (None: not in the table).
+
+    Reverse charge is for businesses of another country than the vendor's: a valid tax id is what
+    makes a customer one.
+    """
+    if customer.exempt_reason:
+        return Tax("", 0, f"Exempt from tax: {customer.exempt_reason}")
+    if rate is None:
+        return NO_TAX
+    abroad = customer.country != vendor_country
+    if rate.reverse_charge and abroad and customer.has_tax_id:
+        return Tax(rate.name, 0, REVERSE_CHARGE)
+    return Tax(rate.name, rate.basis_points)
