@@ -23,4 +23,6 @@ def applying(session: Session, account: Account) -> Tax:
 
 def _rate_of(session: Session, country: str) -> Rate | None:
     row = session.get(TaxRate, country)
-    return row and Rate(row.country, row.name, row.basis_points, row.reverse_charge)
+    if row is None:
+        return None
+    return Rate(row.country, row.name, row.basis_points, row.reverse_charge)
