@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from portal.audit import Actor, record
 from portal.billing import usage
 from portal.billing.rules.counting import BUILT_IN_STATUSES, status_name_key
-from portal.models import Account, ClientStatus
+from portal.models import Account, BillingDetails, ClientStatus
 
 
 def lock(session: Session, account_id: int) -> Account:
@@ -36,11 +36,13 @@ def open_account(
     now: datetime,
     actor: Actor,
 ) -> Account:
-    """A new account without people, plan or clients, but with its built-in statuses."""
-    account = Account(
-        name=name, country=country, currency=currency, time_zone=time_zone, created_at=now
-    )
+    """A new account without people, plan or clients, but with its built-in statuses.
+
+    Its invoices are made out to `name` in `country` until its billing details say more.
+    """
+    account = Account(name=name, currency=currency, time_zone=time_zone, created_at=now)
     account.audit_length, account.audit_head = 0, "0" * 64
+    account.billing = BillingDetails(company=name, country=country)
     session.add(account)
     session.flush()
     usage.open_for(session, account.id)

@@ -52,14 +52,27 @@ def full(session: Session, account: Account) -> Facts:
     method = payments.method_of(session, account.id)
     return brief(session, account) | {
         "opened_at": account.created_at,
-        "country": account.country,
         "time_zone": account.time_zone,
+        "billing": _billing(account),
         "pays_by": f"{method.gateway}: {method.label}" if method else None,
         "plan_change": _waiting(session, account),
         "people": [_person(member) for member in people.members(session, account.id)],
         "invoices": [_invoice(invoice) for invoice in _invoices(session, account)],
         "episodes": [_episode(episode) for episode in _episodes(session, account)],
         "notices": [_notice(notice) for notice in _notices(session, account)],
+    }
+
+
+def _billing(account: Account) -> Facts:
+    details = account.billing
+    return {
+        "company": details.company,
+        "address": list(details.address),
+        "country": details.country,
+        "tax_id": details.tax_id,
+        "po_number": details.po_number,
+        "invoice_emails": list(details.invoice_emails),
+        "tax_exempt_reason": details.tax_exempt_reason,
     }
 
 

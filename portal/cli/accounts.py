@@ -83,7 +83,8 @@ def _show_standing(facts: Facts) -> None:
         "Account": facts["account"],
         "Id": facts["id"],
         "Opened": facts["opened_at"],
-        "Country": f"{facts['country']}, {facts['time_zone']}",
+        "Time zone": facts["time_zone"],
+        **_billing(facts["billing"]),
         "Pays by": facts["pays_by"] or "nothing on file",
         "Plan": f"{_plan(facts, plan)}, {plan['status']}" if plan else "none",
     }
@@ -97,6 +98,19 @@ def _show_standing(facts: Facts) -> None:
     shown["Owes"] = _money(facts, facts["owed_minor"])
     shown["Credit"] = _money(facts, facts["credit_minor"])
     show_facts(shown)
+
+
+def _billing(billing: Facts) -> Facts:
+    """Who invoices are made out to; what isn't known takes no line."""
+    holder = [billing["company"], *billing["address"], billing["country"]]
+    lines = {
+        "Billed to": ", ".join(holder),
+        "Tax id": billing["tax_id"],
+        "PO number": billing["po_number"],
+        "Sent to": ", ".join(billing["invoice_emails"]),
+        "Tax exempt": billing["tax_exempt_reason"],
+    }
+    return {name: value for name, value in lines.items() if value}
 
 
 def _show_people(facts: Facts) -> None:

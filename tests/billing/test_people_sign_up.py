@@ -61,7 +61,9 @@ def test_charge_initial(cast: Cast, application: Application, clock: FixedClock)
 def test_everything_is_there_at_once(application: Application, clock: FixedClock) -> None:
     done = opened(application, clock)
     account = done.account
-    assert (account.name, account.country, account.currency) == ("Ninety", "DE", "USD")
+    assert (account.name, account.currency) == ("Ninety", "USD")
+    assert (account.billing.company, account.billing.country) == ("Ninety", "DE")
+    assert (account.billing.address, account.billing.invoice_emails) == ([], [])
     assert account.time_zone == "Europe/Berlin"
     [admin] = people.members(db.session(), account.id)
     assert (admin.user.email, admin.role) == ("nina@example.com", Role.ADMIN)
