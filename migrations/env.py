@@ -1,5 +1,8 @@
 """Runs migrations on the portal's database, SQLite or PostgreSQL, one process at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import context
 from sqlalchemy import Connection, TypeDecorator, text
 
@@ -14,7 +17,7 @@ ADVISORY_LOCK = 7305119
 def run() -> None:
     engine = db.engine
     writing = engine.connect().execution_options(**{WRITES: True})
-    with writing as connection, connection.begin():
+    with writing as connection, _references_left_alone(connection), connection.begin():
         _lock(connection)
         context.configure(
             connection=connection,
@@ -25,6 +28,31 @@ def run() -> None:
             transaction_per_migration=False,
         )
         context.run_migrations()
+        _refuse_lost_references(connection)
+
+
+@contextmanager
+def _references_left_alone(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew, which would break every reference to it.
+
+    It ignores the setting inside a transaction, so it is made before SQLAlchemy begins one.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _refuse_lost_references(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        lost = connection.execute(text("PRAGMA foreign_key_check")).all()
+        if lost:
+            raise RuntimeError(f"references to rows that aren't there: {lost[:10]}")
 
 
 def _render(kind: str, item: object, _context: object) -> str | bool:
