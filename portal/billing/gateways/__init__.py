@@ -2,6 +2,9 @@
 
 A gateway is a foreign system: it is called with no transaction open, may fail to answer, and
 knows a charge or a refund by its idempotency key.
+
+Pages of a gateway (`Answer.action_url`, `BegunMethod.url`) are links for people to follow. They
+can't be where a form's answer redirects to: the content policy lets forms end on this site only.
 """
 
 from dataclasses import dataclass
@@ -77,7 +80,7 @@ class Answer:
 
 class PaymentGateway(Protocol):
     """Collects money and gives it back. Never raises for what can go wrong on the way: that is
-    UNKNOWN."""
+    UNKNOWN. SUCCEEDED and DECLINED are final: nothing is collected of what was declined."""
 
     def charge(self, charge: Charge) -> Answer:
         """Collect; repeated with the same key it gives the first answer again."""
@@ -86,11 +89,59 @@ class PaymentGateway(Protocol):
         """What became of the charge with this key."""
 
     def call_off(self, charge: Charge) -> Answer:
-        """Give up a charge that still waits for somebody: DECLINED where that was in time, else
-        what became of it."""
+        """Give up a charge that still waits for somebody: DECLINED where that was in time, or where
+        it never arrived, else what became of it. It must not be sent again afterwards."""
 
     def refund(self, repayment: Repayment) -> Answer:
         """Give back; repeated with the same key it gives the first answer again."""
 
     def enquire_refund(self, repayment: Repayment) -> Answer:
         """What became of the refund with this key."""
+
+
+@dataclass(frozen=True)
+class BegunMethod:
+    """A page of the gateway's where the customer enters a card. `reference` is what the gateway
+    calls this visit, `customer_reference` what it calls the account from now on."""
+
+    url: str
+    reference: str
+    customer_reference: str
+
+
+@dataclass(frozen=True)
+class SavedMethod:
+    """A way to pay that the gateway keeps: what it calls it, and what people recognise it by."""
+
+    reference: str
+    label: str
+    customer_reference: str
+
+
+class MethodPages(Protocol):
+    """A gateway on whose own pages people enter their cards, so that the portal sees none."""
+
+    def begin_method(
+        self,
+        *,
+        account_public_id: str,
+        account_name: str,
+        customer_reference: str | None,
+        return_url: str,
+        cancel_url: str,
+    ) -> BegunMethod | None:
+        """Open such a page for an account, whose customer is made where there is none yet.
+
+        The customer comes back to `return_url`, with the visit as `reference` in its query, or to
+        `cancel_url`. None when the gateway doesn't answer: nothing has happened, ask again.
+        """
+
+    def finish_method(self, reference: str) -> SavedMethod | None:
+        """What was saved on a visit; None while nothing was, or when the gateway doesn't answer.
+
+        Whoever asks compares `customer_reference` with the account's own: references of visits
+        come from outside.
+        """
+
+    def newest_method(self, customer_reference: str) -> SavedMethod | None:
+        """The card that a customer saved last; None without one, or without an answer."""
