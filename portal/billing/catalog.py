@@ -169,7 +169,7 @@ class _Application:
     def prices(
         self,
         name: str,
-        said: Iterable[rules.Price] | Iterable[rules.AddOnPrice],
+        said: Iterable[rules.Price],
         current: Iterable[Any],
         table: type[Price] | type[AddOnPrice],
         **of: int,

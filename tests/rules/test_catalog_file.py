@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.billing.rules.catalog import CatalogErrors, parse
-from portal.billing.rules.catalog_file import line_numbers
+from portal.billing.rules.catalog_lines import line_numbers
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval

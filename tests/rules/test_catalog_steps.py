@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.billing.rules.catalog import parse
-from portal.billing.rules.catalog_steps import Offer, cheapest_cover
+from portal.billing.rules.catalog_cover import Offer, cheapest_cover
 from tests.rules.small_catalog import SMALL, line_of, problems
 
 BETTER_VALUE = SMALL.replace('"unlimited"', "10").replace(

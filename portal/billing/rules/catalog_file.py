@@ -8,29 +8,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from portal.billing.rules.catalog_lines import Path, line_numbers
 from portal.billing.rules.errors import AmountNotUnderstood, RuleBroken
 from portal.billing.rules.money import Money, sample
-
-Path = tuple[str | int, ...]
 
 UNLIMITED = "unlimited"
 LARGEST_LIMIT = 1_000_000_000
 
-_PART = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
-_DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
-_ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=")
 _SYNTAX_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 _WORDS = re.compile(r"[^\s\x00-\x1f\x7f]+(?: [^\s\x00-\x1f\x7f]+)*")
 
 
 @dataclass(frozen=True)
 class CatalogProblem:
-    """One mistake: `line` counts from 1, or is None; `where` names the table and the key."""
+    """One mistake: `line` counts from 1, or is None; `where` names the table and the key.
+
+    `explanation` is the arithmetic behind it, a line each.
+    """
 
     line: int | None
     where: str
     reason: str
+    explanation: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         place = ": ".join(filter(None, [f"line {self.line}" if self.line else "", self.where]))
@@ -65,8 +65,10 @@ class Source:
     lines: Mapping[Path, int]
     problems: list[CatalogProblem] = field(default_factory=list)
 
-    def report(self, path: Path, where: str, reason: str) -> None:
-        self.problems.append(CatalogProblem(self._line_of(path), where, reason))
+    def report(
+        self, path: Path, where: str, reason: str, explanation: tuple[str, ...] = ()
+    ) -> None:
+        self.problems.append(CatalogProblem(self._line_of(path), where, reason, explanation))
 
     def _line_of(self, path: Path) -> int | None:
         while path and path not in self.lines:
@@ -83,9 +85,10 @@ class Table:
     where: str
     source: Source
 
-    def report(self, reason: str, key: str = "") -> None:
+    def report(self, reason: str, key: str = "", explanation: tuple[str, ...] = ()) -> None:
         where = ", ".join(filter(None, [self.where, key]))
-        self.source.report((*self.path, key) if key else self.path, where, reason)
+        path = (*self.path, key) if key else self.path
+        self.source.report(path, where, reason, explanation)
 
     def only(self, *known: str) -> None:
         """Report every key that means nothing here."""
@@ -122,6 +125,32 @@ class Table:
         self.report(f'must be a whole number up to {LARGEST_LIMIT:,}, or "{UNLIMITED}".', key)
         return None
 
+    def flag(self, key: str) -> bool:
+        """True or false; a missing one is false."""
+        value = self.values.get(key, False)
+        if type(value) is bool:
+            return value
+        self.report("must be true or false, without quotes.", key)
+        return False
+
+    def percent(self, key: str) -> int | None:
+        """A percentage from 0 to 100 in hundredths of one; None where it can't be read."""
+        if key not in self.values:
+            self._missing(key, f'{key} = "19"')
+            return None
+        value = self.values[key]
+        written = str(value) if type(value) is int else value
+        found = _PERCENT.fullmatch(written) if type(written) is str else None
+        hundredths = found and int(found[1] + (found[2] or "").ljust(2, "0"))
+        if hundredths is not None and hundredths <= 10_000:
+            return hundredths
+        self.report(
+            "must be a percentage in quotes, up to 100 and with at most two digits after the point:"
+            ' "19", "8.25".',
+            key,
+        )
+        return None
+
     def quantity(self, key: str) -> int | None:
         value = self.values[key]
         if type(value) is int and 1 <= value <= LARGEST_LIMIT:
@@ -154,17 +183,24 @@ class Table:
             return Table({}, (), where, Source({}))
         return Table(value, (*self.path, key), where, self.source)
 
-    def tables(self, key: str) -> list[Table]:
-        """The tables written as [[key]], in order; each is named by its own "key"."""
+    def tables(self, key: str, named_by: str = "key") -> list[Table]:
+        """The tables written as [[key]], in order; each is named by its own `named_by`."""
         values = self.values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             dotted = ".".join(part for part in (*self.path, key) if isinstance(part, str))
             self.report(f"must be written as [[{dotted}]].", key)
             return []
-        return [self._entry(key, place, value) for place, value in enumerate(values)]
+        return [
+            self._entry(key, place, value, value.get(named_by))
+            for place, value in enumerate(values)
+        ]
 
-    def _entry(self, key: str, place: int, value: dict[str, object]) -> Table:
-        own = value.get("key")
+    def needs(self, key: str, like: str) -> None:
+        """Report a key that is missing."""
+        if key not in self.values:
+            self._missing(key, like)
+
+    def _entry(self, key: str, place: int, value: dict[str, object], own: object) -> Table:
         name = f"“{own}”" if isinstance(own, str) else str(place + 1)
         where = ", ".join(filter(None, [self.where, f"{key} {name}"]))
         return Table(value, (*self.path, key, place), where, self.source)
@@ -199,48 +235,6 @@ def read(text: str) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise CatalogErrors([_syntax_problem(text, str(error))]) from None
     return Table(values, (), "", Source(line_numbers(text)))
-
-
-def line_numbers(text: str) -> dict[Path, int]:
-    """The line, from 1, of every table and key of a TOML text.
-
-    A path goes down by keys, and by places in lists of tables: ("family", 0, "tier", 2, "name").
-    """
-    lines: dict[Path, int] = {}
-    lengths: dict[Path, int] = {}
-    table: Path = ()
-    for number, line in _outside_strings(text):
-        if header := _HEADER.match(line):
-            table = _open(header[2], header[1] == "[[", lengths)
-            lines.setdefault(table, number)
-        elif assignment := _ASSIGNMENT.match(line):
-            lines.setdefault(table + tuple(_parts(assignment[1])), number)
-    return lines
-
-
-def _outside_strings(text: str) -> Iterable[tuple[int, str]]:
-    inside = False
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not inside:
-            yield number, line
-        inside ^= (line.count('"""') + line.count("'''")) % 2 == 1
-
-
-def _open(dotted: str, in_list: bool, lengths: dict[Path, int]) -> Path:
-    *above, own = _parts(dotted)
-    path: Path = ()
-    for part in above:
-        path = (*path, part)
-        path = (*path, lengths[path] - 1) if path in lengths else path
-    path = (*path, own)
-    if in_list:
-        lengths[path] = lengths.get(path, 0) + 1
-        path = (*path, lengths[path] - 1)
-    return path
-
-
-def _parts(dotted: str) -> list[str]:
-    return [part.strip("\"'") for part in re.findall(_PART, dotted)]
 
 
 def _syntax_problem(text: str, message: str) -> CatalogProblem:

@@ -1,23 +1,35 @@
-"""What each step from a tier to the next has to be: larger, dearer, better value than add-ons."""
+"""What each step from a tier to the next has to be: larger, dearer, better value than add-ons.
+
+The steps are those that can be taken: among the tiers that are not hidden, with the add-ons that
+are not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
-from math import gcd
 
 from portal.billing.rules import describe
-from portal.billing.rules.catalog_values import AddOn, AddOnPrice, Family, Price, Tier
+from portal.billing.rules.catalog_cover import Offer, cheapest_cover
+from portal.billing.rules.catalog_values import AddOn, Family, Price, Tier
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 
 
 @dataclass(frozen=True)
+class StepProblem:
+    """What is wrong with the step up to the tier at `position`; the arithmetic, a line each."""
+
+    position: int
+    reason: str
+    explanation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Step:
-    """From one tier of a family to the next."""
+    """From one tier of a family to the next that is sold."""
 
     family: Family
     lower: Tier
@@ -27,125 +39,129 @@ class Step:
     def names(self) -> tuple[str, str]:
         return f"{self.family.name}, {self.lower.name}", f"{self.family.name}, {self.upper.name}"
 
+    def problem(self, reason: str, *explanation: str) -> StepProblem:
+        return StepProblem(self.upper.position, reason, explanation)
+
 
 @dataclass(frozen=True)
-class Offer:
-    """An add-on at one interval and currency: so much capacity for so many minor units."""
+class Purchase:
+    """So many of an add-on, to hold `need` more of a metric."""
 
-    name: str
-    quantity: int
-    amount: int
+    metric: Metric
+    need: int
+    count: int
+    offer: Offer
+
+    def cost(self, currency: str) -> Money:
+        return Money(self.offer.amount * self.count, currency)
 
 
-def step_problems(family: Family, currencies: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """What is wrong with the family's steps, each with the place of the upper tier.
+def step_problems(family: Family, currencies: Sequence[str]) -> Iterator[StepProblem]:
+    """What is wrong with the family's steps.
 
     Limits and prices that could not be read are left out of the comparison.
     """
-    for lower, upper in pairwise(family.tiers):
+    for lower, upper in pairwise(family.offered_tiers):
         step = Step(family, lower, upper)
-        for reason in _wrong_with(step, currencies):
-            yield upper.position, reason
+        yield from _doubles(step)
+        for interval in Interval:
+            for currency in currencies:
+                yield from _dearer_and_better(step, interval, currency)
 
 
-def _wrong_with(step: Step, currencies: Sequence[str]) -> Iterator[str]:
-    yield from _doubles(step)
-    for interval in Interval:
-        for currency in currencies:
-            lower = _amount(step.lower.prices, interval, currency)
-            upper = _amount(step.upper.prices, interval, currency)
-            if lower is not None and upper is not None:
-                yield from _dearer(step, interval, lower, upper)
-                yield from _better_value(step, interval, upper - lower)
+def _dearer_and_better(step: Step, interval: Interval, currency: str) -> Iterator[StepProblem]:
+    lower = _amount(step.lower.prices, interval, currency)
+    upper = _amount(step.upper.prices, interval, currency)
+    if lower is not None and upper is not None:
+        yield from _dearer(step, interval, lower, upper)
+        yield from _better_value(step, interval, lower, upper)
 
 
-def _doubles(step: Step) -> Iterator[str]:
+def _doubles(step: Step) -> Iterator[StepProblem]:
     lower_name, upper_name = step.names
     grows = False
     readable = [m for m in Metric if m in step.lower.limits and m in step.upper.limits]
+    held = [f"{name}: {_held(tier)}" for name, tier in _named(step)]
     for metric in readable:
         lower, upper = step.lower.limits[metric], step.upper.limits[metric]
         if _size(upper) < _size(lower):
-            yield (
+            yield step.problem(
                 f"catalog.doubles: {upper_name} holds {_limit(metric, upper)}, less than the "
-                f"{_limit(metric, lower)} of {lower_name} before it."
+                f"{_limit(metric, lower)} of {lower_name} before it.",
+                *held,
             )
         grows |= _size(upper) != _size(lower)
     if len(readable) == len(Metric) and not grows:
-        yield f"catalog.doubles: {upper_name} holds no more than {lower_name} before it."
+        yield step.problem(
+            f"catalog.doubles: {upper_name} holds no more than {lower_name} before it.", *held
+        )
 
 
-def _dearer(step: Step, interval: Interval, lower: Money, upper: Money) -> Iterator[str]:
+def _dearer(step: Step, interval: Interval, lower: Money, upper: Money) -> Iterator[StepProblem]:
     if upper <= lower:
         lower_name, upper_name = step.names
-        yield (
+        yield step.problem(
             f"{upper_name} costs {describe.money(upper)} ({interval}), not more than "
             f"{lower_name} before it at {describe.money(lower)}: put tiers in order of price."
         )
 
 
-def _better_value(step: Step, interval: Interval, difference: Money) -> Iterator[str]:
-    bought = _add_ons_for(step, interval, difference.currency)
+def _better_value(
+    step: Step, interval: Interval, lower: Money, upper: Money
+) -> Iterator[StepProblem]:
+    difference = upper - lower
+    currency = difference.currency
+    bought = _add_ons_for(step, interval, currency)
     if bought is None:
         return
-    amount = sum(offer.amount * count for offer, count in bought)
-    cost = Money(amount, difference.currency)
+    cost = sum((each.cost(currency) for each in bought), Money.zero(currency))
     if cost < difference:
         lower_name, upper_name = step.names
-        shopping = describe.listing([f"{count} × “{offer.name}”" for offer, count in bought])
-        yield (
-            f"catalog.better-value: from {lower_name} to {upper_name} ({interval}, "
-            f"{difference.currency}) costs {describe.money(difference)} more, but the same as "
-            f"add-ons ({shopping}) only {describe.money(cost)}: the step is "
-            f"{describe.money(difference - cost)} too dear, or the add-ons too cheap."
+        shopping = describe.listing([f"{each.count} × “{each.offer.name}”" for each in bought])
+        yield step.problem(
+            f"catalog.better-value: from {lower_name} to {upper_name} ({interval}, {currency}) "
+            f"costs {describe.money(difference)} more, but the same as add-ons ({shopping}) only "
+            f"{describe.money(cost)}: the step is {describe.money(difference - cost)} too dear, "
+            "or the add-ons too cheap.",
+            f"The step: {_minus(upper, lower)}.",
+            *(_purchase(each, currency) for each in bought),
+            f"The add-ons: {_plus([each.cost(currency) for each in bought], cost)}.",
+            f"Too dear by {_minus(difference, cost)}.",
         )
 
 
-def _add_ons_for(step: Step, interval: Interval, currency: str) -> list[tuple[Offer, int]] | None:
+def _purchase(bought: Purchase, currency: str) -> str:
+    each = describe.money(Money(bought.offer.amount, currency))
+    total = describe.money(bought.cost(currency))
+    need = amount_of(bought.metric, bought.need)
+    return f"{need} more: {bought.count} × “{bought.offer.name}” at {each} = {total}."
+
+
+def _minus(one: Money, other: Money) -> str:
+    whole, part, left = map(describe.money, (one, other, one - other))
+    return f"{whole} {describe.MINUS} {part} = {left}"
+
+
+def _plus(parts: Sequence[Money], total: Money) -> str:
+    sum_of = " + ".join(map(describe.money, parts))
+    return f"{sum_of} = {describe.money(total)}" if len(parts) > 1 else sum_of
+
+
+def _add_ons_for(step: Step, interval: Interval, currency: str) -> list[Purchase] | None:
     """The cheapest add-ons that reach the upper tier's limits; None where none can."""
-    bought: list[tuple[Offer, int]] = []
+    bought: list[Purchase] = []
     for metric in Metric:
         if metric not in step.lower.limits or metric not in step.upper.limits:
             return None
         lower, upper = step.lower.limits[metric], step.upper.limits[metric]
         if _size(upper) <= _size(lower):
             continue
-        offers = _offers(step.family.add_ons, metric, interval, currency)
+        offers = _offers(step.family.offered_add_ons, metric, interval, currency)
         if upper is None or lower is None or not offers:
             return None
-        bought += cheapest_cover(upper - lower, offers)
+        cover = cheapest_cover(upper - lower, offers)
+        bought += [Purchase(metric, upper - lower, count, offer) for offer, count in cover]
     return bought or None
-
-
-def cheapest_cover(need: int, offers: Sequence[Offer]) -> list[tuple[Offer, int]]:
-    """How many of each offer hold at least `need` for the least money.
-
-    All but a few are of the offer with the lowest price per unit: of q or more others (q its
-    quantity), some always add up to a multiple of q and could be exchanged for it. So only the
-    rest, of q × the largest quantity, is searched.
-    """
-    unit = gcd(*(offer.quantity for offer in offers))
-    best = min(offers, key=lambda offer: Fraction(offer.amount, offer.quantity))
-    largest = max(offer.quantity for offer in offers)
-    searched = (best.quantity // unit) * largest
-    in_bulk = max(need - searched, 0) // best.quantity
-    rest = _searched_cover(-(-(need - in_bulk * best.quantity) // unit), unit, offers)
-    counts = [(o, rest.count(o) + (in_bulk if o is best else 0)) for o in offers]
-    return [(offer, count) for offer, count in counts if count]
-
-
-def _searched_cover(units: int, unit: int, offers: Sequence[Offer]) -> list[Offer]:
-    cost = [0]
-    choice: list[Offer] = []
-    for size in range(1, units + 1):
-        costs = [cost[max(size - o.quantity // unit, 0)] + o.amount for o in offers]
-        cost.append(min(costs))
-        choice.append(offers[costs.index(cost[-1])])
-    bought: list[Offer] = []
-    while units > 0:
-        bought.append(choice[units - 1])
-        units -= bought[-1].quantity // unit
-    return bought
 
 
 def _offers(
@@ -159,13 +175,21 @@ def _offers(
     return found
 
 
-def _amount(
-    prices: Iterable[Price | AddOnPrice], interval: Interval, currency: str
-) -> Money | None:
+def _amount(prices: Iterable[Price], interval: Interval, currency: str) -> Money | None:
     for price in prices:
         if price.interval is interval and price.money.currency == currency:
             return price.money
     return None
+
+
+def _named(step: Step) -> Iterable[tuple[str, Tier]]:
+    return zip(step.names, (step.lower, step.upper), strict=True)
+
+
+def _held(tier: Tier) -> str:
+    return ", ".join(
+        _limit(metric, tier.limits[metric]) for metric in Metric if metric in tier.limits
+    )
 
 
 def _size(limit: int | None) -> tuple[bool, int]:

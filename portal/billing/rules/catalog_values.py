@@ -9,6 +9,7 @@ from portal.billing.rules.counting import Limits, Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.policies import Policy
+from portal.billing.rules.tax import Rate
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,8 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Price:
-    interval: Interval
-    money: Money
+    """What a plan or an add-on costs at one interval, in one currency."""
 
-
-@dataclass(frozen=True)
-class AddOnPrice:
     interval: Interval
     money: Money
 
@@ -44,6 +41,7 @@ class Tier:
     limits: Limits
     features: tuple[str, ...]
     prices: tuple[Price, ...]
+    hidden: bool
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,13 @@ class AddOn:
     position: int
     metric: Metric
     quantity: int
-    prices: tuple[AddOnPrice, ...]
+    prices: tuple[Price, ...]
+    hidden: bool
 
 
 @dataclass(frozen=True)
 class Family:
-    """Tiers from the smallest to the largest."""
+    """Tiers from the smallest to the largest. What is hidden can't be bought any more."""
 
     key: str
     name: str
@@ -68,11 +67,23 @@ class Family:
     features: tuple[str, ...]
     tiers: tuple[Tier, ...]
     add_ons: tuple[AddOn, ...]
+    hidden: bool
+
+    @property
+    def offered_tiers(self) -> tuple[Tier, ...]:
+        return () if self.hidden else tuple(tier for tier in self.tiers if not tier.hidden)
+
+    @property
+    def offered_add_ons(self) -> tuple[AddOn, ...]:
+        return () if self.hidden else tuple(each for each in self.add_ons if not each.hidden)
 
 
 @dataclass(frozen=True)
 class Catalog:
+    """`tax_rates` are by country, each once; a country without one is not taxed."""
+
     vendor: Vendor
     currencies: tuple[str, ...]
     policies: Mapping[Metric, Policy]
+    tax_rates: tuple[Rate, ...]
     families: tuple[Family, ...]
