@@ -1,0 +1,191 @@
+"""Billing details: who an account's invoices are made out to, and where they are sent.
+
+Issued invoices carry a copy of their own and stay as they are; what is changed here shows on the
+next one, its tax included.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.orm import Session
+
+from portal.audit import Actor, record
+from portal.billing import countries, tax_ids
+from portal.billing.rules import text
+from portal.billing.rules.errors import RuleBroken
+from portal.models import Account, BillingDetails
+
+COMPANY_LENGTH = 120
+ADDRESS_LINES = 5
+ADDRESS_LINE_LENGTH = 100
+TAX_ID_LENGTH = 60
+PO_NUMBER_LENGTH = 60
+MOST_EMAILS = 10
+EMAIL_LENGTH = 254
+# What is typed into a field of several lines, before it is taken apart.
+TYPED_AT_MOST = 4000
+
+
+class DetailsRefused(RuleBroken):
+    """What was entered can't be kept; `problems` has a sentence for each field that is wrong."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True)
+class Details:
+    """What people enter, checked. `address` is a line each, `country` an ISO 3166 code."""
+
+    company: str
+    address: tuple[str, ...]
+    country: str
+    tax_id: str
+    po_number: str
+    invoice_emails: tuple[str, ...]
+
+
+def of(account: Account) -> Details:
+    """The account's details as they are now."""
+    kept = account.billing
+    return Details(
+        company=kept.company,
+        address=tuple(kept.address),
+        country=kept.country,
+        tax_id=kept.tax_id,
+        po_number=kept.po_number,
+        invoice_emails=tuple(kept.invoice_emails),
+    )
+
+
+def check(entered: Mapping[str, str]) -> Details:
+    """The details in `entered`, a text for each field of `Details`. Raises DetailsRefused.
+
+    Address and emails are one a line; the country is taken as it is.
+    """
+    kept: dict[str, Any] = {"country": entered["country"]}
+    problems: dict[str, str] = {}
+    for field, read in _READ.items():
+        try:
+            kept[field] = read(entered.get(field, ""))
+        except RuleBroken as refusal:
+            problems[field] = str(refusal)
+    if "tax_id" in kept:
+        try:
+            kept["tax_id"] = tax_ids.check(kept["tax_id"], kept["country"])
+        except RuleBroken as refusal:
+            problems["tax_id"] = str(refusal)
+    if problems:
+        raise DetailsRefused(problems)
+    return Details(**kept)
+
+
+def change(
+    session: Session, account: Account, details: Details, *, now: datetime, actor: Actor
+) -> bool:
+    """Keep `details` from now on; the account must be locked. False where nothing is different.
+
+    Raises DetailsRefused where the country is another and the tax id still that of the former.
+    """
+    before = of(account)
+    if details == before:
+        return False
+    _refuse_former_tax_id(before, details)
+    changed = _difference(before, details)
+    _put(account.billing, details)
+    record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
+    return True
+
+
+def _company(typed: str) -> str:
+    company = text.line(typed, most=COMPANY_LENGTH)
+    if not company:
+        raise text.TextRefused("Enter the company's name as it stands on invoices.")
+    return company
+
+
+def _address(typed: str) -> tuple[str, ...]:
+    lines = _lines(typed)
+    if len(lines) > ADDRESS_LINES:
+        raise text.TextRefused(f"Use at most {ADDRESS_LINES} lines; this has {len(lines)}.")
+    return tuple(text.line(line, most=ADDRESS_LINE_LENGTH) for line in lines)
+
+
+def _emails(typed: str) -> tuple[str, ...]:
+    emails = [_email(line) for line in _lines(typed.replace(",", "\n").replace(";", "\n"))]
+    if len(emails) > MOST_EMAILS:
+        raise text.TextRefused(
+            f"Enter at most {MOST_EMAILS} email addresses; these are {len(emails)}."
+        )
+    _refuse_doubles(emails)
+    return tuple(emails)
+
+
+def _email(typed: str) -> str:
+    try:
+        if len(typed) > EMAIL_LENGTH:
+            raise EmailNotValidError("too long")
+        return validate_email(typed, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise text.TextRefused(
+            f"“{typed[:80]}” is no email address: write each like name@example.com, on a line of"
+            " its own."
+        ) from error
+
+
+def _refuse_doubles(emails: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for email in emails:
+        if email.lower() in seen:
+            raise text.TextRefused(f"{email} is there twice: leave one out.")
+        seen.add(email.lower())
+
+
+def _lines(typed: str) -> list[str]:
+    paragraph = text.paragraph(typed, most=TYPED_AT_MOST)
+    return [line.strip() for line in paragraph.split("\n") if line.strip()]
+
+
+def _refuse_former_tax_id(before: Details, after: Details) -> None:
+    """A number can pass the check of two countries, and be the tax id of one."""
+    if not after.tax_id or after.country == before.country or after.tax_id != before.tax_id:
+        return
+    former, chosen = countries.name_of(before.country), countries.name_of(after.country)
+    raise DetailsRefused(
+        {
+            "tax_id": f"This is still the tax id for {former}. Enter the one for {chosen}, or"
+            " leave the field empty."
+        }
+    )
+
+
+def _difference(before: Details, after: Details) -> dict[str, list[Any]]:
+    """Of each field that changed the values before and after, as JSON keeps them."""
+    was, is_now = asdict(before), asdict(after)
+    return {
+        field: [_plain(was[field]), _plain(is_now[field])]
+        for field in was
+        if was[field] != is_now[field]
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _put(row: BillingDetails, details: Details) -> None:
+    for field, value in asdict(details).items():
+        setattr(row, field, _plain(value))
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "company": _company,
+    "address": _address,
+    "tax_id": lambda typed: text.line(typed, most=TAX_ID_LENGTH),
+    "po_number": lambda typed: text.line(typed, most=PO_NUMBER_LENGTH),
+    "invoice_emails": _emails,
+}
