@@ -3,6 +3,7 @@
 import pytest
 
 from portal.billing.rules import describe
+from portal.billing.rules.errors import AmountNotUnderstood
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 
@@ -23,6 +24,13 @@ from portal.billing.rules.period import Interval
 )
 def test_money(amount: int, currency: str, text: str) -> None:
     assert describe.money(Money(amount, currency)) == text
+    assert describe.money_in(text, currency) == Money(amount, currency)
+
+
+@pytest.mark.parametrize("text", ["", "€50.00", "$fifty", "$1.234", "5000 USD"])
+def test_what_is_no_amount_of_the_currency_is_not_read_as_one(text: str) -> None:
+    with pytest.raises(AmountNotUnderstood):
+        describe.money_in(text, "USD")
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 days"), (1, "1 day"), (1200, "1,200 days")])
@@ -65,6 +73,14 @@ def test_charge_dates_says_every_30_days_and_never_monthly() -> None:
 def test_storage_never_reads_as_more_than_it_is(size: int, text: str, rounded_up: str) -> None:
     assert describe.storage(size) == text
     assert describe.storage(size, round_up=True) == rounded_up
+
+
+@pytest.mark.parametrize(
+    ("basis_points", "text"),
+    [(0, "0 %"), (1900, "19 %"), (770, "7.7 %"), (825, "8.25 %"), (605, "6.05 %"), (5, "0.05 %")],
+)
+def test_percent(basis_points: int, text: str) -> None:
+    assert describe.percent(basis_points) == text
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,13 @@ def money(value: Money) -> str:
     return f"{MINUS if value.is_negative else ''}{symbol}{figure}"
 
 
+def money_in(text: str, currency: str) -> Money:
+    """The amount that `money` wrote as `text`. Raises AmountNotUnderstood."""
+    symbol = _SYMBOLS.get(currency, f"{currency} ")
+    amount = Money.parse(text.removeprefix(MINUS).removeprefix(symbol).replace(",", ""), currency)
+    return -amount if text.startswith(MINUS) else amount
+
+
 def number(count: int) -> str:
     return f"{count:,}".replace("-", MINUS)
 
@@ -39,6 +46,13 @@ def days(count: int) -> str:
 def every(interval: Interval) -> str:
     """As in "every 30 days": the day of the month moves, so it is never called a month."""
     return f"every {days(interval.days)}"
+
+
+def percent(basis_points: int) -> str:
+    """As in "19 %", "7.7 %", "8.25 %", from hundredths of a percent."""
+    whole, hundredths = divmod(basis_points, 100)
+    fraction = f"{hundredths:02}".rstrip("0")
+    return f"{whole}.{fraction} %" if fraction else f"{whole} %"
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
