@@ -32,6 +32,7 @@ from portal.models import (
     Notice,
     NoticeState,
     PlanChange,
+    Subscription,
     Usage,
     User,
     Vendor,
@@ -70,13 +71,13 @@ def invited(session: Session, invitation: Invitation, link: str, *, now: datetim
         "link": link,
     }
     message = Message("invited", invitation.account, facts)
-    return _write(session, message, [Person(invitation.email, "")], now=now)[0]
+    return write(session, message, [Person(invitation.email, "")], now=now)[0]
 
 
 def password_reset(session: Session, user: User, link: str, *, now: datetime) -> Notice:
     """To the person: the link that sets a new password."""
     message = Message("password_reset", None, {"link": link})
-    return _write(session, message, [_person(user)], now=now)[0]
+    return write(session, message, [_person(user)], now=now)[0]
 
 
 def warning(
@@ -89,7 +90,7 @@ def warning(
     """
     account = session.get_one(Account, warning.account_id)
     message = _warning(account, warning, quote, now)
-    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
 
 
 def rewrite_warning(
@@ -116,7 +117,7 @@ def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -
     facts = notice_facts.of_episode(episode)
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
     message = Message("all_clear", account, facts)
-    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
 
 
 def auto_upgraded(
@@ -130,7 +131,7 @@ def auto_upgraded(
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
     facts["new_plan"] = target.plan_name if target else ""
     message = Message("auto_upgraded", account, facts)
-    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
 
 
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
@@ -142,7 +143,7 @@ def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list
     told_already = invoice.reason == InvoiceReason.AUTO_UPGRADE
     roles = (Role.BILLING,) if told_already else RECEIPTS
     message = Message("invoice_issued", account, notice_facts.of_invoice(invoice))
-    return _write(session, message, _people(session, account, *roles), now=now)
+    return write(session, message, people(session, account, *roles), now=now)
 
 
 def payment_failed(
@@ -164,7 +165,7 @@ def payment_failed(
     facts = {"what": what, "amount": amount, "reason": reason, "next_try_at": next_try_at}
     facts["plan_ended"] = plan_ended
     message = Message("payment_failed", account, facts)
-    return _write(session, message, _people(session, account, *RECEIPTS), now=now)
+    return write(session, message, people(session, account, *RECEIPTS), now=now)
 
 
 def downgrade_not_made(
@@ -172,13 +173,38 @@ def downgrade_not_made(
 ) -> list[Notice]:
     """To each active Admin: the smaller plan that was to begin did not, and why (a sentence)."""
     message = Message("downgrade_not_made", account, {"change": change, "reason": reason})
-    return _write(session, message, _people(session, account, Role.ADMIN), now=now)
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
+
+
+def add_ons_not_removed(
+    session: Session, account: Account, *, what: str, reason: str, now: datetime
+) -> list[Notice]:
+    """To each active Admin: add-ons that were to go renewed instead, and why (a sentence)."""
+    message = Message("add_ons_not_removed", account, {"what": what, "reason": reason})
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
+
+
+def cancelled(
+    session: Session, account: Account, subscription: Subscription, *, now: datetime
+) -> list[Notice]:
+    """To active Admins and billing contacts: the plan ends with its cycle, and how to keep it."""
+    message = Message("cancelled", account, _ending(subscription))
+    return write(session, message, people(session, account, *RECEIPTS), now=now)
+
+
+def subscription_ended(
+    session: Session, account: Account, subscription: Subscription, *, now: datetime
+) -> list[Notice]:
+    """To active Admins and billing contacts: the plan is over, what can still be done, and how
+    to come back."""
+    message = Message("subscription_ended", account, _ending(subscription))
+    return write(session, message, people(session, account, *RECEIPTS), now=now)
 
 
 def vendor_told(
-    session: Session, account: Account, *, subject: str, text: str, now: datetime
+    session: Session, account: Account | None, *, subject: str, text: str, now: datetime
 ) -> Notice:
-    """To the vendor: something about an account needs a person.
+    """To the vendor: something about an account, or about all (None), needs a person.
 
     `subject` names the account; `text` is plain paragraphs with an empty line between them.
     """
@@ -186,10 +212,37 @@ def vendor_told(
     paragraphs = [printable(paragraph, PARAGRAPH) for paragraph in text.split("\n\n")]
     facts = {"subject": subject, "paragraphs": paragraphs, "account": account}
     message = Message("vendor_told", account, facts)
-    return _write(session, message, [Person(vendor.email, vendor.name)], now=now)[0]
+    return write(session, message, [Person(vendor.email, vendor.name)], now=now)[0]
 
 
-def _people(session: Session, account: Account, *roles: Role) -> list[Person]:
+def write(
+    session: Session, message: Message, to: Iterable[Person], *, now: datetime
+) -> list[Notice]:
+    """One notice per person, in that person's words, and the work of delivering it."""
+    account_id = message.account.id if message.account else None
+    notices = []
+    for person in to:
+        letter = letters.write(message.name, _all_facts(session, message, person))
+        notice = Notice(
+            account_id=account_id,
+            user_id=person.user_id,
+            name=message.name,
+            recipient=person.email,
+            subject=letter.subject,
+            body_text=letter.text,
+            body_html=letter.html,
+            created_at=now,
+            **message.columns,
+        )
+        session.add(notice)
+        session.flush()
+        outbox.put(session, Work.NOTICE, notice.id, account_id=account_id, at=now)
+        notices.append(notice)
+    return notices
+
+
+def people(session: Session, account: Account, *roles: Role) -> list[Person]:
+    """The account's active people of these roles."""
     statement = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
@@ -201,6 +254,19 @@ def _people(session: Session, account: Account, *roles: Role) -> list[Person]:
         .order_by(Membership.id)
     )
     return [_person(user) for user in session.scalars(statement)]
+
+
+def _ending(subscription: Subscription) -> dict[str, Any]:
+    plan = subscription.price.plan_name
+    return {"plan": plan, "ends_at": subscription.ended_at or subscription.cycle_end_at}
+
+
+def invoice_readers(session: Session, account: Account) -> list[Person]:
+    """Active Admins and billing contacts, and the addresses that invoices are sent to besides."""
+    found = people(session, account, *RECEIPTS)
+    known = {person.email for person in found}
+    others = [email for email in account.billing.invoice_emails if email not in known]
+    return [*found, *(Person(email, account.billing.company) for email in others)]
 
 
 def _person(user: User) -> Person:
@@ -231,31 +297,6 @@ def _calendar(account: Account, warning: EpisodeWarning, quote: Quote, now: date
         ),
         url=f"{_base_url()}/account/change-plan",
     )
-
-
-def _write(
-    session: Session, message: Message, people: Iterable[Person], *, now: datetime
-) -> list[Notice]:
-    account_id = message.account.id if message.account else None
-    notices = []
-    for person in people:
-        letter = letters.write(message.name, _all_facts(session, message, person))
-        notice = Notice(
-            account_id=account_id,
-            user_id=person.user_id,
-            name=message.name,
-            recipient=person.email,
-            subject=letter.subject,
-            body_text=letter.text,
-            body_html=letter.html,
-            created_at=now,
-            **message.columns,
-        )
-        session.add(notice)
-        session.flush()
-        outbox.put(session, Work.NOTICE, notice.id, account_id=account_id, at=now)
-        notices.append(notice)
-    return notices
 
 
 def _all_facts(session: Session, message: Message, person: Person) -> dict[str, Any]:
