@@ -56,6 +56,8 @@ class Settings:
     session_hours: int = 12
     proxy_hops: int = 0
     streams_per_process: int = 250
+    # Up to so many automatic charges a day, of all accounts, are never taken for unusual.
+    charges_floor: int = 50
     migrations: Path = Path(__file__).parent.parent / "migrations"
 
     @property
@@ -102,6 +104,7 @@ class _Reader:
             session_hours=self.number("SESSION_HOURS", Settings.session_hours),
             proxy_hops=self.number("PROXY_HOPS", 0),
             streams_per_process=self.number("STREAMS_PER_PROCESS", Settings.streams_per_process),
+            charges_floor=self.number("CHARGES_FLOOR", Settings.charges_floor),
         )
         if not settings.is_sandbox:
             self.problems += _unfit_for_production(settings)

@@ -22,11 +22,16 @@ LONGEST = 2000
 
 @dataclass(frozen=True)
 class Signed:
-    """Who confirms what, where: ids, the quote by its hash, and the instant until it holds."""
+    """Who confirms what, where: ids, the quote by its hash, and the instant until it holds.
+
+    `add_ons` says how many of which add-on price (by its id, as text) go with the plan of
+    `price_id`, or are bought beside it.
+    """
 
     account_id: int
     user_id: int
     price_id: int
+    add_ons: dict[str, int]
     op_id: str
     quote_sha256: str
     valid_until_us: int
@@ -35,6 +40,11 @@ class Signed:
     def confirmation(self) -> Confirmation:
         valid_until = EPOCH + timedelta(microseconds=self.valid_until_us)
         return Confirmation(self.op_id, self.quote_sha256, valid_until)
+
+    @property
+    def wanted(self) -> dict[int, int]:
+        """How many of which add-on price."""
+        return {int(price_id): quantity for price_id, quantity in self.add_ons.items()}
 
 
 class NotSigned(ValueError):
@@ -47,6 +57,10 @@ def sign(quote: Quote, *, account_id: int, user_id: int) -> str:
         account_id=account_id,
         user_id=user_id,
         price_id=quote.target.price_id,
+        add_ons={
+            str(item.add_on.price_id): item.quantity
+            for item in quote.bought or quote.basket.add_ons
+        },
         op_id=secrets.token_hex(16),
         quote_sha256=quote.fingerprint(),
         valid_until_us=_microseconds(quote.valid_until),

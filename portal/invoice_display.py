@@ -13,9 +13,10 @@ from babel import Locale
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
-from portal.billing.rules.plan_change import LineKind
 from portal.models import (
     Account,
     Invoice,
@@ -36,6 +37,7 @@ WHAT_FOR = {
     InvoiceReason.INITIAL: "{plan}",
     InvoiceReason.RENEWAL: "Renewal of {plan}",
     InvoiceReason.PLAN_CHANGE: "Upgrade to {plan}",
+    InvoiceReason.ADD_ONS: "{add_ons}",
     InvoiceReason.AUTO_UPGRADE: "Automatic upgrade to {plan}",
 }
 
@@ -114,7 +116,8 @@ class Evidence:
 class IssuedInvoice:
     """An invoice as it was issued. Instants are UTC, shown in `zone`; `sums` lead to `due`.
 
-    `paid` is the payment it was issued for, None where it was issued to be paid.
+    `paid` is the payment it was issued for, None where it was issued to be paid. `tax_note` says
+    why no tax is charged, `po_number` is the customer's own; both may be empty.
     """
 
     number: str
@@ -127,6 +130,8 @@ class IssuedInvoice:
     sums: tuple[Sum, ...]
     due: Money
     surplus: Money
+    tax_note: str
+    po_number: str
     paid: Attempt | None
     period_start_at: datetime
     period_end_at: datetime
@@ -155,6 +160,8 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         sums=_sums(invoice),
         due=invoice.due,
         surplus=invoice.money(invoice.surplus_minor),
+        tax_note=printable(invoice.tax_note, LINE_LENGTH),
+        po_number=printable(invoice.customer.get("po_number") or "", NAME_LENGTH),
         paid=_paid_before(session, invoice),
         period_start_at=invoice.period_start_at,
         period_end_at=invoice.period_end_at,
@@ -165,8 +172,12 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
 def what_for(invoice: Invoice) -> str:
     """The invoice in one line, as in "Upgrade to Standard, 10 users"."""
     plans = [line.description for line in invoice.lines if line.kind == LineKind.PLAN]
-    plan = plans[0] if plans else "your plan"
-    return printable(WHAT_FOR[invoice.reason].format(plan=plan), LINE_LENGTH)
+    add_ons = [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON]
+    words = {
+        "plan": plans[0] if plans else "your plan",
+        "add_ons": describe.listing(add_ons) if add_ons else "Add-ons",
+    }
+    return printable(WHAT_FOR[invoice.reason].format(**words), LINE_LENGTH)
 
 
 def payments_of(invoice: Invoice) -> Select[Payment]:
@@ -219,11 +230,19 @@ def _line(line: InvoiceLine) -> Line:
 
 
 def _sums(invoice: Invoice) -> tuple[Sum, ...]:
-    """subtotal + tax = total; total − credit balance = due. Steps that add nothing are left out."""
-    tax, balance = invoice.money(invoice.tax_minor), invoice.money(invoice.balance_applied_minor)
-    sums = []
-    if not tax.is_zero:
-        sums += [Sum("Subtotal", invoice.money(invoice.subtotal_minor)), Sum("Tax", tax)]
+    """subtotal + tax per rate + what is kept = total; total − credit balance = due.
+
+    Steps that add nothing are left out.
+    """
+    surplus = invoice.money(invoice.surplus_minor)
+    balance = invoice.money(invoice.balance_applied_minor)
+    steps = [
+        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount)
+        for each in invoice.taxes
+    ]
+    if not surplus.is_zero:
+        steps.append(Sum("Kept as your credit balance", surplus))
+    sums = [Sum("Subtotal", invoice.money(invoice.subtotal_minor)), *steps] if steps else []
     sums.append(Sum("Total", invoice.total))
     if not balance.is_zero:
         sums.append(Sum("Paid from your credit balance", -balance))

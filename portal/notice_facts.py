@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
-from portal.billing.rules.plan_change import LineKind, Quote
+from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.models import Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
 
@@ -76,26 +77,34 @@ def standing(metric: Metric, used: int, limit: int) -> dict[str, str]:
 
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    tax, applied = invoice.money(invoice.tax_minor), invoice.money(invoice.balance_applied_minor)
+    surplus = invoice.money(invoice.surplus_minor)
+    applied = invoice.money(invoice.balance_applied_minor)
     plan = [line for line in invoice.lines if line.kind == LineKind.PLAN]
     return {
         "invoice": invoice,
         "is_paid": invoice.status == InvoiceStatus.PAID,
         "lines": [
             *[_line(line.description, line.explanation, line.money) for line in invoice.lines],
-            *([] if tax.is_zero else [_line("Tax", "", tax)]),
+            *_taxes(invoice),
+            *_kept(surplus),
             *_from_balance(applied),
         ],
-        "surplus": invoice.money(invoice.surplus_minor),
+        "surplus": surplus,
         "plan_line": plan[0] if plan else None,
         "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}",
     }
 
 
 def quote_lines(quote: Quote) -> list[dict[str, Any]]:
-    """What a quote adds up: label, detail and signed amount of each line, balance included."""
-    lines = [_line(line.description, line.explanation, line.amount) for line in quote.lines]
-    return lines + _from_balance(quote.balance_applied)
+    """What a quote adds up to what is due now: label, detail and signed amount of each line, of
+    the tax, and of what goes to the credit balance or comes from it."""
+    sums = quote.draft
+    return [
+        *[_line(line.description, line.explanation, line.amount) for line in sums.lines],
+        *[_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums.taxes],
+        *_kept(sums.surplus),
+        *_from_balance(sums.balance_applied),
+    ]
 
 
 def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
@@ -113,6 +122,19 @@ def _day(instant: datetime, zone: str) -> Date:
 
 def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
     return {"label": label, "detail": detail, "amount": amount}
+
+
+def _taxes(invoice: Invoice) -> list[dict[str, Any]]:
+    sums = invoice.taxes
+    return [_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums]
+
+
+def _tax_on(base: Money) -> str:
+    return f"on {describe.money(base)}"
+
+
+def _kept(surplus: Money) -> list[dict[str, Any]]:
+    return [] if surplus.is_zero else [_line("Kept as your credit balance", "", surplus)]
 
 
 def _from_balance(applied: Money) -> list[dict[str, Any]]:

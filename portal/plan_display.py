@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal import formatting, notice_facts
-from portal.billing import subscriptions
+from portal.billing import price_list
 from portal.billing.plan_changes import Offer
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
@@ -128,7 +128,7 @@ def _what_follows(session: Session, price: Price, misfit: Shortfall, now: dateti
     """What being over a limit of the new plan leads to."""
     if session.get_one(Vendor, 1).policy(misfit.metric) is not Policy.AUTO_UPGRADE:
         return f"{misfit.sentence}. Nothing is charged for that."
-    target = subscriptions.next_tier(session, price)
+    target = price_list.next_tier(session, price)
     if target is None:
         return f"{misfit.sentence}. There is no larger size: the vendor will get in touch."
     check = formatting.date_time(overage.next_check_at(now))

@@ -13,7 +13,7 @@ from portal import notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
-from portal.models import Account, Episode, EpisodeState, Notice
+from portal.models import Account, Episode, EpisodeState, Notice, Usage
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
 RULE = (
@@ -87,6 +87,21 @@ def plan_changed(
         else:
             state, reason = EpisodeState.SUPERSEDED, "the plan was changed"
         close(session, account, episode, state, reason, now=now, actor=actor)
+
+
+def limits_raised(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
+    """More of something is allowed: an episode whose metric is within its limit again ends."""
+    for episode in open_of(session, account.id):
+        row = session.get_one(Usage, (account.id, episode.metric))
+        if not row.is_over:
+            resolve(session, account, episode, used=row.used, now=now, actor=actor)
+
+
+def cancelled(session: Session, account: Account, *, now: datetime) -> None:
+    """The plan ends with its cycle: nothing is upgraded by itself any more."""
+    for episode in open_of(session, account.id):
+        state = EpisodeState.SUPERSEDED
+        close(session, account, episode, state, "the plan was cancelled", now=now, actor=SYSTEM)
 
 
 def subscription_ended(session: Session, account: Account, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from portal.billing import episodes, projections, subscriptions, usage
+from portal.billing import episodes, price_list, projections, subscriptions, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.money import Money
@@ -72,7 +72,7 @@ def _coming(session: Session, account: Account, metric: Metric, now: datetime) -
     subscription = subscriptions.live(session, account.id)
     if subscription is None or _policy(session, metric) is not Policy.AUTO_UPGRADE:
         return None
-    target = subscriptions.next_tier(session, subscription.price)
+    target = price_list.next_tier(session, subscription.price)
     if target is None:
         return None
     deadline_at = overage.deadline_to_tell((), overage.next_check_at(now))

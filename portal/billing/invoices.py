@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal import notices, outbox
 from portal.audit import Actor, record
-from portal.billing import ledger
+from portal.billing import bounds, ledger
 from portal.billing.rules import describe
-from portal.billing.rules.invoicing import InvoiceDraft, Line, number_text
+from portal.billing.rules.invoicing import InvoiceDraft, number_text
+from portal.billing.rules.lines import Line, LineKind
+from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
-from portal.billing.rules.plan_change import LineKind
+from portal.billing.rules.tax import Tax
+from portal.billing.rules.terms import Charged
 from portal.models import (
     Account,
+    CreditNoteLine,
     Invoice,
     InvoiceLine,
     InvoiceReason,
@@ -38,7 +42,10 @@ SERIES = "INV"
 
 @dataclass(frozen=True)
 class Occasion:
-    """Why an invoice is issued, the cycle it begins, and what proves it was right."""
+    """Why an invoice is issued, the time it is for, and what proves it was right.
+
+    `cycle` is the one the invoice begins, or what is left of the running one.
+    """
 
     reason: InvoiceReason
     cycle: Cycle
@@ -58,12 +65,13 @@ def issue(
     """Turn a draft into an invoice with the next number; the account must be locked.
 
     Nothing due means it is paid at once. A second invoice that would begin the same cycle is
-    refused by the database (IntegrityError).
+    refused by the database (IntegrityError); one beyond the bounds raises OutOfBounds.
     """
+    bounds.check(session, account, draft, occasion.reason, now=now)
     invoice = _row(session, account, subscription, draft, occasion, now)
     session.add(invoice)
     session.flush()
-    invoice.lines = _lines(session, subscription, invoice, draft)
+    invoice.lines = _lines(invoice, draft)
     session.flush()
     ledger.invoice_issued(session, invoice)
     outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=now)
@@ -91,21 +99,24 @@ def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetim
     _close(session, invoice, now)
 
 
-def plan_line_of(session: Session, subscription: Subscription) -> InvoiceLine:
-    """The line that charged the running cycle: what the cycle is worth, whatever the list says."""
+def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charged, ...]:
+    """What charged the running cycle and was not given back: its worth, whatever the list says."""
     statement = (
         select(InvoiceLine)
         .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
         .where(
             Invoice.account_id == subscription.account_id,
             Invoice.subscription_id == subscription.id,
-            Invoice.period_start_at == subscription.cycle_start_at,
-            InvoiceLine.kind == LineKind.PLAN,
+            InvoiceLine.kind.in_((LineKind.PLAN, LineKind.ADD_ON)),
+            InvoiceLine.amount_minor > 0,
+            InvoiceLine.period_start_at >= subscription.cycle_start_at,
+            InvoiceLine.period_end_at == subscription.cycle_end_at,
+            ~_credited_by(InvoiceLine, "source_line_id"),
+            ~_credited_by(CreditNoteLine, "invoice_line_id"),
         )
-        .order_by(Invoice.id.desc())
-        .limit(1)
+        .order_by(InvoiceLine.id)
     )
-    return session.scalars(statement).one()
+    return tuple(_charged(line) for line in session.scalars(statement))
 
 
 def open_invoice(session: Session, account_id: int) -> Invoice | None:
@@ -143,7 +154,9 @@ def _row(
         total_minor=draft.total.amount,
         balance_applied_minor=draft.balance_applied.amount,
         due_minor=draft.due.amount,
-        surplus_minor=draft.surplus_credit.amount,
+        surplus_minor=draft.surplus.amount,
+        credited_minor=0,
+        tax_note=draft.tax_note,
         period_start_at=occasion.cycle.start_at,
         period_end_at=occasion.cycle.end_at,
         issued_at=now,
@@ -170,32 +183,53 @@ def _next_number(session: Session, now: datetime) -> tuple[str, int]:
     return key, session.execute(statement).scalar_one()
 
 
-def _lines(
-    session: Session, subscription: Subscription, invoice: Invoice, draft: InvoiceDraft
-) -> list[InvoiceLine]:
-    return [
-        InvoiceLine(
-            account_id=invoice.account_id,
-            invoice_id=invoice.id,
-            position=position,
-            kind=line.kind,
-            description=line.description,
-            explanation=line.explanation,
-            amount_minor=line.amount.amount,
-            currency=draft.currency,
-            period_start_at=line.period_start_at,
-            period_end_at=line.period_end_at,
-            source_line_id=_credited_line(session, subscription, line),
-        )
-        for position, line in enumerate(draft.lines, start=1)
-    ]
+def _lines(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
+    return [_line(invoice, position, line) for position, line in enumerate(draft.lines, start=1)]
 
 
-def _credited_line(session: Session, subscription: Subscription, line: Line) -> int | None:
-    """What a credit gives back; unique in the database, so nothing is credited twice."""
-    if line.kind is not LineKind.UNUSED_TIME:
-        return None
-    return plan_line_of(session, subscription).id
+def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
+    """A line as a row; `source_line_id` is unique, so nothing is credited twice."""
+    return InvoiceLine(
+        account_id=invoice.account_id,
+        invoice_id=invoice.id,
+        position=position,
+        kind=line.kind,
+        description=line.description,
+        explanation=line.explanation,
+        base_minor=line.base.amount,
+        quantity=line.quantity,
+        days=line.days,
+        days_in_cycle=line.days_in_cycle,
+        amount_minor=line.amount.amount,
+        tax_name=line.tax.name,
+        tax_basis_points=line.tax.basis_points,
+        tax_minor=line.tax_amount.amount,
+        currency=invoice.currency,
+        add_on_price_id=line.add_on_price_id,
+        period_start_at=line.period.start_at if line.period else None,
+        period_end_at=line.period.end_at if line.period else None,
+        source_line_id=line.source_line_id,
+    )
+
+
+def _charged(line: InvoiceLine) -> Charged:
+    if line.period_start_at is None or line.period_end_at is None:
+        raise ValueError("a line that charges a cycle has a period")
+    return Charged(
+        line_id=line.id,
+        name=line.description,
+        amount=Money(line.amount_minor, line.currency),
+        tax=Tax(line.tax_name, line.tax_basis_points),
+        period=Cycle(line.period_start_at, line.period_end_at),
+    )
+
+
+def _credited_by(
+    table: type[InvoiceLine] | type[CreditNoteLine], column: str
+) -> ColumnElement[bool]:
+    """Whether a row of `table` gives an invoice line back."""
+    credit = aliased(table)
+    return select(credit.id).where(getattr(credit, column) == InvoiceLine.id).exists()
 
 
 def _close(session: Session, invoice: Invoice, now: datetime) -> None:
@@ -216,9 +250,12 @@ def _vendor_snapshot(session: Session) -> dict[str, Any]:
 
 
 def _customer_snapshot(account: Account) -> dict[str, Any]:
+    billing = account.billing
     return {
-        "name": account.name,
-        "address": account.address,
-        "country": account.country,
+        "name": billing.company,
+        "address": billing.address,
+        "country": billing.country,
+        "tax_id": billing.tax_id,
+        "po_number": billing.po_number,
         "time_zone": account.time_zone,
     }

@@ -14,7 +14,15 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.money import Money
-from portal.models import Account, Invoice, LedgerAccount, LedgerTransfer, Payment
+from portal.models import (
+    Account,
+    CreditNote,
+    Invoice,
+    LedgerAccount,
+    LedgerTransfer,
+    Payment,
+    Refund,
+)
 
 RECEIVABLE, REVENUE, TAX, CASH, CREDIT = (
     LedgerAccount.RECEIVABLE,
@@ -27,13 +35,14 @@ RECEIVABLE, REVENUE, TAX, CASH, CREDIT = (
 
 def invoice_issued(session: Session, invoice: Invoice) -> None:
     """Book what an invoice charges, credits, keeps as balance and takes from the balance."""
-    charged = sum(line.amount_minor for line in invoice.lines if line.amount_minor > 0)
-    credited = -sum(line.amount_minor for line in invoice.lines if line.amount_minor < 0)
+    charges = [line for line in invoice.lines if line.amount_minor > 0]
+    credits = [line for line in invoice.lines if line.amount_minor < 0]
     for what, debit, credit, amount in (
-        ("charged", RECEIVABLE, REVENUE, charged),
-        ("tax", RECEIVABLE, TAX, invoice.tax_minor),
-        ("credited", REVENUE, RECEIVABLE, credited),
-        ("kept", REVENUE, CREDIT, invoice.surplus_minor),
+        ("charged", RECEIVABLE, REVENUE, sum(line.amount_minor for line in charges)),
+        ("tax", RECEIVABLE, TAX, sum(line.tax_minor for line in charges)),
+        ("credited", REVENUE, RECEIVABLE, -sum(line.amount_minor for line in credits)),
+        ("tax_credited", TAX, RECEIVABLE, -sum(line.tax_minor for line in credits)),
+        ("surplus", RECEIVABLE, CREDIT, invoice.surplus_minor),
         ("balance", CREDIT, RECEIVABLE, invoice.balance_applied_minor),
     ):
         if amount:
@@ -68,14 +77,65 @@ def payment_received(session: Session, payment: Payment, *, at: datetime) -> Non
     )
 
 
+def credit_note_issued(session: Session, note: CreditNote) -> None:
+    """Book what a note takes back, and what of it becomes credit balance.
+
+    What goes back to a payment method is owed to the customer until it is known to have gone.
+    """
+    for what, debit, credit, amount in (
+        ("credited", REVENUE, RECEIVABLE, note.subtotal_minor),
+        ("tax", TAX, RECEIVABLE, note.tax_minor),
+        ("balance", RECEIVABLE, CREDIT, note.to_balance_minor),
+    ):
+        if amount:
+            # Taking a credit of another tax rate back can make one of the sums negative.
+            session.add(
+                LedgerTransfer(
+                    account_id=note.account_id,
+                    event=f"credit_note:{note.id}:{what}",
+                    debit=debit if amount > 0 else credit,
+                    credit=credit if amount > 0 else debit,
+                    amount_minor=abs(amount),
+                    currency=note.currency,
+                    occurred_at=note.issued_at,
+                    credit_note_id=note.id,
+                )
+            )
+
+
+def refunded(session: Session, refund: Refund, *, at: datetime) -> None:
+    """Book money that went back to where a payment came from."""
+    session.add(_refund_transfer(refund, f"refund:{refund.id}", CASH, at))
+
+
+def refund_to_balance(session: Session, refund: Refund, *, at: datetime) -> None:
+    """Book that money which could not go back is credit balance instead."""
+    session.add(_refund_transfer(refund, f"refund:{refund.id}:balance", CREDIT, at))
+
+
 def credit_balance(session: Session, account: Account) -> Money:
     """What the account has in credit; never negative."""
     return -_balance(session, account, CREDIT)
 
 
 def receivable(session: Session, account: Account) -> Money:
-    """What the account owes on its issued invoices."""
+    """What the account owes on its issued invoices, less what is on its way back to it."""
     return _balance(session, account, RECEIVABLE)
+
+
+def _refund_transfer(
+    refund: Refund, event: str, credit: LedgerAccount, at: datetime
+) -> LedgerTransfer:
+    return LedgerTransfer(
+        account_id=refund.account_id,
+        event=event,
+        debit=RECEIVABLE,
+        credit=credit,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        occurred_at=at,
+        refund_id=refund.id,
+    )
 
 
 def _balance(session: Session, account: Account, ledger_account: LedgerAccount) -> Money:

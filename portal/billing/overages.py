@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from portal import events, notices
 from portal.audit import SYSTEM, Actor, record
-from portal.billing import episodes, invoices, plan_changes, projections, subscriptions, usage
+from portal.billing import (
+    bounds,
+    episodes,
+    invoices,
+    plan_changes,
+    price_list,
+    projections,
+    subscriptions,
+    usage,
+)
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.errors import RuleBroken
@@ -85,7 +94,7 @@ def open_if_over(session: Session, account: Account, metric: Metric, *, now: dat
     """
     row = usage.of(session, account.id)[metric]
     subscription = subscriptions.live(session, account.id)
-    if subscription is None or row.limit_value is None:
+    if subscription is None or subscription.cancelled_at or row.limit_value is None:
         return False
     if not overage.opens(row.used, row.limit_value, _policy(session, metric), hard_cap=False):
         return False
@@ -216,7 +225,7 @@ def _tell(
     """Set down what a warning says: the count, the deadline, the plan and the exact amount."""
     row = usage.of(session, account.id)[episode.metric]
     subscription = session.get_one(Subscription, episode.subscription_id)
-    target = subscriptions.next_tier(session, subscription.price)
+    target = price_list.next_tier(session, subscription.price)
     warning.used = row.used
     warning.limit_value = row.limit_value or 0
     warning.written_at = now
@@ -234,6 +243,8 @@ def _tell(
 def _upgrade(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
     """Begin the upgrade on the terms that were told, the told deadline being its instant."""
     episode.next_step_at = now + PAYMENT_FAILED_AGAIN_AFTER
+    if account.parked_at is not None or bounds.running_stop(session) is not None:
+        return
     if plan_changes.pending(session, account.id) is None:
         terms = _announced_terms(session, account, episode)
         plan_changes.auto_upgrade(session, account, episode, terms, now=now)
@@ -278,7 +289,7 @@ def _facts(
         limit=row.limit_value,
         policy=_policy(session, episode.metric),
         plan_changed=subscription is not None and subscription.price_id != episode.price_id,
-        ended=subscription is None,
+        ended=subscription is None or subscription.cancelled_at is not None,
         has_next_tier=_has_next_tier(session, subscription),
         offer_changed=_offer_changed(session, account, episode, subscription),
         reachable=_has_active_admin(session, account.id),
@@ -300,8 +311,7 @@ def _warned(episode: Episode) -> tuple[overage.Warned, ...]:
 
 def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
     return (
-        subscription is not None
-        and subscriptions.next_tier(session, subscription.price) is not None
+        subscription is not None and price_list.next_tier(session, subscription.price) is not None
     )
 
 
@@ -312,7 +322,7 @@ def _offer_changed(
     if subscription is None or len(episode.warnings) < overage.WARNINGS:
         return False
     told = episode.warnings[-1]
-    target = subscriptions.next_tier(session, subscription.price)
+    target = price_list.next_tier(session, subscription.price)
     if target is None or target.id != told.target_price_id:
         return True
     try:

@@ -1,10 +1,10 @@
 """Changing plan: what is on offer, the quote, and its confirmation.
 
-A change that costs something is written as pending together with its payment, and carried out
-by `plan_outcomes` when the payment has succeeded, from the draft that was confirmed. A downgrade
-waits for the cycle's end.
+A change that costs something is carried out when its payment has succeeded; a downgrade waits
+for the cycle's end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,90 +13,111 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, Actor, record
-from portal.billing import drafts, invoices, ledger, payments, plan_outcomes, subscriptions, usage
-from portal.billing.rules import describe
+from portal.billing import (
+    intentions,
+    invoices,
+    ledger,
+    plan_outcomes,
+    price_list,
+    subscriptions,
+    taxes,
+    usage,
+)
+from portal.billing.intentions import Confirmation as Confirmation
+from portal.billing.intentions import StaleQuote as StaleQuote
 from portal.billing.rules import plan_change as rules
 from portal.billing.rules.counting import Fit, fit
 from portal.billing.rules.errors import (
+    AccountParked,
     AlreadySubscribed,
+    CancellationScheduled,
     ChangeUnderWay,
     DoesNotFit,
     InvoiceUnpaid,
     NoLongerSold,
     RuleBroken,
-    UsedForSomethingElse,
 )
-from portal.billing.rules.invoicing import from_quote
 from portal.billing.rules.period import Interval
-from portal.billing.rules.plan_change import Direction, Quote
+from portal.billing.rules.plan_change import Circumstances, Direction, Quote
+from portal.billing.rules.terms import Basket
 from portal.models import (
     Account,
+    AddOnPrice,
     Episode,
     PlanChange,
     PlanChangeReason,
     PlanChangeState,
     Price,
-    Subscription,
 )
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A plan on the Change Plan page: which way it goes, and whether today's usage fits it."""
+    """A plan on the Change Plan page, with the add-ons that would go along.
+
+    `direction` is which way it goes, `fit` whether today's usage fits it.
+    """
 
     price: Price
+    basket: Basket
     direction: Direction
     fit: Fit
     is_cheapest_fitting: bool
 
 
-@dataclass(frozen=True)
-class Confirmation:
-    """What a person confirmed: one intention, on the figures of one quote."""
-
-    op_id: str
-    quote_sha256: str
-    valid_until: datetime
-
-
-class StaleQuote(Exception):
-    """What was confirmed no longer holds; nothing was charged. `quote` is what holds now."""
-
-    def __init__(self, quote: Quote) -> None:
-        super().__init__("The figures have changed since you looked.")
-        self.quote = quote
-
-
 def offers(session: Session, account: Account, interval: Interval) -> list[Offer]:
     """Every plan sold today at an interval, seen from where the account is."""
     subscription = subscriptions.live(session, account.id)
-    current = subscriptions.terms(session, subscription.price) if subscription else None
+    current = price_list.terms(session, subscription.price) if subscription else None
     used = usage.counts(session, account.id)
-    prices = subscriptions.offered(session, currency=account.currency, interval=interval)
-    terms = subscriptions.all_terms(session, prices)
-    best = rules.cheapest_fitting([(terms[price.id], price.tier.limits) for price in prices], used)
-    return [
-        Offer(
-            price,
-            rules.direction(current, terms[price.id]),
-            fit(used, price.tier.limits),
-            best is not None and best.price_id == price.id,
+    prices = price_list.offered(session, currency=account.currency, interval=interval)
+    terms = price_list.all_terms(session, prices)
+    best = rules.cheapest_fitting((terms[price.id] for price in prices), used)
+    found = []
+    for price in prices:
+        carried = price_list.carried_over(session, subscription, price)
+        basket = price_list.basket(session, price, carried) if carried else Basket(terms[price.id])
+        found.append(
+            Offer(
+                price,
+                basket,
+                rules.direction(current, basket.plan),
+                fit(used, basket.limits),
+                best is not None and best.price_id == price.id,
+            )
         )
-        for price in prices
-    ]
+    return found
 
 
-def quote(session: Session, account: Account, price: Price, *, now: datetime) -> Quote:
+def quote(
+    session: Session,
+    account: Account,
+    price: Price,
+    *,
+    add_ons: Mapping[int, int] | None = None,
+    now: datetime,
+) -> Quote:
     """What moving to `price` costs at `now`, and what follows. Writes nothing.
 
+    `add_ons` says how many of which add-on price go with it; None carries over what renews today.
     Raises RuleBroken where it can't be done now; the sentence says why.
     """
     subscription = subscriptions.live(session, account.id)
+    if add_ons is None:
+        add_ons = price_list.carried_over(session, subscription, price)
     return rules.quote(
         subscriptions.running(session, subscription) if subscription else None,
-        subscriptions.terms(session, price),
+        _basket(session, price, add_ons),
+        circumstances(session, account, now=now),
+    )
+
+
+def circumstances(session: Session, account: Account, *, now: datetime) -> Circumstances:
+    """What a quote for the account depends on besides the plans."""
+    return Circumstances(
         now=now,
         balance=ledger.credit_balance(session, account),
+        tax=taxes.applying(session, account),
         zone=ZoneInfo(account.time_zone),
     )
 
@@ -107,6 +128,7 @@ def confirm(
     price: Price,
     confirmation: Confirmation,
     *,
+    add_ons: Mapping[int, int] | None = None,
     now: datetime,
     actor: Actor,
 ) -> PlanChange:
@@ -116,23 +138,22 @@ def confirm(
     moved or time ran out, RuleBroken when the change can't be made now. Returns the change:
     pending while its payment is carried out, scheduled for a downgrade, else applied.
     """
-    done = _done_before(session, account, confirmation)
+    done = intentions.done_before(session, account, confirmation)
     if done is not None:
         return done
     obstacle = what_waits(session, account)
     if obstacle is not None:
         raise obstacle
-    listed = subscriptions.listed(session, price)
+    listed = price_list.listed(session, price)
     if listed is None:
         raise NoLongerSold(price.plan_name)
-    fresh = quote(session, account, listed, now=now)
-    if now > confirmation.valid_until or fresh.fingerprint() != confirmation.quote_sha256:
-        raise StaleQuote(fresh)
-    change = _change(session, account, fresh, confirmation.op_id, now=now, actor=actor)
+    fresh = quote(session, account, listed, add_ons=add_ons, now=now)
+    intentions.hold_to(confirmation, fresh, now=now)
+    change = intentions.write(session, account, fresh, confirmation.op_id, now=now, actor=actor)
     if fresh.direction is Direction.DOWNGRADE:
-        _schedule(session, account, change, actor=actor)
+        _schedule(session, account, change, fresh, actor=actor)
     else:
-        _begin(session, account, change, actor=actor)
+        intentions.begin(session, account, change, actor=actor)
     return change
 
 
@@ -142,15 +163,16 @@ def subscribe(
     price: Price,
     *,
     op_id: str,
+    add_ons: Mapping[int, int] | None = None,
     now: datetime,
     actor: Actor,
 ) -> PlanChange:
     """Begin the first subscription at `price`, in full; the account must be locked."""
     if subscriptions.live(session, account.id) is not None:
         raise AlreadySubscribed
-    first = quote(session, account, price, now=now)
+    first = quote(session, account, price, add_ons=add_ons, now=now)
     confirmation = Confirmation(op_id, first.fingerprint(), now)
-    return confirm(session, account, price, confirmation, now=now, actor=actor)
+    return confirm(session, account, price, confirmation, add_ons=add_ons, now=now, actor=actor)
 
 
 def auto_upgrade(
@@ -162,10 +184,10 @@ def auto_upgrade(
     """
     before = session.scalars(select(PlanChange).where(PlanChange.episode_id == episode.id)).all()
     op_id = f"episode-{episode.id}-{len(before) + 1}"
-    change = _change(session, account, terms, op_id, now=now, actor=SYSTEM)
+    change = intentions.write(session, account, terms, op_id, now=now, actor=SYSTEM)
     change.reason = PlanChangeReason.AUTO_UPGRADE
     change.episode_id = episode.id
-    _begin(session, account, change, actor=SYSTEM)
+    intentions.begin(session, account, change, actor=SYSTEM)
     return change
 
 
@@ -173,14 +195,8 @@ def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor)
     """Call off the downgrade that waits for the cycle's end; does nothing where there is none."""
     change = plan_outcomes.withdraw_scheduled(session, account, now=now)
     if change is not None:
-        record(
-            session,
-            account,
-            "plan.downgrade_withdrawn",
-            at=now,
-            actor=actor,
-            plan=change.to_price.plan_name,
-        )
+        plan = change.to_price.plan_name
+        record(session, account, "plan.downgrade_withdrawn", at=now, actor=actor, plan=plan)
 
 
 def pending(session: Session, account_id: int) -> PlanChange | None:
@@ -194,37 +210,35 @@ def scheduled(session: Session, account_id: int) -> PlanChange | None:
 
 
 def what_waits(session: Session, account: Account) -> RuleBroken | None:
-    """Why no plan can be changed for now: a change has no outcome yet, or an invoice is unpaid."""
+    """Why no plan can be changed for now: a change has no outcome yet, an invoice is unpaid, the
+    plan was cancelled, or the vendor is to look at the account first."""
+    if account.parked_at is not None:
+        return AccountParked()
     if pending(session, account.id) is not None:
         return ChangeUnderWay()
     unpaid = invoices.open_invoice(session, account.id)
-    return InvoiceUnpaid(unpaid.number_text) if unpaid else None
+    if unpaid is not None:
+        return InvoiceUnpaid(unpaid.number_text)
+    subscription = subscriptions.live(session, account.id)
+    if subscription is not None and subscription.cancelled_at is not None:
+        return CancellationScheduled()
+    return None
 
 
-def next_price(session: Session, subscription: Subscription) -> Price:
-    """What the next cycle is charged at as things stand: a scheduled downgrade only if it fits."""
-    change = scheduled(session, subscription.account_id)
-    if change is None:
-        return subscription.price
-    used = usage.counts(session, subscription.account_id)
-    return change.to_price if fit(used, change.to_price.tier.limits).fits else subscription.price
+def _basket(session: Session, price: Price, add_ons: Mapping[int, int]) -> Basket:
+    """The plan with its add-ons; NoLongerSold for an add-on that isn't sold beside it today."""
+    sold = {row.id for row in price_list.add_ons_for(session, price)} if add_ons else set()
+    for price_id, quantity in add_ons.items():
+        if quantity and price_id not in sold:
+            raise NoLongerSold(session.get_one(AddOnPrice, price_id).add_on.name)
+    return price_list.basket(session, price, add_ons)
 
 
-def _done_before(
-    session: Session, account: Account, confirmation: Confirmation
-) -> PlanChange | None:
-    statement = select(PlanChange).where(
-        PlanChange.account_id == account.id, PlanChange.op_id == confirmation.op_id
-    )
-    change = session.scalars(statement).one_or_none()
-    if change is not None and change.quote_sha256 != confirmation.quote_sha256:
-        raise UsedForSomethingElse
-    return change
-
-
-def _schedule(session: Session, account: Account, change: PlanChange, *, actor: Actor) -> None:
+def _schedule(
+    session: Session, account: Account, change: PlanChange, terms: Quote, *, actor: Actor
+) -> None:
     """Keep a downgrade for the cycle's end, in place of one chosen before."""
-    fitting = fit(usage.counts(session, account.id), change.to_price.tier.limits)
+    fitting = fit(usage.counts(session, account.id), terms.basket.limits)
     if not fitting.fits:
         raise DoesNotFit(change.to_price.plan_name, fitting.to_remove)
     plan_outcomes.withdraw_scheduled(session, account, now=change.requested_at)
@@ -239,43 +253,6 @@ def _schedule(session: Session, account: Account, change: PlanChange, *, actor: 
         actor=actor,
         plan=change.to_price.plan_name,
         on=change.effective_at.isoformat(),
-    )
-
-
-def _begin(session: Session, account: Account, change: PlanChange, *, actor: Actor) -> None:
-    """Collect what the change costs; where that is nothing, carry it out at once."""
-    session.add(change)
-    session.flush()
-    now = change.requested_at
-    if change.due_minor == 0:
-        plan_outcomes.complete(session, account, change, payment=None, now=now, actor=actor)
-        return
-    payments.start(session, account, change.due, plan_change=change, now=now)
-    plan, due = change.to_price.plan_name, describe.money(change.due)
-    record(session, account, "plan.change_confirmed", at=now, actor=actor, plan=plan, due=due)
-
-
-def _change(
-    session: Session, account: Account, terms: Quote, op_id: str, *, now: datetime, actor: Actor
-) -> PlanChange:
-    """The row of a change on the terms of a quote; not yet added to the session."""
-    subscription = subscriptions.live(session, account.id)
-    draft = from_quote(terms)
-    return PlanChange(
-        account_id=account.id,
-        subscription_id=subscription.id if subscription else None,
-        op_id=op_id,
-        reason=PlanChangeReason.MANUAL if subscription else PlanChangeReason.INITIAL,
-        state=PlanChangeState.PENDING,
-        from_price=subscription.price if subscription else None,
-        to_price=session.get_one(Price, terms.target.price_id),
-        quote_sha256=terms.fingerprint(),
-        invoice_draft=drafts.dump(draft),
-        due_minor=draft.due.amount,
-        currency=draft.currency,
-        effective_at=terms.new_cycle.start_at,
-        requested_at=now,
-        actor_user_id=actor.user_id,
     )
 
 

@@ -1,5 +1,6 @@
-"""What becomes of a plan change: carried out, or failed and nothing changed."""
+"""What becomes of a confirmed change: carried out, or failed and nothing changed."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.period import Cycle
 from portal.models import (
     Account,
+    AddOnPrice,
     Episode,
     Invoice,
     InvoiceReason,
@@ -21,6 +23,7 @@ from portal.models import (
     PlanChangeState,
     Price,
     Subscription,
+    SubscriptionAddOn,
     SubscriptionStatus,
 )
 from portal.transaction import after_commit
@@ -28,6 +31,7 @@ from portal.transaction import after_commit
 INVOICE_REASONS = {
     PlanChangeReason.INITIAL: InvoiceReason.INITIAL,
     PlanChangeReason.MANUAL: InvoiceReason.PLAN_CHANGE,
+    PlanChangeReason.ADD_ONS: InvoiceReason.ADD_ONS,
     PlanChangeReason.AUTO_UPGRADE: InvoiceReason.AUTO_UPGRADE,
 }
 
@@ -41,27 +45,24 @@ def complete(
     now: datetime,
     actor: Actor,
 ) -> Invoice:
-    """Carry a pending change out: invoice, plan, cycle, limits. The account must be locked.
+    """Carry a pending change out: invoice, what runs, limits. The account must be locked.
 
-    The terms are those that were confirmed, whatever happened since: `effective_at` begins the
-    cycle, and the kept draft is what is invoiced.
+    The terms are those that were confirmed, whatever happened since: the kept draft is what is
+    invoiced, and of a plan change `effective_at` begins the cycle.
     """
-    cycle = Cycle.starting(change.effective_at, change.to_price.interval)
-    subscription = subscriptions.live(session, account.id) or _first(session, change, cycle)
+    subscription = subscriptions.live(session, account.id) or _first(session, change)
+    cycle = _cycle(change, subscription)
     invoice = _issue(session, account, subscription, change, cycle, now=now, actor=actor)
     if payment is not None:
         invoices.settle(session, invoice, payment, now=now)
-    begin_cycle(session, subscription, change.to_price, cycle)
-    withdraw_scheduled(session, account, now=now)
     change.state = PlanChangeState.APPLIED
     change.settled_at = now
     change.subscription_id = subscription.id
     change.invoice_id = invoice.id
-    _record_change(session, account, change, invoice, actor=actor)
-    episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)
-    if change.reason is PlanChangeReason.AUTO_UPGRADE:
-        episode = session.get_one(Episode, change.episode_id)
-        notices.auto_upgraded(session, episode, invoice, now=now)
+    if change.reason is PlanChangeReason.ADD_ONS:
+        _add(session, account, subscription, change, invoice, actor=actor)
+    else:
+        _move(session, account, subscription, change, invoice, cycle, actor=actor)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return invoice
 
@@ -75,27 +76,29 @@ def fail(
     now: datetime,
     actor: Actor,
 ) -> None:
-    """The change can't be made, and the plan stays as it is. The account must be locked."""
+    """The change can't be made, and all stays as it is. The account must be locked."""
     change.state = PlanChangeState.FAILED
     change.failure = failure
     change.settled_at = now
-    record(
-        session,
-        account,
-        "plan.change_failed",
-        at=now,
-        actor=actor,
-        plan=change.to_price.plan_name,
-        reason=failure,
-    )
+    plan = what(session, change)
+    record(session, account, "plan.change_failed", at=now, actor=actor, plan=plan, reason=failure)
 
 
-def begin_cycle(session: Session, subscription: Subscription, price: Price, cycle: Cycle) -> None:
-    """The subscription is on `price` for `cycle` from now on, with that plan's limits."""
+def begin_cycle(
+    session: Session,
+    subscription: Subscription,
+    price: Price,
+    add_ons: Mapping[int, int],
+    cycle: Cycle,
+) -> None:
+    """The subscription is on `price` with these add-ons (how many of which price id) for `cycle`
+    from now on, with the limits they hold together."""
     subscription.price = price
     subscription.cycle_start_at = cycle.start_at
     subscription.cycle_end_at = cycle.end_at
-    usage.set_limits(session, subscription.account_id, price.tier.limits)
+    if add_ons or subscription.add_ons:
+        _set_add_ons(session, subscription, add_ons)
+    usage.set_limits(session, subscription.account_id, subscriptions.limits(subscription))
 
 
 def withdraw_scheduled(session: Session, account: Account, *, now: datetime) -> PlanChange | None:
@@ -111,7 +114,20 @@ def withdraw_scheduled(session: Session, account: Account, *, now: datetime) -> 
     return change
 
 
-def _first(session: Session, change: PlanChange, cycle: Cycle) -> Subscription:
+def what(session: Session, change: PlanChange) -> str:
+    """What a change is about, as people say it: "Standard, 10 users" or "2 × 1 seat"."""
+    if change.reason is not PlanChangeReason.ADD_ONS:
+        return change.to_price.plan_name
+    bought = [
+        f"{describe.number(quantity)} {describe.TIMES} "
+        f"{session.get_one(AddOnPrice, price_id).add_on.name}"
+        for price_id, quantity in change.to_add_ons
+    ]
+    return describe.listing(bought)
+
+
+def _first(session: Session, change: PlanChange) -> Subscription:
+    cycle = Cycle.starting(change.effective_at, change.to_price.interval)
     subscription = Subscription(
         account_id=change.account_id,
         status=SubscriptionStatus.ACTIVE,
@@ -119,10 +135,18 @@ def _first(session: Session, change: PlanChange, cycle: Cycle) -> Subscription:
         cycle_start_at=cycle.start_at,
         cycle_end_at=cycle.end_at,
         started_at=cycle.start_at,
+        add_ons=[],
     )
     session.add(subscription)
     session.flush()
     return subscription
+
+
+def _cycle(change: PlanChange, subscription: Subscription) -> Cycle:
+    """The cycle a change begins; of add-ons, what is left of the running one."""
+    if change.reason is not PlanChangeReason.ADD_ONS:
+        return Cycle.starting(change.effective_at, change.to_price.interval)
+    return subscription.cycle.unused(change.effective_at) or subscription.cycle
 
 
 def _issue(
@@ -141,6 +165,85 @@ def _issue(
     occasion = invoices.Occasion(INVOICE_REASONS[change.reason], cycle, evidence)
     draft = drafts.load(change.invoice_draft)
     return invoices.issue(session, account, subscription, draft, occasion, now=now, actor=actor)
+
+
+def _add(
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    change: PlanChange,
+    invoice: Invoice,
+    *,
+    actor: Actor,
+) -> None:
+    """More add-ons beside the running plan; a limit they lift may end an episode."""
+    for price_id, quantity in change.to_add_ons:
+        with session.no_autoflush:
+            row = _row(session, subscription, price_id)
+            row.quantity += quantity
+            row.renewing += quantity
+    session.flush()
+    usage.set_limits(session, account.id, subscriptions.limits(subscription))
+    record(
+        session,
+        account,
+        "add_ons.bought",
+        at=invoice.issued_at,
+        actor=actor,
+        what=what(session, change),
+        invoice=invoice.number_text,
+        paid=describe.money(invoice.due),
+    )
+    episodes.limits_raised(session, account, now=invoice.issued_at, actor=actor)
+
+
+def _move(
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    change: PlanChange,
+    invoice: Invoice,
+    cycle: Cycle,
+    *,
+    actor: Actor,
+) -> None:
+    """Another plan, from the start of `cycle` on."""
+    now = invoice.issued_at
+    add_ons = {price_id: quantity for price_id, quantity in change.to_add_ons}
+    begin_cycle(session, subscription, change.to_price, add_ons, cycle)
+    withdraw_scheduled(session, account, now=now)
+    _record_change(session, account, change, invoice, actor=actor)
+    episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)
+    if change.reason is PlanChangeReason.AUTO_UPGRADE:
+        episode = session.get_one(Episode, change.episode_id)
+        notices.auto_upgraded(session, episode, invoice, now=now)
+
+
+def _set_add_ons(session: Session, subscription: Subscription, add_ons: Mapping[int, int]) -> None:
+    """Exactly these run beside the plan, and all of them renew."""
+    for row in list(subscription.add_ons):
+        if row.add_on_price_id not in add_ons:
+            subscription.add_ons.remove(row)
+    for price_id, quantity in add_ons.items():
+        with session.no_autoflush:
+            row = _row(session, subscription, price_id)
+            row.quantity = row.renewing = quantity
+    session.flush()
+
+
+def _row(session: Session, subscription: Subscription, price_id: int) -> SubscriptionAddOn:
+    for row in subscription.add_ons:
+        if row.add_on_price_id == price_id:
+            return row
+    row = SubscriptionAddOn(
+        account_id=subscription.account_id,
+        add_on_price_id=price_id,
+        price=session.get_one(AddOnPrice, price_id),
+        quantity=0,
+        renewing=0,
+    )
+    subscription.add_ons.append(row)
+    return row
 
 
 def _record_change(

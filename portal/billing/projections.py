@@ -5,11 +5,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from portal.billing import ledger, subscriptions
+from portal.billing import ledger, next_cycle, price_list, subscriptions, taxes
+from portal.billing.rules import invoicing
 from portal.billing.rules import plan_change as rules
+from portal.billing.rules.lines import Line
 from portal.billing.rules.period import Cycle
-from portal.billing.rules.plan_change import Quote, Running
+from portal.billing.rules.plan_change import Circumstances, Quote
+from portal.billing.rules.terms import Charged, Running
 from portal.models import Account, Price, Subscription
+
+# A line of an invoice still to come has no row yet.
+NO_ROW = 0
 
 
 def quote_at(
@@ -17,20 +23,28 @@ def quote_at(
 ) -> Quote:
     """The quote of moving to `price` at `at`, by the same code that charges.
 
-    Cycles that end before `at` are taken as renewed and paid at the running price, using up
-    the credit balance first, as they will be.
+    Cycles that end before `at` are taken as renewed and paid, using up the credit balance first,
+    as they will be.
     """
     running = subscriptions.running(session, subscription)
     balance = ledger.credit_balance(session, account)
+    tax = taxes.applying(session, account)
+    following = next_cycle.of(session, subscription) if running.cycle.end_at <= at else None
+    basket = following.basket if following else running.renewing
     while running.cycle.end_at <= at:
-        charged = running.terms.price
-        balance -= min(balance, charged)
-        cycle = Cycle.starting(running.cycle.end_at, running.terms.interval)
-        running = Running(running.terms, cycle, charged)
+        cycle = Cycle.starting(running.cycle.end_at, basket.plan.interval)
+        draft = invoicing.for_cycle(basket, cycle, balance, tax)
+        balance -= draft.balance_applied
+        running = Running(basket, basket, cycle, tuple(_charged(line) for line in draft.lines))
+    carried = price_list.carried_over(session, subscription, price)
     return rules.quote(
         running,
-        subscriptions.terms(session, price),
-        now=at,
-        balance=balance,
-        zone=ZoneInfo(account.time_zone),
+        price_list.basket(session, price, carried),
+        Circumstances(now=at, balance=balance, tax=tax, zone=ZoneInfo(account.time_zone)),
     )
+
+
+def _charged(line: Line) -> Charged:
+    if line.period is None:
+        raise ValueError("a line that charges a cycle has a period")
+    return Charged(NO_ROW, line.description, line.amount, line.tax, line.period)

@@ -12,21 +12,27 @@ from sqlalchemy.orm import Session
 from portal import notices
 from portal.audit import SYSTEM, record
 from portal.billing import (
+    bounds,
+    cancellations,
     episodes,
+    intentions,
     invoices,
     ledger,
+    next_cycle,
     overages,
     payments,
     plan_changes,
     plan_outcomes,
     subscriptions,
-    usage,
+    taxes,
 )
-from portal.billing.rules import invoicing
-from portal.billing.rules.counting import Fit, fit
+from portal.billing.next_cycle import NextCycle
+from portal.billing.rules import describe, invoicing
 from portal.billing.rules.period import Cycle
 from portal.models import (
     Account,
+    EndReason,
+    Invoice,
     InvoiceReason,
     PlanChange,
     PlanChangeState,
@@ -35,58 +41,89 @@ from portal.models import (
 
 
 def due(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
-    """Ids of accounts whose cycle has ended, the one that ended first at the front."""
+    """Ids of accounts whose cycle has ended, the one that ended first at the front.
+
+    Accounts that are parked wait, and all of them while automatic charging stands still.
+    """
+    if bounds.running_stop(session) is not None:
+        return []
     statement = (
         select(Subscription.account_id)
-        .where(Subscription.status.in_(subscriptions.LIVE), Subscription.cycle_end_at <= now)
+        .join(Account, Account.id == Subscription.account_id)
+        .where(
+            Subscription.status.in_(subscriptions.LIVE),
+            Subscription.cycle_end_at <= now,
+            Account.parked_at.is_(None),
+        )
         .order_by(Subscription.cycle_end_at, Subscription.id)
         .limit(limit)
     )
     return list(session.scalars(statement))
 
 
-def renew(session: Session, account: Account, *, now: datetime) -> bool:
+def renew(session: Session, account: Account, *, now: datetime) -> Invoice | None:
     """Charge the cycle that begins where the running one ended; the account must be locked.
 
-    False, and nothing done, when it isn't due after all, or must wait: for a plan change whose
-    payment is unknown, or for an auto-upgrade that was due before the cycle's end.
+    Returns its invoice. None when a cancelled subscription ended with its cycle instead, when it
+    isn't due after all, or must wait: for a plan change whose payment is unknown, or for an
+    auto-upgrade that was due before the cycle's end. OutOfBounds when a person has to look first.
     """
     subscription = subscriptions.live(session, account.id)
-    if subscription is None or subscription.cycle_end_at > now:
-        return False
+    if subscription is None or subscription.cycle_end_at > now or account.parked_at is not None:
+        return None
     if plan_changes.pending(session, account.id) is not None:
-        return False
+        return None
     if overages.upgrade_comes_first(session, account, subscription, now=now):
-        return False
-    downgrade = _downgrade(session, account, subscription, now=now)
-    price = downgrade.to_price if downgrade else subscription.price
-    cycle = Cycle.starting(subscription.cycle_end_at, price.interval)
-    draft = invoicing.renewal(
-        subscriptions.terms(session, price), cycle, ledger.credit_balance(session, account)
+        return None
+    coming = next_cycle.of(session, subscription)
+    if coming is None:
+        cancellations.end(
+            session, account, subscription, EndReason.CANCELLED, now=now, actor=SYSTEM
+        )
+        return None
+    return _charge(session, account, subscription, coming, now=now)
+
+
+def _charge(
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    coming: NextCycle,
+    *,
+    now: datetime,
+) -> Invoice:
+    cycle = Cycle.starting(subscription.cycle_end_at, coming.price.interval)
+    draft = invoicing.for_cycle(
+        coming.basket,
+        cycle,
+        ledger.credit_balance(session, account),
+        taxes.applying(session, account),
     )
     occasion = invoices.Occasion(InvoiceReason.RENEWAL, cycle)
     invoice = invoices.issue(session, account, subscription, draft, occasion, now=now, actor=SYSTEM)
-    plan_outcomes.begin_cycle(session, subscription, price, cycle)
-    if downgrade is not None:
-        downgrade.invoice_id = invoice.id
+    _tell_what_stays(session, account, coming, now=now)
+    if coming.downgrade is not None:
+        _downgrade(session, account, subscription, coming.downgrade, invoice, now=now)
+    add_ons = intentions.wanted(coming.basket.add_ons)
+    plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle)
     if not draft.due.is_zero:
         payments.start(session, account, draft.due, invoice=invoice, now=now)
-    return True
+    return invoice
 
 
 def _downgrade(
-    session: Session, account: Account, subscription: Subscription, *, now: datetime
-) -> PlanChange | None:
-    """The downgrade that waited for the cycle's end and begins now, if it still fits."""
-    change = plan_changes.scheduled(session, account.id)
-    if change is None:
-        return None
-    fitting = fit(usage.counts(session, account.id), change.to_price.tier.limits)
-    change.settled_at = now
-    if not fitting.fits:
-        _keep_plan(session, account, change, fitting, now=now)
-        return None
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    change: PlanChange,
+    invoice: Invoice,
+    *,
+    now: datetime,
+) -> None:
+    """The downgrade that waited for the cycle's end begins."""
     change.state = PlanChangeState.APPLIED
+    change.settled_at = now
+    change.invoice_id = invoice.id
     record(
         session,
         account,
@@ -97,15 +134,25 @@ def _downgrade(
         before=subscription.price.plan_name,
         after=change.to_price.plan_name,
         interval=change.to_price.interval,
+        invoice=invoice.number_text,
     )
     episodes.plan_changed(session, account, by_episode_id=None, now=now, actor=SYSTEM)
-    return change
 
 
-def _keep_plan(
-    session: Session, account: Account, change: PlanChange, fitting: Fit, *, now: datetime
+def _tell_what_stays(
+    session: Session, account: Account, coming: NextCycle, *, now: datetime
 ) -> None:
-    """The downgrade no longer fits: the plan renews as it was, and the Admins hear why."""
-    reason = f"{change.to_price.plan_name} no longer fits: {fitting.to_remove} too many."
-    plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
-    notices.downgrade_not_made(session, account, change, reason=reason, now=now)
+    """What was to go no longer fits: it renews as it was, and the Admins hear why."""
+    if coming.missing is None:
+        return
+    missing = coming.missing.to_remove
+    change = coming.unfit_downgrade
+    if change is not None:
+        reason = f"{change.to_price.plan_name} no longer fits: {missing} too many."
+        plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
+        notices.downgrade_not_made(session, account, change, reason=reason, now=now)
+        return
+    what = describe.listing([item.text for item in coming.kept])
+    reason = f"Without {what} the plan no longer fits: {missing} too many."
+    record(session, account, "add_ons.not_removed", at=now, actor=SYSTEM, what=what, reason=reason)
+    notices.add_ons_not_removed(session, account, what=what, reason=reason, now=now)

@@ -1,14 +1,14 @@
 """The account's running subscription, in the terms of the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.billing import invoices
-from portal.billing.rules.period import Interval
-from portal.billing.rules.plan_change import PlanTerms, Running
-from portal.models import Price, Subscription, SubscriptionStatus
+from portal.billing import invoices, price_list
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.terms import Basket, Item, Running, limits_with
+from portal.models import Subscription, SubscriptionStatus
 
 LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
@@ -22,87 +22,36 @@ def live(session: Session, account_id: int) -> Subscription | None:
 
 
 def running(session: Session, subscription: Subscription) -> Running:
-    """Plan, cycle and what the cycle was charged, for the rules to reckon with."""
+    """What runs, what renews, the cycle and what it was charged, for the rules to reckon with."""
     return Running(
-        terms=terms(session, subscription.price),
+        basket=basket(session, subscription),
+        renewing=renewing(session, subscription),
         cycle=subscription.cycle,
-        charged=invoices.plan_line_of(session, subscription).money,
+        charged=invoices.lines_of_cycle(session, subscription),
     )
 
 
-def terms(session: Session, price: Price) -> PlanTerms:
-    """A price version as the rules see it, comparable by today's monthly list price."""
-    return all_terms(session, [price])[price.id]
+def basket(session: Session, subscription: Subscription) -> Basket:
+    """The plan and the add-ons of the running cycle, at the prices they were bought at."""
+    return Basket(price_list.terms(session, subscription.price), _items(subscription))
 
 
-def all_terms(session: Session, prices: Sequence[Price]) -> dict[int, PlanTerms]:
-    """The terms of several price versions, by the id of the price."""
-    monthly = _monthly_prices(session, prices)
-    return {
-        price.id: PlanTerms(
-            price_id=price.id,
-            name=price.plan_name,
-            family=price.tier.family.key,
-            tier=price.tier.key,
-            position=price.tier.position,
-            interval=price.interval,
-            price=price.money,
-            comparable=monthly.get((price.tier_id, price.currency), price).money,
-        )
-        for price in prices
-    }
-
-
-def offered(session: Session, *, currency: str, interval: Interval | None = None) -> list[Price]:
-    """Prices that can be bought today, in the order of families and tiers."""
-    statement = select(Price).where(Price.currency == currency, Price.retired_at.is_(None))
-    if interval is not None:
-        statement = statement.where(Price.interval == interval)
-    prices = [
-        price
-        for price in session.scalars(statement)
-        if not (price.tier.hidden or price.tier.family.hidden)
-    ]
-    return sorted(prices, key=lambda p: (p.tier.family.position, p.tier.position, p.interval))
-
-
-def listed(session: Session, price: Price) -> Price | None:
-    """What is sold today in place of a price version: itself, its successor, or nothing."""
-    if price.tier.hidden or price.tier.family.hidden:
-        return None
-    statement = select(Price).where(
-        Price.tier_id == price.tier_id,
-        Price.interval == price.interval,
-        Price.currency == price.currency,
-        Price.retired_at.is_(None),
+def renewing(session: Session, subscription: Subscription) -> Basket:
+    """What is charged again when the cycle ends, if nothing is scheduled."""
+    items = (
+        Item(price_list.add_on_terms(row.price), row.renewing)
+        for row in subscription.add_ons
+        if row.renewing
     )
-    return session.scalars(statement).one_or_none()
+    return Basket(price_list.terms(session, subscription.price), tuple(items))
 
 
-def next_tier(session: Session, price: Price) -> Price | None:
-    """The next tier of the same family at the same interval; None at the top."""
-    candidates = [
-        offer
-        for offer in offered(session, currency=price.currency, interval=price.interval)
-        if offer.tier.family_id == price.tier.family_id
-        and offer.tier.position > price.tier.position
-    ]
-    return min(candidates, key=lambda offer: offer.tier.position, default=None)
+def limits(subscription: Subscription) -> Mapping[Metric, int | None]:
+    """What plan and add-ons hold together, by metric; None is unlimited."""
+    return limits_with(subscription.price.tier.limits, _items(subscription))
 
 
-def _monthly_prices(session: Session, prices: Sequence[Price]) -> dict[tuple[int, str], Price]:
-    """Today's monthly list price of each tier and currency among `prices`."""
-    listed = {(p.tier_id, p.currency): p for p in prices if _is_monthly_list_price(p)}
-    missing = {price.tier_id for price in prices if (price.tier_id, price.currency) not in listed}
-    if missing:
-        statement = select(Price).where(
-            Price.tier_id.in_(missing),
-            Price.interval == Interval.MONTHLY,
-            Price.retired_at.is_(None),
-        )
-        listed |= {(price.tier_id, price.currency): price for price in session.scalars(statement)}
-    return listed
-
-
-def _is_monthly_list_price(price: Price) -> bool:
-    return price.interval is Interval.MONTHLY and price.retired_at is None
+def _items(subscription: Subscription) -> tuple[Item, ...]:
+    return tuple(
+        Item(price_list.add_on_terms(row.price), row.quantity) for row in subscription.add_ons
+    )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal import account_overview, clock, collection, confirmations, plan_display
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, payments, plan_changes, subscriptions, usage
+from portal.billing import accounts, payments, plan_changes, price_list, subscriptions, usage
 from portal.billing.gateways import sandbox
 from portal.billing.plan_changes import StaleQuote
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
@@ -178,7 +178,7 @@ def _on_offer(price_id: int) -> Price:
     price = db.session.get(Price, price_id) if price_id <= LARGEST_ID else None
     if price is None or price.currency != principal().account.currency:
         abort(404)
-    if subscriptions.listed(db.session(), price) is not price:
+    if price_list.listed(db.session(), price) is not price:
         abort(404)
     return price
 

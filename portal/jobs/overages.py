@@ -7,6 +7,9 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.billing import accounts, overages
+from portal.billing.bounds import OutOfBounds
+from portal.extensions import db
+from portal.jobs import parking
 from portal.models import Episode, EpisodeState
 from portal.transaction import transaction
 
@@ -16,8 +19,16 @@ def due(session: Session, now: datetime) -> list[int]:
 
 
 def step(episode_id: int) -> None:
+    """Do the next step; an upgrade beyond the bounds is not made, and the account is parked."""
+    account_id = db.session.get_one(Episode, episode_id).account_id
+    try:
+        _step(episode_id, account_id)
+    except OutOfBounds as breach:
+        parking.park(account_id, breach.reason)
+
+
+def _step(episode_id: int, account_id: int) -> None:
     with transaction() as session:
-        account_id = session.get_one(Episode, episode_id).account_id
         account = accounts.lock(session, account_id)
         episode = session.get_one(Episode, episode_id, populate_existing=True)
         now = clock.now()

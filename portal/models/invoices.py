@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.lines import TaxSum, sums_by_rate
 from portal.billing.rules.money import Money
+from portal.billing.rules.tax import Tax
 from portal.extensions import Model
 from portal.models.types import (
     Instant,
@@ -127,6 +129,11 @@ class Invoice(Model):
         return self.money(self.due_minor)
 
     @property
+    def taxes(self) -> tuple[TaxSum, ...]:
+        """The tax per name and rate, in the order of the lines."""
+        return sums_by_rate(line.taxed for line in self.lines)
+
+    @property
     def outstanding(self) -> Money:
         """What is still to be paid of an open invoice."""
         return self.money(self.due_minor - self.credited_minor)
@@ -168,6 +175,12 @@ class InvoiceLine(Model):
     period_start_at: Mapped[datetime | None] = mapped_column(Instant)
     period_end_at: Mapped[datetime | None] = mapped_column(Instant)
     source_line_id: Mapped[int | None]
+
+    @property
+    def taxed(self) -> tuple[Tax, Money, Money]:
+        """The tax, the amount it is on, and what it comes to."""
+        tax = Tax(self.tax_name, self.tax_basis_points)
+        return tax, self.money, Money(self.tax_minor, self.currency)
 
     invoice: Mapped[Invoice] = relationship(
         back_populates="lines", primaryjoin="foreign(InvoiceLine.invoice_id) == Invoice.id"

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from portal.billing import people, subscriptions
+from portal.billing import people, price_list, subscriptions
 from portal.extensions import db
 from portal.models import Account, Price, User
 from portal.transaction import transaction
@@ -70,7 +70,7 @@ def test_prices_follow_interval_and_currency(cast: Cast, browser: Browser) -> No
     monthly = cast.price("standard", "5-users")
     yearly = next(
         offer
-        for offer in subscriptions.offered(db.session(), currency="EUR")
+        for offer in price_list.offered(db.session(), currency="EUR")
         if offer.tier_id == monthly.tier_id and offer.interval == "yearly"
     )
     chosen = {"plan": str(monthly.id), "interval": "yearly", "currency": "EUR"}

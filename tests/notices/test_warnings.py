@@ -107,7 +107,7 @@ def test_over_top_tier_nothing_is_announced_that_would_not_happen(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    monkeypatch.setattr("portal.billing.subscriptions.next_tier", lambda *args: None)
+    monkeypatch.setattr("portal.billing.price_list.next_tier", lambda *args: None)
     request.getfixturevalue("episode")
     notice = newest("warning")
     assert notice.subject == "11 of 10 seats in use: please make room"

@@ -71,6 +71,48 @@ class DoesNotFit(RuleBroken):
         super().__init__(f"{plan} doesn't fit what you use today. Remove {to_remove} first.")
 
 
+class CancellationScheduled(RuleBroken):
+    """The plan was cancelled: nothing is changed until that is withdrawn."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You cancelled your plan. Withdraw the cancellation first, then change the plan."
+        )
+
+
+class DowngradeScheduled(RuleBroken):
+    """Add-ons wait while a downgrade, with add-ons of its own, is scheduled."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"A downgrade to {plan} is scheduled. Withdraw it first, then change add-ons."
+        )
+
+
+class AccountParked(RuleBroken):
+    """The vendor is to look at the account before anything is charged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "We stopped a charge that looked wrong and are looking into it. Until then nothing is"
+            " charged and the plan can't be changed."
+        )
+
+
+class NoPlan(RuleBroken):
+    """Something was asked of a plan that isn't running any more, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no running plan for this any more. Look at your account again.")
+
+
+class NothingChosen(RuleBroken):
+    """A purchase of nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("Choose how many you want of at least one add-on.")
+
+
 class AlreadySubscribed(RuleBroken):
     """A first plan was asked for where one is running."""
 

@@ -1,23 +1,25 @@
-"""Moving to a plan: which way it goes, what it costs now, and what is charged afterwards."""
+"""Changing what runs: which way it goes, what it costs now, and what is charged afterwards."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from portal.billing.rules import describe
-from portal.billing.rules.counting import Limits, Usage, shortfalls
+from portal.billing.rules import invoicing
+from portal.billing.rules.counting import Usage, shortfalls
 from portal.billing.rules.errors import CurrencyMismatch, CycleEnded, SamePlan
+from portal.billing.rules.invoicing import InvoiceDraft
+from portal.billing.rules.lines import Line, add_on_line, cycle_lines, unused_lines
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import DAY, Cycle, Interval
-from portal.billing.rules.proration import UnusedTime, unused_time
+from portal.billing.rules.tax import NO_TAX, Tax
+from portal.billing.rules.terms import Basket, Item, PlanTerms, Running
 
 QUOTE_HOLDS = timedelta(minutes=15)
-_UNSEEN = {"valid_until", "zone"}
 
 
 class Direction(StrEnum):
@@ -25,131 +27,78 @@ class Direction(StrEnum):
     UPGRADE = "upgrade"
     DOWNGRADE = "downgrade"
     SAME = "same"
-
-
-class LineKind(StrEnum):
-    PLAN = "plan"
-    UNUSED_TIME = "unused_time"
+    # More add-ons beside the running plan.
+    ADD_ONS = "add_ons"
 
 
 @dataclass(frozen=True)
-class PlanTerms:
-    """One plan at one price version.
+class Circumstances:
+    """What a quote depends on besides the plans.
 
-    `family` and `tier` are keys, `position` is the tier's place in its family, from 0. `price` is
-    what this price version costs per `interval`. `comparable` is the tier's list price of today
-    at the monthly interval, in the currency of `price`: plans are compared by it, so that two
-    intervals, or an old price and a new one, never make a dearer plan look like the cheaper.
+    `balance` is the account's credit balance, zero or more; `tax` what sales of now carry; `zone`
+    is where the dates of the quote are read.
     """
 
-    price_id: int
-    name: str
-    family: str
-    tier: str
-    position: int
-    interval: Interval
-    price: Money
-    comparable: Money
-
-    @property
-    def currency(self) -> str:
-        return self.price.currency
-
-
-@dataclass(frozen=True)
-class Running:
-    """A subscription's plan, its cycle, and what that cycle was really charged at.
-
-    `charged` is the worth of the cycle's invoice lines, before credit balance was applied.
-    """
-
-    terms: PlanTerms
-    cycle: Cycle
-    charged: Money
-
-
-@dataclass(frozen=True)
-class QuoteLine:
-    """`days` of `days_in_cycle` at `base` make up the line; a credit's `amount` is negative.
-
-    `kept` is the part of a credit that goes to the credit balance instead of into `amount`.
-    """
-
-    kind: LineKind
-    plan_name: str
-    days: int
-    days_in_cycle: int
-    base: Money
-    amount: Money
-    kept: Money
-    period: Cycle | None
-
-    @property
-    def description(self) -> str:
-        """As in "Standard, 10 users" or "Unused time on Standard, 5 users"."""
-        unused = self.kind is LineKind.UNUSED_TIME
-        return f"Unused time on {self.plan_name}" if unused else self.plan_name
-
-    @property
-    def explanation(self) -> str:
-        """As in "15 of 30 days × $50.00 = −$25.00"."""
-        if self.kind is LineKind.PLAN:
-            return f"Full price for {describe.days(self.days)}: {describe.money(self.base)}"
-        days = f"{self.days} of {describe.days(self.days_in_cycle)}"
-        base, whole = describe.money(self.base), describe.money(self.amount - self.kept)
-        arithmetic = f"{days} {describe.TIMES} {base} = {whole}"
-        return arithmetic if self.kept.is_zero else arithmetic + self._division
-
-    @property
-    def _division(self) -> str:
-        here, kept = describe.money(-self.amount), describe.money(self.kept)
-        return f"; {here} taken off here, {kept} kept as credit balance"
+    now: datetime
+    balance: Money
+    tax: Tax = NO_TAX
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What moving to `target` costs; nothing in it changes before `valid_until`.
+    """What moving to `basket` costs; nothing in it changes before `valid_until`.
 
-    `total` is the invoice's, never negative; `balance_applied` is what the credit balance pays of
-    it and `due_now` what is left to pay. `surplus_credit` is the credit beyond the new price,
-    which joins the balance; `balance_after` is the balance once all is done. A downgrade has no
-    lines: it starts with `new_cycle`, and `next_charge` is its first. `zone` is where the dates
-    of the quote are read.
+    `draft` is the invoice to come: its `due` is what is paid now. `balance_after` is the credit
+    balance once all is done. `new_cycle` is the cycle that is running then; `next_charge` is what
+    it ends with, tax included, before credit balance. A downgrade has no lines: it starts with
+    `new_cycle`, and `next_charge` is its first. Of a purchase of add-ons, `bought` is what is
+    bought and `basket` everything that runs afterwards.
     """
 
     direction: Direction
-    target: PlanTerms
-    lines: tuple[QuoteLine, ...]
-    subtotal: Money
-    surplus_credit: Money
-    balance_applied: Money
+    basket: Basket
+    draft: InvoiceDraft
     balance_after: Money
-    total: Money
-    due_now: Money
     new_cycle: Cycle
     next_charge_at: datetime
     next_charge: Money
     valid_until: datetime
     zone: tzinfo
+    bought: tuple[Item, ...] = ()
+
+    @property
+    def target(self) -> PlanTerms:
+        return self.basket.plan
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return self.draft.lines
+
+    @property
+    def due_now(self) -> Money:
+        return self.draft.due
 
     def fingerprint(self) -> str:
         """sha256, in hex, over every figure and date a person is shown, save `valid_until`."""
-        seen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSEEN}
-        return hashlib.sha256(json.dumps(seen, default=self._plain).encode()).hexdigest()
+        sums = self.draft
+        seen = [
+            self.direction,
+            self.target.name,
+            self.target.interval,
+            [(item.add_on.name, item.quantity) for item in self.basket.add_ons],
+            [_seen(line) for line in sums.lines],
+            [(each.tax.name, each.tax.basis_points, each.amount.amount) for each in sums.taxes],
+            sums.currency,
+            [sums.total.amount, sums.surplus.amount, sums.balance_applied.amount, sums.due.amount],
+            self.balance_after.amount,
+            [self.next_charge.amount, self._date(self.next_charge_at)],
+            [self._date(self.new_cycle.start_at), self._date(self.new_cycle.end_at)],
+        ]
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
-    def _plain(self, value: object) -> object:
-        match value:
-            case Money():
-                return value.amount, value.currency
-            case datetime():
-                return value.astimezone(self.zone).date().isoformat()
-            case Cycle():
-                return value.start_at, value.end_at
-            case PlanTerms():
-                return value.name, value.interval
-            case QuoteLine():
-                return value.description, value.explanation, value.amount, value.period
-        raise TypeError(f"nobody is shown a {type(value).__name__}")
+    def _date(self, at: datetime) -> str:
+        return at.astimezone(self.zone).date().isoformat()
 
 
 def direction(current: PlanTerms | None, target: PlanTerms) -> Direction:
@@ -171,124 +120,122 @@ def direction(current: PlanTerms | None, target: PlanTerms) -> Direction:
     return Direction.UPGRADE if yearly else Direction.DOWNGRADE
 
 
-def quote(
-    current: Running | None,
-    target: PlanTerms,
-    *,
-    now: datetime,
-    balance: Money,
-    zone: tzinfo = UTC,
-) -> Quote:
-    """The price of moving from `current` (None: no subscription) to `target` at `now`.
+def quote(current: Running | None, target: Basket, given: Circumstances) -> Quote:
+    """The price of moving from `current` (None: no subscription) to `target`.
 
-    `balance` is the account's credit balance, zero or more; `zone` is the account's time zone.
     SamePlan where there is nothing to change, CycleEnded where a renewal has to come first,
     CurrencyMismatch where currencies differ.
     """
-    way = direction(current.terms if current else None, target)
+    way = direction(current.terms if current else None, target.plan)
     if way is Direction.SAME:
-        raise SamePlan(target.name)
-    if current and now >= current.cycle.end_at:
-        raise CycleEnded
+        raise SamePlan(target.plan.name)
+    _refuse_ended(current, given.now)
     if current and way is Direction.DOWNGRADE:
-        return _at_cycle_end(current, target, now, balance, zone)
-    return _at_once(current, target, now, balance, zone)
+        return _at_cycle_end(current, target, given)
+    return _at_once(current, target, way, given)
 
 
-def plan_line(terms: PlanTerms, cycle: Cycle) -> QuoteLine:
-    """The full price of a plan for a cycle."""
-    return QuoteLine(
-        kind=LineKind.PLAN,
-        plan_name=terms.name,
-        days=cycle.days,
-        days_in_cycle=cycle.days,
-        base=terms.price,
-        amount=terms.price,
-        kept=Money.zero(terms.currency),
-        period=cycle,
+def add_ons_quote(
+    current: Running,
+    bought: tuple[Item, ...],
+    after: Basket,
+    renewing: Basket,
+    given: Circumstances,
+) -> Quote:
+    """The price of more add-ons for the days left of the running cycle, today included.
+
+    `after` is what runs with them, `renewing` what the cycle ends with. The cycle stays.
+    """
+    left = current.cycle.unused(given.now)
+    if left is None:
+        raise CycleEnded
+    lines = tuple(add_on_line(item, left, current.cycle, given.tax) for item in bought)
+    return _quote(
+        Direction.ADD_ONS,
+        lines,
+        current.cycle,
+        after=after,
+        renewing=renewing,
+        current=current,
+        given=given,
+        bought=bought,
     )
 
 
-def cheapest_fitting(offers: Iterable[tuple[PlanTerms, Limits]], usage: Usage) -> PlanTerms | None:
+def cheapest_fitting(offers: Iterable[PlanTerms], usage: Usage) -> PlanTerms | None:
     """The plan of the lowest price whose limits hold `usage`; None where none does."""
-    fitting = [terms for terms, limits in offers if not shortfalls(usage, limits)]
+    fitting = [terms for terms in offers if not shortfalls(usage, terms.limits)]
     return min(fitting, key=lambda terms: terms.price, default=None)
 
 
 def _at_once(
-    current: Running | None, target: PlanTerms, now: datetime, balance: Money, zone: tzinfo
+    current: Running | None, target: Basket, way: Direction, given: Circumstances
 ) -> Quote:
-    cycle = Cycle.starting(now.astimezone(UTC), target.interval)
-    lines, surplus = _charge_and_credit(current, plan_line(target, cycle), now)
-    subtotal = sum((line.amount for line in lines), Money.zero(target.currency))
-    applied = min(balance, subtotal)
-    return Quote(
-        direction=direction(current.terms if current else None, target),
-        target=target,
-        lines=lines,
-        subtotal=subtotal,
-        surplus_credit=surplus,
-        balance_applied=applied,
-        balance_after=balance - applied + surplus,
-        total=subtotal,
-        due_now=subtotal - applied,
-        new_cycle=cycle,
-        next_charge_at=cycle.end_at,
-        next_charge=target.price,
-        valid_until=_holds_until(current, now, zone),
-        zone=zone,
-    )
+    cycle = Cycle.starting(given.now.astimezone(UTC), target.plan.interval)
+    credits = unused_lines(current.charged, given.now) if current else ()
+    lines = (*cycle_lines(target, cycle, given.tax), *credits)
+    return _quote(way, lines, cycle, after=target, renewing=target, current=current, given=given)
 
 
-def _charge_and_credit(
-    current: Running | None, charge: QuoteLine, now: datetime
-) -> tuple[tuple[QuoteLine, ...], Money]:
-    if current is None:
-        return (charge,), Money.zero(charge.amount.currency)
-    unused = unused_time(current.charged, current.cycle, now)
-    surplus = unused.credit - min(unused.credit, charge.amount)
-    return (charge, _credit_line(current, unused, surplus, now)), surplus
-
-
-def _credit_line(current: Running, unused: UnusedTime, surplus: Money, now: datetime) -> QuoteLine:
-    return QuoteLine(
-        kind=LineKind.UNUSED_TIME,
-        plan_name=current.terms.name,
-        days=unused.days_unused,
-        days_in_cycle=unused.days_in_cycle,
-        base=unused.charged,
-        amount=surplus - unused.credit,
-        kept=surplus,
-        period=current.cycle.unused(now),
-    )
-
-
-def _at_cycle_end(
-    current: Running, target: PlanTerms, now: datetime, balance: Money, zone: tzinfo
-) -> Quote:
-    nothing = Money.zero(target.currency)
-    ends_at = current.cycle.end_at
+def _at_cycle_end(current: Running, target: Basket, given: Circumstances) -> Quote:
+    cycle = Cycle.starting(current.cycle.end_at, target.plan.interval)
+    nothing = invoicing.draft((), Money.zero(given.balance.currency))
+    first = invoicing.for_cycle(target, cycle, given.balance, given.tax)
     return Quote(
         direction=Direction.DOWNGRADE,
-        target=target,
-        lines=(),
-        subtotal=nothing,
-        surplus_credit=nothing,
-        balance_applied=nothing,
-        balance_after=balance,
-        total=nothing,
-        due_now=nothing,
-        new_cycle=Cycle.starting(ends_at, target.interval),
-        next_charge_at=ends_at,
-        next_charge=target.price,
-        valid_until=min(now.astimezone(UTC) + QUOTE_HOLDS, ends_at),
-        zone=zone,
+        basket=target,
+        draft=nothing,
+        balance_after=given.balance,
+        new_cycle=cycle,
+        next_charge_at=current.cycle.end_at,
+        next_charge=first.total,
+        valid_until=min(given.now.astimezone(UTC) + QUOTE_HOLDS, current.cycle.end_at),
+        zone=given.zone,
     )
 
 
-def _holds_until(current: Running | None, now: datetime, zone: tzinfo) -> datetime:
+def _quote(
+    way: Direction,
+    lines: tuple[Line, ...],
+    cycle: Cycle,
+    *,
+    after: Basket,
+    renewing: Basket,
+    current: Running | None,
+    given: Circumstances,
+    bought: tuple[Item, ...] = (),
+) -> Quote:
+    sums = invoicing.draft(lines, given.balance, given.tax)
+    return Quote(
+        direction=way,
+        basket=after,
+        draft=sums,
+        balance_after=given.balance - sums.balance_applied + sums.surplus,
+        new_cycle=cycle,
+        next_charge_at=cycle.end_at,
+        next_charge=invoicing.for_cycle(renewing, cycle.next(), given.balance, given.tax).total,
+        valid_until=_holds_until(current, given),
+        zone=given.zone,
+        bought=bought,
+    )
+
+
+def _refuse_ended(current: Running | None, now: datetime) -> None:
+    if current and now >= current.cycle.end_at:
+        raise CycleEnded
+
+
+def _seen(line: Line) -> list[object]:
+    period = (
+        [line.period.start_at.isoformat(), line.period.end_at.isoformat()] if line.period else []
+    )
+    return [line.description, line.explanation, line.amount.amount, line.tax_amount.amount, period]
+
+
+def _holds_until(current: Running | None, given: Circumstances) -> datetime:
     # The credit changes with the day of the cycle, the dates with the day of the calendar.
-    tomorrow = datetime.combine(now.astimezone(zone).date() + DAY, time(), tzinfo=zone)
+    now = given.now
+    tomorrow = datetime.combine(now.astimezone(given.zone).date() + DAY, time(), tzinfo=given.zone)
     ends = [now.astimezone(UTC) + QUOTE_HOLDS, tomorrow.astimezone(UTC)]
     if current is not None:
         ends.append(current.cycle.day_ends_at(now))

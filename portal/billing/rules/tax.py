@@ -37,6 +37,13 @@ class Tax:
     basis_points: int
     note: str = ""
 
+    @property
+    def text(self) -> str:
+        """As in "VAT 19 %", "VAT 8.1 %"."""
+        whole, hundredths = divmod(self.basis_points, 100)
+        fraction = f".{hundredths:02}".rstrip("0") if hundredths else ""
+        return f"{self.name} {whole}{fraction} %"
+
     def on(self, amount: Money) -> Money:
         """The tax on a line's amount, rounded once, half away from zero."""
         return amount.share(self.basis_points, BASIS_POINTS)

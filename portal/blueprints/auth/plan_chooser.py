@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from portal.billing import subscriptions
+from portal.billing import price_list
 from portal.billing.rules.period import Cycle, Interval
 from portal.models import Price
 
@@ -47,7 +47,7 @@ def read(session: Session, values: MultiDict[str, str], *, now: datetime) -> Pla
     if currency not in currencies:
         currency = currencies[0] if currencies else ""
     interval = Interval.YEARLY if values.get("interval") == Interval.YEARLY else Interval.MONTHLY
-    prices = subscriptions.offered(session, currency=currency, interval=interval)
+    prices = price_list.offered(session, currency=currency, interval=interval)
     asked = _price(session, values.get("plan", ""))
     chosen = next((p for p in prices if asked is not None and p.tier_id == asked.tier_id), None)
     error = None

@@ -1,0 +1,141 @@
+"""The last look before money moves: what no rule should ever lead to is refused and looked at.
+
+An invoice beyond the bounds is not issued: the transaction that would have issued it rolls back,
+and the account is parked, so that nothing is charged by itself until a person has looked. When
+automatic charges of all accounts pile up in a way they never did, automatic charging stops.
+"""
+
+from datetime import datetime, timedelta
+from statistics import median
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import notices
+from portal.audit import SYSTEM, Actor, record
+from portal.billing.rules import describe
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.invoicing import InvoiceDraft
+from portal.billing.rules.money import Money
+from portal.models import Account, ChargingStop, Invoice, InvoiceReason, Price
+
+AUTOMATIC = (InvoiceReason.RENEWAL, InvoiceReason.AUTO_UPGRADE)
+DAY = timedelta(days=1)
+# No account is charged by itself more often than this within 24 hours.
+MOST_AUTOMATIC = 3
+# No invoice is larger than this many times the dearest plan.
+TIMES_DEAREST = 2
+# All accounts together: so many times the usual day, measured over so many days.
+TIMES_USUAL, USUAL_DAYS = 3, 30
+
+
+class OutOfBounds(RuleBroken):
+    """An invoice was about to be issued that no rule should lead to; nothing was issued."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This needs the vendor's look before it can be charged: {reason}.")
+        self.reason = reason
+
+
+def check(
+    session: Session, account: Account, draft: InvoiceDraft, reason: InvoiceReason, *, now: datetime
+) -> None:
+    """Raise OutOfBounds for an invoice that is too large, or one automatic charge too many."""
+    most = _dearest(session, draft.currency) * TIMES_DEAREST
+    if draft.total - draft.tax > most:
+        raise OutOfBounds(
+            f"{describe.money(draft.total)} is more than {TIMES_DEAREST} times the dearest plan"
+        )
+    if reason in AUTOMATIC and _automatic(session, account, now) >= MOST_AUTOMATIC:
+        raise OutOfBounds(f"more than {MOST_AUTOMATIC} automatic charges within 24 hours")
+
+
+def park(session: Session, account: Account, reason: str, *, now: datetime) -> None:
+    """Charge this account nothing by itself until a person has looked; tell the vendor."""
+    account.parked_at = now
+    account.parked_reason = reason
+    record(session, account, "account.parked", at=now, actor=SYSTEM, reason=reason)
+    notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name} is parked: nothing is charged until you look",
+        text=f"A charge was stopped before it was made: {reason}.\n\n"
+        "Nothing was invoiced and nothing is charged by itself until you release the account"
+        " with: flask accounts release",
+        now=now,
+    )
+
+
+def release(session: Session, account: Account, *, now: datetime, actor: Actor) -> bool:
+    """Let the account be charged again; False where it isn't parked. It must be locked."""
+    if account.parked_at is None:
+        return False
+    account.parked_at = account.parked_reason = None
+    record(session, account, "account.released", at=now, actor=actor)
+    return True
+
+
+def running_stop(session: Session) -> ChargingStop | None:
+    """The stop of all automatic charging, if there is one."""
+    statement = select(ChargingStop).where(ChargingStop.released_at.is_(None))
+    return session.scalars(statement).one_or_none()
+
+
+def stop_if_unusual(session: Session, *, floor: int, now: datetime) -> ChargingStop | None:
+    """Stop automatic charging when the last 24 hours saw far more charges than usual.
+
+    The most that is usual is the larger of `floor` and three times the median of the 30 days
+    before. A stop that was released within these 24 hours is not repeated: a person has looked.
+    """
+    charged = _issued_between(session, now - DAY, now)
+    if charged <= floor:
+        return None
+    most = max(floor, TIMES_USUAL * _usual(session, now))
+    if charged <= most or _released_since(session, now - DAY):
+        return None
+    reason = f"{charged} automatic charges within 24 hours, where at most {most} are usual"
+    stop = ChargingStop(stopped_at=now, reason=reason)
+    session.add(stop)
+    session.flush()
+    notices.vendor_told(
+        session,
+        None,
+        subject="Automatic charging has stopped",
+        text=f"{reason}.\n\nNo renewal and no automatic upgrade is charged until you release it"
+        " with: flask jobs release-charging",
+        now=now,
+    )
+    return stop
+
+
+def _dearest(session: Session, currency: str) -> Money:
+    statement = select(func.max(Price.amount_minor)).where(Price.currency == currency)
+    return Money(session.execute(statement).scalar_one() or 0, currency)
+
+
+def _automatic(session: Session, account: Account, now: datetime) -> int:
+    """How often the account was charged by itself within the last 24 hours."""
+    statement = select(func.count(Invoice.id)).where(
+        Invoice.account_id == account.id,
+        Invoice.reason.in_(AUTOMATIC),
+        Invoice.issued_at > now - DAY,
+    )
+    return session.execute(statement).scalar_one()
+
+
+def _issued_between(session: Session, start_at: datetime, end_at: datetime) -> int:
+    statement = select(func.count(Invoice.id)).where(
+        Invoice.reason.in_(AUTOMATIC), Invoice.issued_at > start_at, Invoice.issued_at <= end_at
+    )
+    return session.execute(statement).scalar_one()
+
+
+def _usual(session: Session, now: datetime) -> int:
+    """The median number of automatic charges a day, over the days before the last one."""
+    days = [now - DAY * ago for ago in range(1, USUAL_DAYS + 1)]
+    return int(median(_issued_between(session, day - DAY, day) for day in days))
+
+
+def _released_since(session: Session, at: datetime) -> bool:
+    statement = select(ChargingStop.id).where(ChargingStop.released_at > at).limit(1)
+    return session.scalars(statement).first() is not None

@@ -1,0 +1,115 @@
+"""The charges to come, worked out by the code that will make them.
+
+Nothing is written. What is foreseen is what happens if nothing changes: today's usage, the
+changes that are scheduled, the upgrade that was announced, the tax of today.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from portal.billing import (
+    episodes,
+    ledger,
+    next_cycle,
+    projections,
+    subscriptions,
+    taxes,
+)
+from portal.billing.rules import invoicing
+from portal.billing.rules.invoicing import InvoiceDraft
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import Cycle
+from portal.billing.rules.terms import Basket
+from portal.models import Account, EpisodeWarning, Subscription
+
+
+class Cause(StrEnum):
+    RENEWAL = "renewal"
+    DOWNGRADE = "downgrade"
+    AUTO_UPGRADE = "auto_upgrade"
+
+
+@dataclass(frozen=True)
+class ComingCharge:
+    """What is charged at an instant to come: for what, and as which invoice."""
+
+    at: datetime
+    cause: Cause
+    basket: Basket
+    draft: InvoiceDraft
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the forecast has got to: what runs until when, and the balance left then."""
+
+    basket: Basket
+    cycle: Cycle
+    balance: Money
+
+
+def coming(
+    session: Session, account: Account, *, now: datetime, until: datetime
+) -> list[ComingCharge]:
+    """Every charge from `now` up to `until`, in order; none after the subscription's end."""
+    subscription = subscriptions.live(session, account.id)
+    if subscription is None:
+        return []
+    return list(_charges(session, account, subscription, now, until))
+
+
+def _charges(
+    session: Session, account: Account, subscription: Subscription, now: datetime, until: datetime
+) -> Iterator[ComingCharge]:
+    told = _announced(session, account, now)
+    following = next_cycle.of(session, subscription)
+    tax = taxes.applying(session, account)
+    balance = ledger.credit_balance(session, account)
+    state = _State(subscriptions.basket(session, subscription), subscription.cycle, balance)
+    cause = Cause.DOWNGRADE if following and following.downgrade else Cause.RENEWAL
+    after = following.basket if following else None
+    while True:
+        if told is not None and told.deadline_at <= min(state.cycle.end_at, until):
+            charge = _upgrade(session, account, subscription, told)
+            told = None
+        elif after is not None and state.cycle.end_at <= until:
+            cycle = Cycle.starting(state.cycle.end_at, after.plan.interval)
+            draft = invoicing.for_cycle(after, cycle, state.balance, tax)
+            charge = ComingCharge(cycle.start_at, cause, after, draft)
+        else:
+            return
+        yield charge
+        state = _after(charge, state)
+        after, cause = charge.basket, Cause.RENEWAL
+
+
+def _upgrade(
+    session: Session, account: Account, subscription: Subscription, told: EpisodeWarning
+) -> ComingCharge:
+    price = told.target_price
+    if price is None:
+        raise ValueError("an upgrade that was announced has a plan to move to")
+    terms = projections.quote_at(session, account, subscription, price, told.deadline_at)
+    return ComingCharge(told.deadline_at, Cause.AUTO_UPGRADE, terms.basket, terms.draft)
+
+
+def _after(charge: ComingCharge, before: _State) -> _State:
+    draft = charge.draft
+    return _State(
+        charge.basket,
+        Cycle.starting(charge.at, charge.basket.plan.interval),
+        before.balance - draft.balance_applied + draft.surplus,
+    )
+
+
+def _announced(session: Session, account: Account, now: datetime) -> EpisodeWarning | None:
+    """The latest warning of an open episode, where it told of an upgrade still to come."""
+    for episode in episodes.open_of(session, account.id):
+        told = episode.warnings[-1] if episode.warnings else None
+        if told is not None and told.target_price is not None and told.deadline_at > now:
+            return told
+    return None

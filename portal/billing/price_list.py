@@ -1,0 +1,147 @@
+"""What can be bought, and at which price: plans and add-ons in the terms of the rules."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.billing.rules.period import Interval
+from portal.billing.rules.terms import AddOnTerms, Basket, Item, PlanTerms
+from portal.models import AddOn, AddOnPrice, Family, Price, Subscription
+
+
+def terms(session: Session, price: Price) -> PlanTerms:
+    """A price version as the rules see it, comparable by today's monthly list price."""
+    return all_terms(session, [price])[price.id]
+
+
+def all_terms(session: Session, prices: Sequence[Price]) -> dict[int, PlanTerms]:
+    """The terms of several price versions, by the id of the price."""
+    monthly = _monthly_prices(session, prices)
+    return {
+        price.id: PlanTerms(
+            price_id=price.id,
+            name=price.plan_name,
+            family=price.tier.family.key,
+            tier=price.tier.key,
+            position=price.tier.position,
+            interval=price.interval,
+            price=price.money,
+            comparable=monthly.get((price.tier_id, price.currency), price).money,
+            limits=price.tier.limits,
+        )
+        for price in prices
+    }
+
+
+def add_on_terms(price: AddOnPrice) -> AddOnTerms:
+    """An add-on's price version as the rules see it."""
+    add_on = price.add_on
+    return AddOnTerms(
+        price.id, add_on.key, add_on.name, add_on.metric, add_on.quantity, price.money
+    )
+
+
+def basket(session: Session, price: Price, add_ons: Mapping[int, int]) -> Basket:
+    """A plan with so many of each add-on price (by id); none of one leaves it out."""
+    wanted = {price_id: quantity for price_id, quantity in add_ons.items() if quantity > 0}
+    rows = session.scalars(
+        select(AddOnPrice).where(AddOnPrice.id.in_(wanted)).order_by(AddOnPrice.id)
+    )
+    items = tuple(Item(add_on_terms(row), wanted[row.id]) for row in rows) if wanted else ()
+    return Basket(terms(session, price), items)
+
+
+def offered(session: Session, *, currency: str, interval: Interval | None = None) -> list[Price]:
+    """Prices that can be bought today, in the order of families and tiers."""
+    statement = select(Price).where(Price.currency == currency, Price.retired_at.is_(None))
+    if interval is not None:
+        statement = statement.where(Price.interval == interval)
+    prices = [
+        price
+        for price in session.scalars(statement)
+        if not (price.tier.hidden or price.tier.family.hidden)
+    ]
+    return sorted(prices, key=lambda p: (p.tier.family.position, p.tier.position, p.interval))
+
+
+def listed(session: Session, price: Price) -> Price | None:
+    """What is sold today in place of a price version: itself, its successor, or nothing."""
+    if price.tier.hidden or price.tier.family.hidden:
+        return None
+    statement = select(Price).where(
+        Price.tier_id == price.tier_id,
+        Price.interval == price.interval,
+        Price.currency == price.currency,
+        Price.retired_at.is_(None),
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def next_tier(session: Session, price: Price) -> Price | None:
+    """The next tier of the same family at the same interval; None at the top."""
+    candidates = [
+        offer
+        for offer in offered(session, currency=price.currency, interval=price.interval)
+        if offer.tier.family_id == price.tier.family_id
+        and offer.tier.position > price.tier.position
+    ]
+    return min(candidates, key=lambda offer: offer.tier.position, default=None)
+
+
+def add_ons_for(session: Session, price: Price) -> list[AddOnPrice]:
+    """The add-ons sold today beside a plan: of its family, interval and currency, in order."""
+    statement = (
+        select(AddOnPrice)
+        .join(AddOn, AddOn.id == AddOnPrice.add_on_id)
+        .join(Family, Family.id == AddOn.family_id)
+        .where(
+            AddOn.family_id == price.tier.family_id,
+            AddOn.hidden.is_(False),
+            Family.hidden.is_(False),
+            AddOnPrice.interval == price.interval,
+            AddOnPrice.currency == price.currency,
+            AddOnPrice.retired_at.is_(None),
+        )
+        .order_by(AddOn.position)
+    )
+    return list(session.scalars(statement))
+
+
+def carried_over(
+    session: Session, subscription: Subscription | None, target: Price
+) -> dict[int, int]:
+    """How many of which add-on price go along when the account moves to `target`.
+
+    What renews is bought anew from what is sold beside the target, by the add-on's key; an add-on
+    that isn't sold there ends.
+    """
+    if subscription is None:
+        return {}
+    renewing: dict[str, int] = {}
+    for row in subscription.add_ons:
+        key = row.price.add_on.key
+        renewing[key] = renewing.get(key, 0) + row.renewing
+    if not any(renewing.values()):
+        return {}
+    sold = {price.add_on.key: price.id for price in add_ons_for(session, target)}
+    return {sold[key]: count for key, count in renewing.items() if count and key in sold}
+
+
+def _monthly_prices(session: Session, prices: Iterable[Price]) -> dict[tuple[int, str], Price]:
+    """Today's monthly list price of each tier and currency among `prices`."""
+    prices = list(prices)
+    listed = {(p.tier_id, p.currency): p for p in prices if _is_monthly_list_price(p)}
+    missing = {price.tier_id for price in prices if (price.tier_id, price.currency) not in listed}
+    if missing:
+        statement = select(Price).where(
+            Price.tier_id.in_(missing),
+            Price.interval == Interval.MONTHLY,
+            Price.retired_at.is_(None),
+        )
+        listed |= {(price.tier_id, price.currency): price for price in session.scalars(statement)}
+    return listed
+
+
+def _is_monthly_list_price(price: Price) -> bool:
+    return price.interval is Interval.MONTHLY and price.retired_at is None
