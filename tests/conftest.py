@@ -162,6 +162,11 @@ class Databases:
             Cast.enter(app, FixedClock(START))
         _close(app)
 
+    def make(self, name: str) -> str:
+        """A database with nothing in it yet; its URL."""
+        self._create(name)
+        return self._url(name)
+
     def reset(self, *, with_cast: bool) -> None:
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         (self.folder / "data").mkdir()

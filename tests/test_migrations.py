@@ -64,7 +64,9 @@ def _rules(connection: Connection, schema: str | None) -> dict[str, dict[str, An
 
 
 def _by_name(found: list[Any]) -> dict[str, dict[str, Any]]:
-    return {each["name"]: _plain(each) for each in found}
+    named = {each["name"]: _plain(each) for each in found}
+    assert len(named) == len(found), f"twice the same name: {found}"
+    return named
 
 
 def _plain(found: Any) -> Any:

@@ -7,6 +7,8 @@ The order: new tables, new columns, their contents from the old ones, then the c
 contents satisfy, and last the triggers that freeze what was issued.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -31,36 +33,7 @@ FROZEN = {
     ),
 }
 
-# The checks that a changed table keeps: on SQLite a table is changed by making it anew, and its
-# checks can't be read back from the old one.
-KEPT = {
-    "invoice": {
-        "total_not_negative": "total_minor >= 0",
-        "due_adds_up": "due_minor = total_minor - balance_applied_minor AND due_minor >= 0",
-    },
-    "invoice_line": {},
-    "ledger_transfer": {
-        "amount_positive": "amount_minor > 0",
-        "two_accounts": "debit <> credit",
-        "debit_known": "debit IN ('receivable', 'revenue', 'tax', 'cash', 'customer_credit')",
-        "credit_known": "credit IN ('receivable', 'revenue', 'tax', 'cash', 'customer_credit')",
-    },
-    "outbox": {"state_known": "state IN ('waiting', 'done', 'dead')"},
-    "payment": {
-        "amount_positive": "amount_minor > 0",
-        "is_for_something": "invoice_id IS NOT NULL OR plan_change_id IS NOT NULL",
-        "state_known": "state IN ('created', 'processing', 'unknown', 'succeeded', 'declined')",
-    },
-    "plan_change": {
-        "state_known": "state IN ('pending', 'scheduled', 'withdrawn', 'applied', 'failed')",
-        "due_not_negative": "due_minor >= 0",
-    },
-    "sandbox_charge": {},
-    "subscription": {
-        "cycle_is_30_or_365_days": "cycle_end_at - cycle_start_at IN (2592000000000, 31536000000000)",
-        "status_known": "status IN ('active', 'past_due', 'ended')",
-    },
-}
+# Checks that are let go, and those that hold once the contents are in place.
 REPLACED = {
     "invoice": ("total_adds_up", "status_known", "reason_known"),
     "outbox": ("work_known",),
@@ -136,14 +109,15 @@ def upgrade() -> None:
     _make_credit_notes()
     _make_refunds()
     _add_columns()
-    _let_go_of_checks(is_postgresql)
+    _let_go_of_checks()
     _move_billing_details()
     _fill_lines()
     _keep_surplus_beside_lines(is_postgresql)
     _book_surplus_apart()
+    _restate_drafts()
     _fill_outcomes()
-    for table in KEPT:
-        _hold(table, is_postgresql)
+    for table in sorted({*FILLED, *ADDED, *REFERENCES}):
+        _hold(table)
     for table, columns in FROZEN.items():
         for action in (f"UPDATE OF {columns}" if columns else "UPDATE", "DELETE"):
             op.execute(_trigger(table, action, is_postgresql))
@@ -456,14 +430,12 @@ def _add_columns() -> None:
             op.add_column(table, column)
 
 
-def _let_go_of_checks(is_postgresql: bool) -> None:
+def _let_go_of_checks() -> None:
     """The contents change between the old checks and the new ones."""
-    if not is_postgresql:
-        op.execute("PRAGMA ignore_check_constraints = ON")
-        return
     for table, names in REPLACED.items():
-        for name in names:
-            op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
+        with op.batch_alter_table(table) as batch:
+            for name in names:
+                batch.drop_constraint(batch.f(f"ck_{table}_{name}"), type_="check")
 
 
 def _move_billing_details() -> None:
@@ -499,7 +471,7 @@ def _fill_lines() -> None:
 def _keep_surplus_beside_lines(is_postgresql: bool) -> None:
     """A credit stood on the invoice only as far as it was charged against; now the whole of it
     does, and what is kept as balance is a sum of the invoice."""
-    amount, explanation = sa.column("amount_minor"), sa.column("explanation")
+    amount, explanation = sa.column("amount_minor"), sa.column("explanation", sa.String())
     names = ("invoice_id", "source_line_id")
     line = sa.table("invoice_line", amount, explanation, *(sa.column(name) for name in names))
     invoice = sa.table("invoice", sa.column("id"), sa.column("surplus_minor"))
@@ -545,6 +517,61 @@ def _book_surplus_apart() -> None:
     )
 
 
+def _restate_drafts() -> None:
+    """What was confirmed and still waits is carried out later, from the draft that was kept."""
+    bind = op.get_bind()
+    draft = sa.column("invoice_draft", sa.JSON())
+    names = ("id", "state", "subscription_id")
+    change = sa.table("plan_change", draft, *(sa.column(name) for name in names))
+    waiting = sa.select(change).where(change.c.state.in_(("pending", "scheduled")))
+    for row in bind.execute(waiting).all():
+        credited = bind.scalar(_CHARGED, {"subscription_id": row.subscription_id})
+        restated = _restated(row.invoice_draft, credited)
+        bind.execute(sa.update(change).where(change.c.id == row.id).values(invoice_draft=restated))
+
+
+_CHARGED = sa.text(
+    "SELECT invoice_line.id FROM invoice_line"
+    " JOIN invoice ON invoice.id = invoice_line.invoice_id"
+    " JOIN subscription ON subscription.id = invoice.subscription_id"
+    " AND subscription.cycle_start_at = invoice.period_start_at"
+    " WHERE subscription.id = :subscription_id AND invoice_line.kind = 'plan'"
+    " ORDER BY invoice.id DESC LIMIT 1"
+)
+
+
+def _restated(draft: dict[str, Any], credited: int | None) -> dict[str, Any]:
+    """The draft as drafts are kept now; `credited` is the line its credit gives back."""
+    sums = {name: draft[name] for name in ("tax", "total", "balance_applied", "due")}
+    surplus, currency = draft["surplus_credit"]
+    return {
+        **sums,
+        "lines": [_restated_line(line, surplus, credited) for line in draft["lines"]],
+        "currency": currency,
+        "subtotal": [draft["subtotal"][0] - surplus, currency],
+        "surplus": [surplus, currency],
+        "tax_note": "",
+    }
+
+
+def _restated_line(line: dict[str, Any], surplus: int, credited: int | None) -> dict[str, Any]:
+    same = ("kind", "description", "base", "days", "days_in_cycle")
+    is_credit = line["kind"] == "unused_time"
+    amount, currency = line["amount"]
+    period = {"start_at": line["period_start_at"], "end_at": line["period_end_at"]}
+    return {
+        **{name: line[name] for name in same},
+        "explanation": line["explanation"].split(";")[0],
+        "quantity": 1,
+        "amount": [amount - surplus if is_credit else amount, currency],
+        "tax": {"name": "", "basis_points": 0, "note": ""},
+        "tax_amount": [0, currency],
+        "period": period if line["period_start_at"] else None,
+        "source_line_id": credited if is_credit else None,
+        "add_on_price_id": None,
+    }
+
+
 def _fill_outcomes() -> None:
     op.execute(
         "UPDATE sandbox_charge SET state = CASE WHEN succeeded THEN 'paid' ELSE 'declined' END"
@@ -558,15 +585,9 @@ def _fill_outcomes() -> None:
     )
 
 
-def _hold(table: str, is_postgresql: bool) -> None:
+def _hold(table: str) -> None:
     """Make a table ask of its rows what it has to; on SQLite by making the table anew."""
-    if not is_postgresql:
-        op.execute("PRAGMA ignore_check_constraints = OFF")
-    kept = [
-        sa.CheckConstraint(condition, name=op.f(f"ck_{table}_{name}"))
-        for name, condition in KEPT[table].items()
-    ]
-    with op.batch_alter_table(table, table_args=kept) as batch:
+    with op.batch_alter_table(table) as batch:
         for column in FILLED.get(table, ()):
             batch.alter_column(column, nullable=False, server_default=None)
         for column in DROPPED.get(table, ()):
