@@ -10,9 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import Account, AuditEntry
+from portal.billing.rules.counting import Metric
+from portal.models import Account, AuditEntry, Usage
+
+# Subjects whose entries say how many seats and clients there were: what is charged and why.
+COUNTED = frozenset(
+    {"plan", "add_ons", "subscription", "episode", "invoice", "credit_note", "user"}
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,11 @@ def record(
 ) -> AuditEntry:
     """Append one entry to the account's trail; the account's row must be locked.
 
-    `action` reads subject.verb ("plan.changed"); `details` are JSON values. Returns the entry.
+    `action` reads subject.verb ("plan.changed"); `details` are JSON values, to which `counts` is
+    added where the billing history tells them. Returns the entry.
     """
+    if action.partition(".")[0] in COUNTED:
+        details["counts"] = _counts(session, account.id)
     entry = AuditEntry(
         account_id=account.id,
         position=account.audit_length + 1,
@@ -61,6 +71,16 @@ def record(
     account.audit_head = entry.hash
     session.add(entry)
     return entry
+
+
+def _counts(session: Session, account_id: int) -> dict[str, int]:
+    """Seats and clients as this transaction leaves them."""
+    statement = select(Usage).where(
+        Usage.account_id == account_id, Usage.metric.in_((Metric.SEATS, Metric.CLIENTS))
+    )
+    # What was counted and not sent yet is on the rows already: no need to send it for this.
+    with session.no_autoflush:
+        return {row.metric.value: row.used for row in session.scalars(statement)}
 
 
 def chain_hash(entry: AuditEntry) -> str:
