@@ -118,6 +118,7 @@ class IssuedInvoice:
 
     `paid` is the payment it was issued for, None where it was issued to be paid. `tax_note` says
     why no tax is charged, `po_number` is the customer's own; both may be empty.
+    `is_part_of_cycle` says that it pays for what is left of a cycle that runs already.
     """
 
     number: str
@@ -132,6 +133,7 @@ class IssuedInvoice:
     surplus: Money
     tax_note: str
     po_number: str
+    is_part_of_cycle: bool
     paid: Attempt | None
     period_start_at: datetime
     period_end_at: datetime
@@ -161,6 +163,7 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         due=invoice.due,
         surplus=invoice.money(invoice.surplus_minor),
         tax_note=printable(invoice.tax_note, LINE_LENGTH),
+        is_part_of_cycle=invoice.reason is InvoiceReason.ADD_ONS,
         po_number=printable(invoice.customer.get("po_number") or "", NAME_LENGTH),
         paid=_paid_before(session, invoice),
         period_start_at=invoice.period_start_at,
