@@ -1,0 +1,270 @@
+"""What the billing history says about each action of the trail.
+
+Details are what the command kept then: entries of former versions have less, and stay.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from portal import formatting
+from portal.account_history.kinds import Details, Kind, Told, Words
+from portal.billing import countries
+from portal.billing.rules import describe
+from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.period import Interval
+from portal.billing.rules.roles import LABELS, Role
+
+
+def _opened(details: Details) -> Words:
+    return "The account was opened", "", "neutral"
+
+
+def _confirmed(details: Details) -> Words:
+    return f"{details['plan']} confirmed", f"For {details['due']} now.", "neutral"
+
+
+def _plan_changed(details: Details) -> Words:
+    plan, before, reason = details["after"], details.get("before"), details["reason"]
+    paid = f"Paid {details['paid']}." if "paid" in details else ""
+    match reason:
+        case "initial":
+            return f"{plan} began", paid, "good"
+        case "auto_upgrade":
+            return f"Automatic upgrade from {before} to {plan}", paid, "warn"
+        case "downgrade":
+            return f"Downgrade from {before} to {plan}", "As scheduled.", "neutral"
+        case _ if before == plan:
+            every = describe.every(Interval(details["interval"]))
+            return f"{plan} is charged {every} from now on", paid, "good"
+        case _:
+            return f"Upgrade from {before} to {plan}", paid, "good"
+
+
+def _change_failed(details: Details) -> Words:
+    return f"{details['plan']} did not begin", _sentence(details["reason"]), "bad"
+
+
+def _downgrade_scheduled(details: Details) -> Words:
+    return f"Downgrade to {details['plan']} scheduled", f"For {_day(details['on'])}.", "neutral"
+
+
+def _downgrade_withdrawn(details: Details) -> Words:
+    return f"Downgrade to {details['plan']} withdrawn", "", "neutral"
+
+
+def _add_ons_bought(details: Details) -> Words:
+    return f"{details['what']} added", f"Paid {details['paid']}.", "good"
+
+
+def _add_ons_removed(details: Details) -> Words:
+    until = f"In use until {_day(details['on'])}, and not charged again."
+    return f"{details['what']} removed", until, "neutral"
+
+
+def _add_ons_kept(details: Details) -> Words:
+    return f"{details['what']} kept", "The removal was withdrawn.", "neutral"
+
+
+def _add_ons_not_removed(details: Details) -> Words:
+    return f"{details['what']} not removed", _sentence(details["reason"]), "warn"
+
+
+def _cancelled(details: Details) -> Words:
+    return f"{details['plan']} cancelled", f"It ends on {_day(details['on'])}.", "warn"
+
+
+def _cancellation_withdrawn(details: Details) -> Words:
+    on = _day(details["on"])
+    return "Cancellation withdrawn", f"{details['plan']} renews on {on}.", "good"
+
+
+def _ended(details: Details) -> Words:
+    known = {
+        "cancelled": "It was cancelled.",
+        "unpaid": "An invoice stayed unpaid after the last attempt to collect it.",
+    }
+    reason = details["reason"]
+    return "The subscription ended", known.get(reason) or _sentence(reason), "bad"
+
+
+def _invoiced(details: Details) -> Words:
+    due, total, number = details["due"], details["total"], details["number"]
+    of_it = "" if due == total else f", {due} of it after the credit balance"
+    titles = {
+        "initial": "First invoice",
+        "renewal": "The plan was renewed",
+        "add_ons": "Invoice for add-ons",
+        "auto_upgrade": "Invoice for the automatic upgrade",
+    }
+    title = titles.get(details["reason"], "Invoice for the change of plan")
+    return title, f"{total} by invoice {number}{of_it}.", "neutral"
+
+
+def _paid(details: Details) -> Words:
+    return f"Payment of {details['amount']} received", "", "good"
+
+
+def _declined(details: Details) -> Words:
+    return f"A payment of {details['amount']} was declined", "Nothing was charged.", "bad"
+
+
+def _credited(details: Details) -> Words:
+    parts = (
+        ("off_invoice", "taken off the invoice"),
+        ("to_method", "to the payment method"),
+        ("to_balance", "to the credit balance"),
+    )
+    told = [f"{details[key]} {where}" for key, where in parts if _is_some(details[key])]
+    division = f"{describe.listing(told)}." if told else ""
+    title = f"{details['total']} of invoice {details['invoice']} credited"
+    return title, f"{_sentence(details['reason'])} {_sentence(division)}".strip(), "good"
+
+
+def _refunded(details: Details) -> Words:
+    return f"Refund of {details['amount']} sent", f"To {details['method']}.", "good"
+
+
+def _refund_declined(details: Details) -> Words:
+    kept = "It is in your credit balance instead."
+    return f"The refund of {details['amount']} did not go through", kept, "warn"
+
+
+def _on_hold(details: Details) -> Words:
+    told = "Nothing is charged by itself until the vendor has looked at the account."
+    return "Charges are on hold", told, "warn"
+
+
+def _released(details: Details) -> Words:
+    return "Charges go on", "The vendor has looked at the account.", "neutral"
+
+
+def _episode_opened(details: Details) -> Words:
+    return f"Over the limit of {_limit(details)}", _standing(details), "warn"
+
+
+def _warned(details: Details) -> Words:
+    which = {1: "First", 2: "Second", 3: "Third"}[details["number"]]
+    deadline = formatting.date_time(datetime.fromisoformat(details["deadline"]))
+    return f"{which} warning by email", f"Automatic upgrade announced for {deadline}.", "warn"
+
+
+def _episode_closed(details: Details) -> Words:
+    if details["outcome"] == "resolved":
+        return "Within the limit again", _sentence(details["reason"]), "good"
+    return "The warnings ended", _sentence(details["reason"].replace("_", " ")), "neutral"
+
+
+def _episode_parked(details: Details) -> Words:
+    return "The automatic upgrade is on hold", "Nothing is charged; the vendor was told.", "neutral"
+
+
+def _user_added(details: Details) -> Words:
+    return f"{details['user']} was added", f"As {_role(details['role'])}.", "neutral"
+
+
+def _role_changed(details: Details) -> Words:
+    before, after = _role(details["before"]), _role(details["after"])
+    return f"{details['user']} became {after}", f"{before} before.", "neutral"
+
+
+def _deactivated(details: Details) -> Words:
+    return f"{details['user']} was deactivated", "", "neutral"
+
+
+def _reactivated(details: Details) -> Words:
+    return f"{details['user']} was given access again", "", "neutral"
+
+
+def _method_changed(details: Details) -> Words:
+    before = f"{details['before']} before." if details.get("before") else ""
+    return f"Payment by {details['label']} from now on", before, "neutral"
+
+
+def _details_changed(details: Details) -> Words:
+    changes = [
+        f"{name}: {_value(field, before)} → {_value(field, after)}."
+        for field, name in FIELDS.items()
+        for before, after in [details["changed"].get(field, (None, None))]
+        if before != after
+    ]
+    return "Billing details changed", " ".join(changes), "neutral"
+
+
+FIELDS = {
+    "company": "Company",
+    "address": "Address",
+    "country": "Country",
+    "tax_id": "Tax id",
+    "po_number": "PO number",
+    "invoice_emails": "Invoices also to",
+}
+
+
+def _value(field: str, value: Any) -> str:
+    if not value:
+        return "none"
+    if field == "country":
+        return countries.name_of(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _is_some(amount: str) -> bool:
+    """Whether an amount in words is of more than nothing."""
+    return any(digit in amount for digit in "123456789")
+
+
+def _limit(details: Details) -> str:
+    return amount_of(Metric(details["metric"]), details["limit"])
+
+
+def _standing(details: Details) -> str:
+    metric = Metric(details["metric"])
+    return f"{amount_of(metric, details['used'])} in use."
+
+
+def _role(name: str) -> str:
+    return LABELS[Role(name)]
+
+
+def _day(instant: str) -> str:
+    return formatting.date(datetime.fromisoformat(instant))
+
+
+def _sentence(text: str | None) -> str:
+    """A reason as it was kept, begun and ended like a sentence."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""
+
+
+ACTIONS: dict[str, Told] = {
+    "account.opened": Told(Kind.PLAN, _opened),
+    "plan.change_confirmed": Told(Kind.PLAN, _confirmed, is_brief=False),
+    "plan.changed": Told(Kind.PLAN, _plan_changed, amount="paid"),
+    "plan.change_failed": Told(Kind.PLAN, _change_failed),
+    "plan.downgrade_scheduled": Told(Kind.PLAN, _downgrade_scheduled),
+    "plan.downgrade_withdrawn": Told(Kind.PLAN, _downgrade_withdrawn),
+    "add_ons.bought": Told(Kind.PLAN, _add_ons_bought, amount="paid"),
+    "add_ons.removed": Told(Kind.PLAN, _add_ons_removed),
+    "add_ons.kept": Told(Kind.PLAN, _add_ons_kept),
+    "add_ons.not_removed": Told(Kind.PLAN, _add_ons_not_removed),
+    "subscription.cancelled": Told(Kind.PLAN, _cancelled),
+    "subscription.cancellation_withdrawn": Told(Kind.PLAN, _cancellation_withdrawn),
+    "subscription.ended": Told(Kind.PLAN, _ended),
+    "invoice.issued": Told(Kind.MONEY, _invoiced, amount="total"),
+    "payment.succeeded": Told(Kind.MONEY, _paid, amount="amount", is_brief=False),
+    "payment.declined": Told(Kind.MONEY, _declined),
+    "credit_note.issued": Told(Kind.MONEY, _credited, amount="total", sign=-1),
+    "refund.succeeded": Told(Kind.MONEY, _refunded, amount="amount", sign=-1),
+    "refund.declined": Told(Kind.MONEY, _refund_declined),
+    "account.parked": Told(Kind.MONEY, _on_hold),
+    "account.released": Told(Kind.MONEY, _released),
+    "episode.opened": Told(Kind.LIMITS, _episode_opened),
+    "episode.warned": Told(Kind.LIMITS, _warned),
+    "episode.closed": Told(Kind.LIMITS, _episode_closed),
+    "episode.parked": Told(Kind.LIMITS, _episode_parked),
+    "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
+    "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
+    "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),
+    "user.reactivated": Told(Kind.PEOPLE, _reactivated, is_brief=False),
+    "payment_method.changed": Told(Kind.DETAILS, _method_changed),
+    "billing_details.changed": Told(Kind.DETAILS, _details_changed),
+}
