@@ -7,19 +7,23 @@ import pytest
 
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import CurrencyMismatch, CycleEnded, SamePlan
+from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle, Interval
-from portal.billing.rules.plan_change import (
-    Direction,
-    LineKind,
-    PlanTerms,
-    Running,
-    cheapest_fitting,
-    direction,
-    plan_line,
+from portal.billing.rules.plan_change import Direction, cheapest_fitting, direction
+from portal.billing.rules.terms import PlanTerms, Running
+from tests.rules.plans import (
+    DAY,
+    NOTHING,
+    PRO_5,
+    SECOND,
+    START,
+    after,
     quote,
+    running,
+    standard,
+    usd,
 )
-from tests.rules.plans import DAY, NOTHING, PRO_5, SECOND, START, after, running, standard, usd
 
 
 def test_charge_upgrade_the_example() -> None:
@@ -31,10 +35,10 @@ def test_charge_upgrade_the_example() -> None:
     assert plan.explanation == "Full price for 30 days: $100.00"
     assert (unused.description, unused.amount) == ("Unused time on Standard, 5 users", usd(-2500))
     assert unused.explanation == "15 of 30 days × $50.00 = −$25.00"
-    assert offer.subtotal == offer.total == offer.due_now == usd(7500)
+    assert offer.draft.subtotal == offer.draft.total == offer.due_now == usd(7500)
     assert offer.new_cycle == Cycle(now, now + 30 * DAY)
     assert (offer.next_charge, offer.next_charge_at) == (usd(10000), now + 30 * DAY)
-    assert offer.surplus_credit == offer.balance_applied == offer.balance_after == NOTHING
+    assert offer.draft.surplus == offer.draft.balance_applied == offer.balance_after == NOTHING
     assert offer.direction is Direction.UPGRADE
 
 
@@ -104,7 +108,7 @@ def test_charge_upgrade(
     current: Running | None, target: PlanTerms, now: datetime, due: int
 ) -> None:
     offer = quote(current, target, now=now, balance=NOTHING)
-    assert offer.due_now == offer.total == usd(due)
+    assert offer.due_now == offer.draft.total == usd(due)
     assert offer.new_cycle.start_at == now
 
 
@@ -121,7 +125,8 @@ def test_charge_upgrade_in_yen() -> None:
 def test_charge_initial_has_one_line_and_starts_the_cycle() -> None:
     offer = quote(None, standard(5, Interval.YEARLY), now=START, balance=NOTHING)
     assert offer.direction is Direction.INITIAL
-    assert offer.lines == (plan_line(standard(5, Interval.YEARLY), offer.new_cycle),)
+    (line,) = offer.lines
+    assert (line.kind, line.amount, line.period) == (LineKind.PLAN, usd(48000), offer.new_cycle)
     assert offer.new_cycle == Cycle(START, START + 365 * DAY)
     assert (offer.next_charge, offer.next_charge_at) == (usd(48000), START + 365 * DAY)
 
@@ -141,13 +146,11 @@ def test_charge_credit_left_keeps_the_rest_as_balance() -> None:
         running(standard(5, Interval.YEARLY)), standard(10), now=after(165), balance=usd(700)
     )
     plan, unused = offer.lines
-    assert (plan.amount, unused.amount) == (usd(10000), usd(-10000))
-    assert unused.kept == offer.surplus_credit == usd(26301 - 10000)
-    assert unused.explanation == (
-        "200 of 365 days × $480.00 = −$263.01; $100.00 taken off here, "
-        "$163.01 kept as credit balance"
-    )
-    assert offer.total == offer.due_now == offer.balance_applied == NOTHING
+    assert (plan.amount, unused.amount) == (usd(10000), usd(-26301))
+    assert unused.explanation == "200 of 365 days × $480.00 = −$263.01"
+    assert offer.draft.subtotal == usd(10000 - 26301)
+    assert offer.draft.surplus == usd(26301 - 10000)
+    assert offer.draft.total == offer.due_now == offer.draft.balance_applied == NOTHING
     assert offer.balance_after == usd(700 + 16301)
 
 
@@ -164,8 +167,8 @@ def test_charge_credit_left_is_used_up_first(
     balance: int, applied: int, due: int, remaining: int
 ) -> None:
     offer = quote(running(standard(5)), standard(10), now=after(15), balance=usd(balance))
-    assert offer.total == usd(7500)
-    assert offer.balance_applied == usd(applied)
+    assert offer.draft.total == usd(7500)
+    assert offer.draft.balance_applied == usd(applied)
     assert offer.due_now == usd(due)
     assert offer.balance_after == usd(remaining)
 
@@ -237,8 +240,8 @@ def test_charge_downgrade_waits_for_the_cycle_end_and_charges_nothing() -> None:
     offer = quote(current, standard(5, Interval.YEARLY), now=after(12), balance=usd(300))
     assert offer.direction is Direction.DOWNGRADE
     assert offer.lines == ()
-    assert offer.total == offer.due_now == offer.subtotal == offer.balance_applied == NOTHING
-    assert (offer.surplus_credit, offer.balance_after) == (NOTHING, usd(300))
+    assert offer.draft.total == offer.due_now == offer.draft.balance_applied == NOTHING
+    assert (offer.draft.surplus, offer.balance_after) == (NOTHING, usd(300))
     assert offer.new_cycle == Cycle.starting(current.cycle.end_at, Interval.YEARLY)
     assert (offer.next_charge, offer.next_charge_at) == (usd(48000), current.cycle.end_at)
 
@@ -256,10 +259,7 @@ def test_charge_renewal_comes_before_any_change(target: PlanTerms, late: timedel
 
 
 def test_catalog_fits_marks_the_cheapest_that_fits() -> None:
-    offers = [
-        (standard(users), {Metric.SEATS: users, Metric.CLIENTS: 60 * users, Metric.STORAGE: None})
-        for users in (40, 5, 20, 10)
-    ]
+    offers = [standard(users) for users in (40, 5, 20, 10)]
     usage = {Metric.SEATS: 8, Metric.CLIENTS: 800, Metric.STORAGE: 10**12}
     assert cheapest_fitting(offers, usage) == standard(20)
     assert cheapest_fitting(offers, {**usage, Metric.SEATS: 41}) is None

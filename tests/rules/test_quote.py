@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.billing.rules.period import Cycle, Interval
-from portal.billing.rules.plan_change import (
-    Direction,
-    Quote,
-    quote,
-)
+from portal.billing.rules.plan_change import Direction, Quote
+from portal.billing.rules.tax import Tax
+from portal.billing.rules.terms import Basket, Item
 from tests.rules.plans import (
     DAY,
     MINUTE,
@@ -22,11 +20,15 @@ from tests.rules.plans import (
     SECOND,
     START,
     ZONES,
+    add_on,
     after,
+    quote,
     running,
     standard,
     usd,
 )
+
+SEAT = Item(add_on("seat", 1000), 1)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,8 @@ def test_charge_quote_is_charge_the_fingerprint_holds_while_the_quote_does() -> 
         pytest.param({"current": running(standard(5), charged=usd(4999))}, id="another charge"),
         pytest.param({"current": running(PRO_5, charged=usd(5000))}, id="another running plan"),
         pytest.param({"current": None}, id="the subscription ended"),
+        pytest.param({"tax": Tax("VAT", 1900)}, id="the customer moved to where there is tax"),
+        pytest.param({"target": Basket(standard(10), (SEAT,))}, id="an add-on goes along"),
     ],
 )
 def test_charge_quote_is_charge_whatever_changes_makes_another_fingerprint(
@@ -116,24 +120,21 @@ def test_charge_quote_is_charge_whatever_changes_makes_another_fingerprint(
     assert before != now
 
 
-def fingerprint_of(current, target, now, balance) -> str:  # type: ignore[no-untyped-def]
-    return quote(current, target, now=now, balance=balance).fingerprint()
+def fingerprint_of(current, target, **given) -> str:  # type: ignore[no-untyped-def]
+    return quote(current, target, **given).fingerprint()
 
 
+OTHER = quote(None, standard(20), now=after(15), balance=usd(1))
 OTHER_VALUES = {
     "direction": Direction.DOWNGRADE,
-    "target": standard(20),
-    "lines": (),
-    "subtotal": usd(1),
-    "surplus_credit": usd(1),
-    "balance_applied": usd(1),
+    "basket": OTHER.basket,
+    "draft": OTHER.draft,
     "balance_after": usd(1),
-    "total": usd(1),
-    "due_now": usd(1),
     "new_cycle": Cycle.starting(START, Interval.YEARLY),
     "next_charge_at": START,
     "next_charge": usd(1),
 }
+SUMS = ("lines", "surplus", "total", "balance_applied", "due", "currency")
 
 
 @pytest.mark.parametrize("field", sorted(OTHER_VALUES))
@@ -143,8 +144,18 @@ def test_charge_quote_is_charge_the_fingerprint_covers(field: str) -> None:
     assert altered.fingerprint() != offer.fingerprint()
 
 
+@pytest.mark.parametrize("field", SUMS)
+def test_charge_quote_is_charge_the_fingerprint_covers_the_sums(field: str) -> None:
+    offer = quote(running(standard(5)), standard(10), now=after(15), balance=NOTHING)
+    other = {"lines": (), "currency": "EUR"}.get(field, usd(1))
+    altered = replace(offer, draft=replace(offer.draft, **{field: other}))
+    assert altered.fingerprint() != offer.fingerprint()
+
+
 def test_the_fingerprint_covers_all_but_how_long_the_quote_holds_and_where() -> None:
-    assert {f.name for f in fields(Quote)} - set(OTHER_VALUES) == {"valid_until", "zone"}
+    # What is bought stands in the lines.
+    unseen = {"valid_until", "zone", "bought"}
+    assert {f.name for f in fields(Quote)} - set(OTHER_VALUES) == unseen
     offer = quote(running(standard(5)), standard(10), now=after(15), balance=NOTHING)
     assert replace(offer, valid_until=START).fingerprint() == offer.fingerprint()
 
@@ -175,15 +186,16 @@ def test_m5_m6_every_quote_adds_up_and_none_is_negative(  # type: ignore[no-unty
     current = running(standard(5, running_interval), usd(charged))
     target = standard(10, target_interval, amount=price)
     offer = quote(current, target, now=now, balance=usd(balance), zone=zone)
-    assert offer.subtotal == offer.total == sum((x.amount for x in offer.lines), NOTHING)
-    assert offer.total >= NOTHING
-    assert offer.due_now == offer.total - offer.balance_applied
+    sums = offer.draft
+    assert sums.subtotal == sum((line.amount for line in offer.lines), NOTHING)
+    assert sums.total == sums.subtotal + sums.surplus >= NOTHING
+    assert offer.due_now == sums.total - sums.balance_applied
     assert offer.due_now >= NOTHING
-    assert NOTHING <= offer.balance_applied <= usd(balance)
+    assert NOTHING <= sums.balance_applied <= usd(balance)
     # Nothing is lost: what was there and what is paid is what the plan costs and what is left.
     credit = usd(charged).share(current.cycle.unused_days(now), current.cycle.days)
     assert usd(balance) + credit + offer.due_now == target.price + offer.balance_after
-    assert offer.surplus_credit.is_zero or offer.total.is_zero
+    assert sums.surplus.is_zero or sums.total.is_zero
     assert now < offer.valid_until <= now + 15 * MINUTE
 
 

@@ -10,11 +10,14 @@ from portal.billing.rules import (
     catalog_values,
     counting,
     invoicing,
+    lines,
     money,
     overage,
     period,
     plan_change,
     proration,
+    tax,
+    terms,
 )
 
 MODULES = [
@@ -23,11 +26,14 @@ MODULES = [
     catalog_values,
     counting,
     invoicing,
+    lines,
     money,
     overage,
     period,
     plan_change,
     proration,
+    tax,
+    terms,
 ]
 VALUES = {
     value
