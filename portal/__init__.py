@@ -27,7 +27,11 @@ from portal.blueprints import (
     health,
     invoices,
     sandbox,
+    sandbox_cards,
     users,
+)
+from portal.blueprints import (
+    gateway_events as gateway_news,
 )
 from portal.blueprints import (
     live as live_pages,
@@ -64,7 +68,7 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     page_context.init_app(app)
 
     pages = (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health)
-    for blueprint in pages:
+    for blueprint in (*pages, sandbox_cards, gateway_news):
         app.register_blueprint(blueprint.bp)
     register_commands(app)
     production.check_start(app)

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 
 SECRET_BYTES = 32
 KNOWN_SECRETS = frozenset({"dev", "secret", "changeme", "sandbox-secret-key-never-for-production"})
+STRIPE_API = "https://api.stripe.com"
+LONGEST_TRANSFER_DAYS = 365
 
 
 class Mode(StrEnum):
@@ -40,6 +42,20 @@ class MailSettings:
 
 
 @dataclass(frozen=True)
+class StripeSettings:
+    """How the portal signs in at Stripe, and by what it knows Stripe's news from anybody else's."""
+
+    secret_key: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
+    api_base: str = STRIPE_API
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the key moves real money."""
+        return "_live_" in self.secret_key
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the portal runs with. Durations carry their unit in the name."""
 
@@ -51,6 +67,9 @@ class Settings:
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     base_url: str = "http://127.0.0.1:8000"
     gateway: str = "sandbox"
+    stripe: StripeSettings = field(default_factory=StripeSettings)
+    transfer_days: int = 14
+    bank_details: str = ""
     mail: MailSettings = field(default_factory=MailSettings)
     session_idle_minutes: int = 120
     session_hours: int = 12
@@ -98,7 +117,10 @@ class _Reader:
             secret_key=self.text("SECRET_KEY", _secret_beside(data)),
             secret_key_fallbacks=tuple(self.text("SECRET_KEY_FALLBACKS").split()),
             base_url=self.base_url(),
-            gateway=self.choice("PORTAL_GATEWAY", "sandbox", ("sandbox", "manual")),
+            gateway=self.choice("PORTAL_GATEWAY", "sandbox", ("sandbox", "manual", "stripe")),
+            stripe=self.stripe(),
+            transfer_days=self.number("PORTAL_TRANSFER_DAYS", Settings.transfer_days),
+            bank_details=self.text("PORTAL_BANK_DETAILS"),
             mail=self.mail(),
             session_idle_minutes=self.number("SESSION_IDLE_MINUTES", Settings.session_idle_minutes),
             session_hours=self.number("SESSION_HOURS", Settings.session_hours),
@@ -106,6 +128,7 @@ class _Reader:
             streams_per_process=self.number("STREAMS_PER_PROCESS", Settings.streams_per_process),
             charges_floor=self.number("CHARGES_FLOOR", Settings.charges_floor),
         )
+        self.problems += _unfit_gateway(settings)
         if not settings.is_sandbox:
             self.problems += _unfit_for_production(settings)
         if self.problems:
@@ -145,6 +168,13 @@ class _Reader:
             self.problems.append(f"BASE_URL must be an http or https address, not {url!r}.")
         return url
 
+    def stripe(self) -> StripeSettings:
+        return StripeSettings(
+            secret_key=self.text("PORTAL_STRIPE_SECRET_KEY"),
+            webhook_secret=self.text("PORTAL_STRIPE_WEBHOOK_SECRET"),
+            api_base=self.text("PORTAL_STRIPE_API_BASE", STRIPE_API).rstrip("/"),
+        )
+
     def mail(self) -> MailSettings:
         return MailSettings(
             server=self.text("MAIL_SERVER") or None,
@@ -179,6 +209,26 @@ def _with_driver(url: str) -> str:
     return url
 
 
+def _unfit_gateway(settings: Settings) -> list[str]:
+    """What the chosen gateway lacks, in any mode."""
+    problems = []
+    if settings.transfer_days > LONGEST_TRANSFER_DAYS:
+        problems.append(f"PORTAL_TRANSFER_DAYS must be {LONGEST_TRANSFER_DAYS} at most.")
+    if settings.gateway != "stripe":
+        return problems
+    if not settings.stripe.secret_key:
+        problems.append(
+            "PORTAL_STRIPE_SECRET_KEY is not set: PORTAL_GATEWAY=stripe needs a key of your Stripe"
+            " account."
+        )
+    if settings.is_sandbox and settings.stripe.is_live:
+        problems.append(
+            "PORTAL_STRIPE_SECRET_KEY is a live key: the sandbox, whose clock can be moved, takes"
+            " test keys only."
+        )
+    return problems
+
+
 def _unfit_for_production(settings: Settings) -> list[str]:
     """What of the sandbox's conveniences is still switched on."""
     problems = []
@@ -188,9 +238,31 @@ def _unfit_for_production(settings: Settings) -> list[str]:
             " to random text, for example from: openssl rand -hex 32"
         )
     if settings.gateway == "sandbox":
-        problems.append("PORTAL_GATEWAY is the sandbox, which moves no money: choose manual.")
+        problems.append(
+            "PORTAL_GATEWAY is the sandbox, which moves no money: choose stripe or manual."
+        )
+    if settings.gateway == "manual" and not settings.bank_details:
+        problems.append(
+            "PORTAL_BANK_DETAILS is not set: without it nobody knows where to transfer money to."
+        )
+    if settings.gateway == "stripe":
+        problems += _unfit_stripe(settings.stripe)
     if settings.mail.server is None:
         problems.append("MAIL_SERVER is not set: without it no warning and no invoice is sent.")
     if not settings.is_https:
         problems.append("BASE_URL must be the portal's https address.")
+    return problems
+
+
+def _unfit_stripe(settings: StripeSettings) -> list[str]:
+    problems = []
+    if settings.secret_key and not settings.is_live:
+        problems.append("PORTAL_STRIPE_SECRET_KEY is a test key, which moves no money.")
+    if not settings.webhook_secret:
+        problems.append(
+            "PORTAL_STRIPE_WEBHOOK_SECRET is not set: without it the portal can't know Stripe's"
+            " news from anybody else's."
+        )
+    if settings.api_base != STRIPE_API:
+        problems.append(f"PORTAL_STRIPE_API_BASE must be {STRIPE_API}.")
     return problems

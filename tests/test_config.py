@@ -10,6 +10,7 @@ FIT = {
     "PORTAL_MODE": "production",
     "SECRET_KEY": "x" * 64,
     "PORTAL_GATEWAY": "manual",
+    "PORTAL_BANK_DETAILS": "Example Bank, IBAN DE02 1203 0000 0000 2020 51",
     "MAIL_SERVER": "mail.example.com",
     "BASE_URL": "https://billing.example.com",
 }

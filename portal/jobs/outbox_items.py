@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, invoice_pdf, mailer, outbox
+from portal import clock, collection, gateway_events, invoice_pdf, mailer, outbox
 from portal.billing import accounts, overages
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, OutboxItem, OutboxState, Work
@@ -108,4 +108,5 @@ def _render(invoice_id: int) -> str | None:
 HANDLERS: dict[Work, Callable[[int], str | None]] = {
     Work.NOTICE: _deliver,
     Work.INVOICE_PDF: _render,
+    Work.GATEWAY_EVENT: gateway_events.act_on,
 }
