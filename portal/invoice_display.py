@@ -156,8 +156,8 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         what_for=what_for(invoice),
         issued_at=invoice.issued_at,
         zone=_zone(session, invoice),
-        vendor=_party(invoice.vendor),
-        customer=_party(invoice.customer),
+        vendor=party(invoice.vendor),
+        customer=party(invoice.customer),
         lines=tuple(_line(line) for line in invoice.lines),
         sums=_sums(invoice),
         due=invoice.due,
@@ -206,12 +206,8 @@ def attempt(payment: Payment) -> Attempt:
     return Attempt(at, payment.money, method, payment.state, failure)
 
 
-def _zone(session: Session, invoice: Invoice) -> str:
-    zone: str | None = invoice.customer.get("time_zone")
-    return zone or session.get_one(Account, invoice.account_id).time_zone
-
-
-def _party(snapshot: dict[str, Any]) -> Party:
+def party(snapshot: dict[str, Any]) -> Party:
+    """A snapshot of vendor or customer, made ready to be set."""
     country = snapshot.get("country") or ""
     lines = [*snapshot.get("address", ())[:ADDRESS_LINES], COUNTRIES.get(country, country)]
     return Party(
@@ -220,6 +216,11 @@ def _party(snapshot: dict[str, Any]) -> Party:
         tax_id=printable(snapshot.get("tax_id") or "", TAX_ID_LENGTH),
         email=printable(snapshot.get("email") or "", EMAIL_LENGTH),
     )
+
+
+def _zone(session: Session, invoice: Invoice) -> str:
+    zone: str | None = invoice.customer.get("time_zone")
+    return zone or session.get_one(Account, invoice.account_id).time_zone
 
 
 def _line(line: InvoiceLine) -> Line:

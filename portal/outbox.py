@@ -18,7 +18,13 @@ LEASE = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(hours=1)
 # A mail server may be down for days; a PDF that fails twelve times will fail a thirteenth.
-ATTEMPTS = {Work.NOTICE: 300, Work.PAYMENT: 300, Work.INVOICE_PDF: 12}
+ATTEMPTS = {
+    Work.NOTICE: 300,
+    Work.PAYMENT: 300,
+    Work.REFUND: 60,
+    Work.INVOICE_PDF: 12,
+    Work.CREDIT_NOTE_PDF: 12,
+}
 
 
 def put(
@@ -101,11 +107,31 @@ def settle(item: OutboxItem, *, at: datetime) -> None:
 
 def put_off(item: OutboxItem, error: str, *, at: datetime) -> None:
     """The attempt failed: try again later, and in the end leave it to the operator."""
-    item.last_error = error[:500]
-    item.lease_owner = item.lease_until = None
-    item.next_at = at + min(FIRST_RETRY * 2 ** min(item.attempts - 1, 10), LONGEST_RETRY)
+    later = at + min(FIRST_RETRY * 2 ** min(item.attempts - 1, 10), LONGEST_RETRY)
+    look_again(item, at=later, error=error)
     if item.attempts >= ATTEMPTS[item.work]:
         item.state = OutboxState.DEAD
+
+
+def look_again(item: OutboxItem, *, at: datetime, error: str | None = None) -> None:
+    """The work isn't done: go on with it at `at`."""
+    item.last_error = error[:500] if error else None
+    item.lease_owner = item.lease_until = None
+    item.next_at = at
+
+
+def give_up(item: OutboxItem, error: str) -> None:
+    """The work was tried often enough: leave it to the operator."""
+    item.last_error = error[:500]
+    item.lease_owner = item.lease_until = None
+    item.state = OutboxState.DEAD
+
+
+def hasten(item: OutboxItem, *, at: datetime) -> None:
+    """Go on with the work now, also where it was given up; whoever holds it goes on holding it."""
+    if item.state is OutboxState.DEAD:
+        item.state, item.attempts = OutboxState.WAITING, 0
+    item.next_at = at
 
 
 def _is_claimable(now: datetime, wall: datetime) -> ColumnElement[bool]:

@@ -7,9 +7,12 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.billing.rules.crediting import Division
+from portal.billing.rules.lines import TaxSum, sums_by_rate
 from portal.billing.rules.money import Money
+from portal.billing.rules.tax import Tax
 from portal.extensions import Model
-from portal.models.invoices import Invoice
+from portal.models.invoices import Invoice, InvoiceLine
 from portal.models.payments import Payment, PaymentState
 from portal.models.types import Instant, MinorUnits, Name, one_of, owned, same_account
 
@@ -80,6 +83,23 @@ class CreditNote(Model):
     def total(self) -> Money:
         return self.money(self.total_minor)
 
+    @property
+    def division(self) -> Division:
+        """Where its money goes."""
+        return Division(
+            off_invoice=self.money(self.off_invoice_minor),
+            to_method=self.money(self.to_method_minor),
+            to_balance=self.money(self.to_balance_minor),
+        )
+
+    @property
+    def taxes(self) -> tuple[TaxSum, ...]:
+        """The tax per name and rate, in the order of the lines."""
+        return sums_by_rate(
+            (Tax(line.tax_name, line.tax_basis_points), line.money, line.tax_money)
+            for line in self.lines
+        )
+
 
 class CreditNoteLine(Model):
     """What is given back of one invoice line: a positive amount, or a negative one where the
@@ -107,9 +127,17 @@ class CreditNoteLine(Model):
     tax_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
     currency: Mapped[str] = mapped_column(String(3))
 
+    invoice_line: Mapped[InvoiceLine] = relationship(
+        primaryjoin="foreign(CreditNoteLine.invoice_line_id) == InvoiceLine.id", viewonly=True
+    )
+
     @property
     def money(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def tax_money(self) -> Money:
+        return Money(self.tax_minor, self.currency)
 
 
 class CreditNoteDocument(Model):

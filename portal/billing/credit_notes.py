@@ -1,0 +1,281 @@
+"""Credit notes: what corrects an issued invoice, which itself never changes.
+
+A note gives back what is left of the lines it credits. First that is taken off what is still owed
+on the invoice; what was paid goes back to the payment method or to the credit balance.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import credit_notices, outbox
+from portal.audit import Actor, record
+from portal.billing import (
+    credited_lines,
+    invoices,
+    ledger,
+    payments,
+    plan_changes,
+    refunds,
+    series,
+    subscriptions,
+)
+from portal.billing.credited_lines import CreditedLine
+from portal.billing.gateways import MANUAL
+from portal.billing.rules import crediting, describe
+from portal.billing.rules.crediting import Division
+from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
+from portal.billing.rules.invoicing import number_text
+from portal.billing.rules.money import Money
+from portal.models import (
+    Account,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+    PaymentState,
+    Refund,
+    RefundTo,
+    SubscriptionStatus,
+    Work,
+)
+
+
+class PaymentUnderWay(RuleBroken):
+    """A payment of the invoice may still collect what is to be credited."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"A payment of invoice {number} has no outcome yet. Wait until it has one: what is"
+            " credited then is what was paid, or what is still owed."
+        )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be credited, and why: all of an invoice, or its lines at `positions`.
+
+    `to` says where money goes that was paid already. `reason` is one line, told to the customer.
+    """
+
+    reason: str
+    to: RefundTo = RefundTo.METHOD
+    positions: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A credit note before it is issued. `subtotal` + `tax` = `total`, which is divided.
+
+    `method` is what the part that goes back to the payment method goes to; None without one.
+    """
+
+    lines: tuple[CreditedLine, ...]
+    subtotal: Money
+    tax: Money
+    total: Money
+    division: Division
+    method: str | None
+
+
+def draft(session: Session, account: Account, invoice: Invoice, wish: Wish) -> Draft:
+    """What a note on these terms would come to now.
+
+    Raises RuleBroken: the errors of `crediting`; PaymentUnderWay; and ChangeUnderWay while a plan
+    change that may give back the same lines waits for its payment.
+    """
+    if plan_changes.pending(session, account.id) is not None:
+        raise ChangeUnderWay
+    waiting = payments.in_flight(session, invoice)
+    if waiting and not _waits(waiting):
+        raise PaymentUnderWay(invoice.number_text)
+    lines = credited_lines.of(session, invoice)
+    charged, number = [line.charged for line in lines], invoice.number_text
+    if wish.positions is None:
+        taken = crediting.creditable(charged, number)
+    else:
+        taken = crediting.chosen(charged, wish.positions, number)
+    subtotal, tax = crediting.subtotal_of(taken), crediting.tax_of(taken)
+    paid = _payment_of(session, invoice) if wish.to is RefundTo.METHOD else None
+    nothing = invoice.money(0)
+    division = crediting.divide(
+        subtotal + tax,
+        owed=invoice.outstanding if invoice.status is InvoiceStatus.OPEN else nothing,
+        returnable=refunds.returnable(session, paid) if paid else nothing,
+    )
+    return Draft(
+        lines=tuple(line for line in lines if line.charged in taken),
+        subtotal=subtotal,
+        tax=tax,
+        total=subtotal + tax,
+        division=division,
+        method=paid.method.label if paid and division.to_method.amount else None,
+    )
+
+
+def issue(
+    session: Session,
+    account: Account,
+    invoice: Invoice,
+    wish: Wish,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> CreditNote:
+    """Issue the note with the next number and do what follows; the account must be locked.
+
+    Raises what `draft` does. What was credited once is not found a second time, and the database
+    refuses a second note on a line in any case.
+    """
+    _hold_back(session, invoice)
+    terms = draft(session, account, invoice, wish)
+    note = _row(session, invoice, wish, terms, now)
+    session.add(note)
+    session.flush()
+    note.lines = _lines(note, terms)
+    session.flush()
+    ledger.credit_note_issued(session, note)
+    _take_off(session, account, invoice, note, now=now)
+    refund = _refund(session, invoice, note, now=now)
+    outbox.put(session, Work.CREDIT_NOTE_PDF, note.id, account_id=account.id, at=now)
+    record(
+        session,
+        account,
+        "credit_note.issued",
+        at=now,
+        actor=actor,
+        number=note.number_text,
+        invoice=invoice.number_text,
+        reason=note.reason,
+        total=describe.money(note.total),
+        off_invoice=describe.money(terms.division.off_invoice),
+        to_method=describe.money(terms.division.to_method),
+        to_balance=describe.money(terms.division.to_balance),
+    )
+    credit_notices.issued(session, note, refund, now=now)
+    return note
+
+
+def of_invoice(session: Session, invoice: Invoice) -> list[CreditNote]:
+    """The credit notes of an invoice, oldest first."""
+    statement = (
+        select(CreditNote)
+        .where(CreditNote.account_id == invoice.account_id, CreditNote.invoice_id == invoice.id)
+        .order_by(CreditNote.id)
+    )
+    return list(session.scalars(statement))
+
+
+def _waits(payment: Payment) -> bool:
+    """Whether no gateway can be collecting it: it was never sent, or is a transfer to come."""
+    return payment.state is PaymentState.CREATED or payment.gateway == MANUAL
+
+
+def _payment_of(session: Session, invoice: Invoice) -> Payment | None:
+    """What paid the invoice, if a payment did."""
+    statement = select(Payment).where(
+        Payment.account_id == invoice.account_id,
+        Payment.invoice_id == invoice.id,
+        Payment.state == PaymentState.SUCCEEDED,
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def _hold_back(session: Session, invoice: Invoice) -> None:
+    """Keep a waiting payment from being sent until the transaction ends.
+
+    Whoever sends it claims its outbox item first, without the account's lock.
+    """
+    payment = payments.in_flight(session, invoice)
+    if payment is not None:
+        session.refresh(outbox.find(session, Work.PAYMENT, payment.id), with_for_update=True)
+        session.refresh(payment)
+
+
+def _row(session: Session, invoice: Invoice, wish: Wish, terms: Draft, now: datetime) -> CreditNote:
+    """The note with the next number, without its lines; not yet added to the session.
+
+    Vendor and customer are those of the invoice: it is that document which is corrected.
+    """
+    key, number = series.next_number(session, series.CREDIT_NOTES, now)
+    return CreditNote(
+        account_id=invoice.account_id,
+        invoice_id=invoice.id,
+        series=key,
+        number=number,
+        number_text=number_text(series.CREDIT_NOTES, now.year, number),
+        reason=wish.reason,
+        currency=invoice.currency,
+        subtotal_minor=terms.subtotal.amount,
+        tax_minor=terms.tax.amount,
+        total_minor=terms.total.amount,
+        off_invoice_minor=terms.division.off_invoice.amount,
+        to_balance_minor=terms.division.to_balance.amount,
+        to_method_minor=terms.division.to_method.amount,
+        issued_at=now,
+        vendor=invoice.vendor,
+        customer=invoice.customer,
+    )
+
+
+def _lines(note: CreditNote, terms: Draft) -> list[CreditNoteLine]:
+    return [
+        CreditNoteLine(
+            account_id=note.account_id,
+            credit_note_id=note.id,
+            position=position,
+            invoice_line_id=line.line_id,
+            description=line.description,
+            explanation=line.explanation,
+            amount_minor=line.charged.left.amount,
+            tax_name=line.charged.tax.name,
+            tax_basis_points=line.charged.tax.basis_points,
+            tax_minor=line.charged.left_tax.amount,
+            currency=note.currency,
+        )
+        for position, line in enumerate(terms.lines, start=1)
+    ]
+
+
+def _refund(
+    session: Session, invoice: Invoice, note: CreditNote, *, now: datetime
+) -> Refund | None:
+    """The work of sending back what goes to the payment method, if anything does."""
+    paid = _payment_of(session, invoice) if note.to_method_minor else None
+    return refunds.write(session, note, paid, now=now) if paid else None
+
+
+def _take_off(
+    session: Session, account: Account, invoice: Invoice, note: CreditNote, *, now: datetime
+) -> None:
+    """Less is owed on the invoice, and less is collected; where nothing is left, nothing is."""
+    if not note.off_invoice_minor:
+        return
+    invoice.credited_minor += note.off_invoice_minor
+    is_settled = invoice.outstanding.is_zero
+    payment = payments.in_flight(session, invoice)
+    if payment and is_settled:
+        _call_off(session, payment, note, now=now)
+    elif payment:
+        payment.amount_minor = invoice.outstanding.amount
+    if is_settled:
+        invoice.status = InvoiceStatus.CREDITED
+        session.flush()
+        _end_past_due(session, account)
+
+
+def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: datetime) -> None:
+    """A payment that nobody has begun to collect is never collected."""
+    payment.state = PaymentState.DECLINED
+    payment.failure = f"Called off: {note.number_text} credits what was owed."
+    payment.call_off_at = payment.settled_at = now
+    outbox.settle(outbox.find(session, Work.PAYMENT, payment.id), at=now)
+
+
+def _end_past_due(session: Session, account: Account) -> None:
+    subscription = subscriptions.live(session, account.id)
+    if subscription and invoices.open_invoice(session, account.id) is None:
+        subscription.status = SubscriptionStatus.ACTIVE

@@ -1,0 +1,30 @@
+"""Runs of numbers without gaps: one for invoices and one for credit notes, each by the year."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from portal.models import InvoiceSeries
+
+INVOICES = "INV"
+CREDIT_NOTES = "CN"
+
+
+def next_number(session: Session, prefix: str, now: datetime) -> tuple[str, int]:
+    """The key of the year's series and its next number, locked until the transaction ends.
+
+    A counter row instead of a sequence: a transaction that rolls back gives its number back.
+    """
+    key = f"{prefix}-{now.year}"
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    session.execute(insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing())
+    statement = (
+        update(InvoiceSeries)
+        .where(InvoiceSeries.key == key)
+        .values(last_number=InvoiceSeries.last_number + 1)
+        .returning(InvoiceSeries.last_number)
+    )
+    return key, session.execute(statement).scalar_one()

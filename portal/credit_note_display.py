@@ -1,0 +1,91 @@
+"""What a credit note says, as page and PDF both show it; all of it fixed when it was issued."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal.billing import refunds
+from portal.billing.rules import crediting, describe
+from portal.billing.rules.money import Money
+from portal.invoice_display import LINE_LENGTH, NAME_LENGTH, Line, Party, Sum, party
+from portal.models import Account, CreditNote, CreditNoteLine
+from portal.printable import printable
+
+
+@dataclass(frozen=True)
+class IssuedCreditNote:
+    """A credit note as it was issued. Instants are UTC, shown in `zone`; `sums` lead to `total`.
+
+    `goes` says where the money goes, as in "$70.00 back to Visa ending in 4242 and $30.00 to
+    your credit balance". `tax_note` and `po_number` are the invoice's; both may be empty.
+    """
+
+    number: str
+    invoice_number: str
+    invoice_issued_at: datetime
+    reason: str
+    issued_at: datetime
+    zone: str
+    vendor: Party
+    customer: Party
+    lines: tuple[Line, ...]
+    sums: tuple[Sum, ...]
+    total: Money
+    goes: str
+    to_method: Money
+    to_balance: Money
+    tax_note: str
+    po_number: str
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether a line takes back what was a credit itself."""
+        return any(line.amount.is_negative for line in self.lines)
+
+
+def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
+    """The credit note as issued, detached from its rows."""
+    refund, invoice = refunds.of_note(session, note), note.invoice
+    method = printable(refund.payment.method.label, NAME_LENGTH) if refund else ""
+    return IssuedCreditNote(
+        number=note.number_text,
+        invoice_number=invoice.number_text,
+        invoice_issued_at=invoice.issued_at,
+        reason=printable(note.reason, LINE_LENGTH),
+        issued_at=note.issued_at,
+        zone=_zone(session, note),
+        vendor=party(note.vendor),
+        customer=party(note.customer),
+        lines=tuple(_line(line) for line in note.lines),
+        sums=_sums(note),
+        total=note.total,
+        goes=crediting.destinations(note.division, invoice.number_text, method),
+        to_method=note.division.to_method,
+        to_balance=note.division.to_balance,
+        tax_note=printable(invoice.tax_note, LINE_LENGTH),
+        po_number=printable(note.customer.get("po_number") or "", NAME_LENGTH),
+    )
+
+
+def _zone(session: Session, note: CreditNote) -> str:
+    zone: str | None = note.customer.get("time_zone")
+    return zone or session.get_one(Account, note.account_id).time_zone
+
+
+def _line(line: CreditNoteLine) -> Line:
+    return Line(
+        description=printable(line.description, LINE_LENGTH),
+        explanation=printable(line.explanation, LINE_LENGTH),
+        amount=line.money,
+        start_at=line.invoice_line.period_start_at,
+        end_at=line.invoice_line.period_end_at,
+    )
+
+
+def _sums(note: CreditNote) -> tuple[Sum, ...]:
+    """subtotal + tax per rate = total; a total without tax needs no steps."""
+    taxes = [
+        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount) for each in note.taxes
+    ]
+    return (Sum("Subtotal", note.money(note.subtotal_minor)), *taxes) if taxes else ()

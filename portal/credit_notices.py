@@ -1,0 +1,73 @@
+"""What people are told about credit notes, and about money on its way back to them."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote as url_quote
+
+from sqlalchemy.orm import Session
+
+from portal import notices
+from portal.billing.rules import crediting, describe
+from portal.billing.rules.money import Money
+from portal.billing.rules.roles import Role
+from portal.models import Account, CreditNote, Notice, Refund
+from portal.notices import Message
+from portal.printable import printable
+
+LABEL = 80
+
+
+def issued(session: Session, note: CreditNote, refund: Refund | None, *, now: datetime) -> None:
+    """To Admins, billing contacts and the addresses that get invoices: what is given back, and
+    where the money goes."""
+    account = session.get_one(Account, note.account_id)
+    message = Message("credit_note_issued", account, _of_note(note) | {"goes": goes(note, refund)})
+    notices.write(session, message, notices.invoice_readers(session, account), now=now)
+
+
+def refund_sent(session: Session, refund: Refund, *, now: datetime) -> list[Notice]:
+    """To active Admins and billing contacts: money they have waited for is on its way."""
+    return _about(session, refund, "refund_sent", now=now)
+
+
+def refund_declined(session: Session, refund: Refund, *, now: datetime) -> list[Notice]:
+    """To active Admins and billing contacts: it could not go back, and is credit balance now."""
+    return _about(session, refund, "refund_declined", now=now)
+
+
+def goes(note: CreditNote, refund: Refund | None) -> str:
+    """Where the money of a note goes, as in "$70.00 back to Visa … and $30.00 to your …"."""
+    method = printable(refund.payment.method.label, LABEL) if refund else ""
+    return crediting.destinations(note.division, note.invoice.number_text, method)
+
+
+def _about(session: Session, refund: Refund, name: str, *, now: datetime) -> list[Notice]:
+    account = session.get_one(Account, refund.account_id)
+    facts = _of_note(refund.credit_note) | {
+        "amount": refund.money,
+        "method": printable(refund.payment.method.label, LABEL),
+        "reason": refund.failure or "",
+        "asked_for_at": refund.created_at,
+    }
+    message = Message(name, account, facts)
+    people = notices.people(session, account, Role.ADMIN, Role.BILLING)
+    return notices.write(session, message, people, now=now)
+
+
+def _of_note(note: CreditNote) -> dict[str, Any]:
+    return {
+        "note": note,
+        "invoice": note.invoice,
+        "lines": [
+            *[_line(line.description, line.explanation, line.money) for line in note.lines],
+            *[
+                _line(each.tax.text, f"on {describe.money(each.base)}", each.amount)
+                for each in note.taxes
+            ],
+        ],
+        "note_path": f"/credit-notes/{url_quote(note.number_text, safe='')}",
+    }
+
+
+def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
+    return {"label": label, "detail": detail, "amount": amount}
