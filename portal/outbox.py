@@ -24,6 +24,7 @@ ATTEMPTS = {
     Work.REFUND: 60,
     Work.INVOICE_PDF: 12,
     Work.CREDIT_NOTE_PDF: 12,
+    Work.GATEWAY_EVENT: 60,
 }
 
 
