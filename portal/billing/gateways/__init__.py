@@ -10,7 +10,7 @@ can't be where a form's answer redirects to: the content policy lets forms end o
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from portal.billing.rules.money import Money
 
@@ -118,8 +118,12 @@ class SavedMethod:
     customer_reference: str
 
 
+@runtime_checkable
 class MethodPages(Protocol):
-    """A gateway on whose own pages people enter their cards, so that the portal sees none."""
+    """A gateway on whose own pages people enter their cards, so that the portal sees none.
+
+    Tell by isinstance whether a gateway is one.
+    """
 
     def begin_method(
         self,
