@@ -1,7 +1,7 @@
 """The only place that commits. What must leave after a commit leaves after it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flask import current_app
 from sqlalchemy.orm import Session
@@ -41,6 +41,18 @@ def transaction() -> Iterator[Session]:
     finally:
         session.info[OPEN] = False
     _let_leave(session.info.pop(AFTER_COMMIT))
+
+
+class _Rehearsed(Exception):
+    """Ends a rehearsal; never seen outside."""
+
+
+@contextmanager
+def rehearsal() -> Iterator[Session]:
+    """One unit of work that is always rolled back: what would happen, found by the real code."""
+    with suppress(_Rehearsed), transaction() as session:
+        yield session
+        raise _Rehearsed
 
 
 def after_commit(session: Session, action: Callable[[], object]) -> None:

@@ -14,32 +14,43 @@ from portal.billing.rules import catalog as rules
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.money import Money
+from portal.cli.catalog_report import as_facts, show_problems, show_report
 from portal.cli.output import json_option, show_facts, show_json, show_table
 from portal.extensions import db
-from portal.models import AddOn, CatalogRevision, Family, Price, Tier, Vendor
-from portal.transaction import transaction
+from portal.models import AddOn, CatalogRevision, Family, Price, TaxRate, Tier, Vendor
+from portal.transaction import rehearsal, transaction
 
-NO_CHANGE = "The catalog is as the file says already: nothing changed."
+SAME = "The catalog is as the file says already: nothing changed."
 
 catalog = AppGroup("catalog", help="The plans, their prices and limits.")
 
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@catalog.command("plan")
+@file_argument
+@json_option
+def plan(file: Path, as_json: bool) -> None:
+    """Show what applying FILE would change, and who would be over a limit. Changes nothing."""
+    parsed, _ = _read(file, as_json=as_json)
+    with rehearsal() as session:
+        report = billing_catalog.plan(session, parsed, now=clock.now())
+    if as_json:
+        show_json(as_facts(report))
+        return
+    show_report(report)
+    click.echo(f"{_counted(report)} to apply. Nothing was changed." if report.changes else SAME)
+
 
 @catalog.command("apply")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@file_argument
 def apply(file: Path) -> None:
     """Make the catalog what FILE says. With a mistake in it, nothing is applied."""
-    text = _text_of(file)
-    try:
-        parsed = rules.parse(text)
-    except rules.CatalogErrors as errors:
-        for problem in errors.problems:
-            click.echo(f"{file}: {problem}", err=True)
-        raise click.ClickException("Nothing was applied.") from None
+    parsed, text = _read(file)
     with transaction() as session:
-        changes = billing_catalog.apply(session, parsed, text, now=clock.now())
-    for change in changes:
-        click.echo(change)
-    click.echo(f"{describe.counted(len(changes), 'change')} applied." if changes else NO_CHANGE)
+        report = billing_catalog.apply(session, parsed, text, now=clock.now())
+    show_report(report)
+    click.echo(f"{_counted(report)} applied." if report.changes else SAME)
 
 
 @catalog.command("show")
@@ -55,6 +66,19 @@ def show(as_json: bool) -> None:
         _show(facts)
 
 
+def _read(file: Path, *, as_json: bool = False) -> tuple[rules.Catalog, str]:
+    """What the file says, and its text; ends the command where there is a mistake in it."""
+    text = _text_of(file)
+    try:
+        return rules.parse(text), text
+    except rules.CatalogErrors as errors:
+        if as_json:
+            show_json({"problems": errors.problems})
+        else:
+            show_problems(file, errors.problems)
+    raise click.ClickException("Nothing was applied.")
+
+
 def _text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -65,15 +89,30 @@ def _text_of(file: Path) -> str:
         ) from None
 
 
+def _counted(report: billing_catalog.Report) -> str:
+    return describe.counted(len(report.changes), "change")
+
+
 def _catalog(session: Session) -> dict[str, Any]:
     vendor = session.get(Vendor, 1)
     families = session.scalars(select(Family).where(~Family.hidden).order_by(Family.position))
+    rates = select(TaxRate).order_by(TaxRate.country)
     revisions = select(CatalogRevision.applied_at).order_by(CatalogRevision.id.desc()).limit(1)
     return {
         "vendor": vendor and vendor.name,
         "applied_at": session.scalars(revisions).first(),
         "policies": vendor and vendor.policies,
+        "tax_rates": [_tax_rate(rate) for rate in session.scalars(rates)],
         "families": [_family(session, family) for family in families],
+    }
+
+
+def _tax_rate(rate: TaxRate) -> dict[str, Any]:
+    return {
+        "country": rate.country,
+        "name": rate.name,
+        "basis_points": rate.basis_points,
+        "reverse_charge": rate.reverse_charge,
     }
 
 
@@ -119,6 +158,10 @@ def _show(facts: dict[str, Any]) -> None:
     show_facts(
         {"Vendor": facts["vendor"], "Applied": facts["applied_at"], "Over a limit": policies}
     )
+    if facts["tax_rates"]:
+        click.echo("\nTax")
+        headings = ["Country", "Name", ">Rate", "Reverse charge"]
+        show_table(headings, map(_tax_line, facts["tax_rates"]), indent=2)
     for family in facts["families"]:
         click.echo(f"\n{family['name']}")
         prices = [price for plan in family["plans"] for price in plan["prices"]]
@@ -127,6 +170,11 @@ def _show(facts: dict[str, Any]) -> None:
         plans = [_plan_line(plan, columns) for plan in family["plans"]]
         add_ons = [_add_on_line(add_on, columns) for add_on in family["add_ons"]]
         show_table(["Plan", "Seats", "Clients", "Storage", *headings], plans + add_ons, indent=2)
+
+
+def _tax_line(rate: dict[str, Any]) -> list[str]:
+    percent = describe.percent(rate["basis_points"])
+    return [rate["country"], rate["name"], percent, "yes" if rate["reverse_charge"] else "no"]
 
 
 def _plan_line(plan: dict[str, Any], columns: list[tuple[str, str]]) -> list[str]:

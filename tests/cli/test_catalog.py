@@ -28,8 +28,11 @@ def test_what_changed_is_told(run: Run, tmp_path: Path, cast: Cast) -> None:
     result = run("catalog", "apply", str(file))
 
     assert result.exit_code == 0, result.output
-    assert "Standard, 5 users, monthly: $55.00, version 2.\n" in result.output
-    assert result.output.endswith("1 change applied.\n")
+    assert result.output == (
+        "Prices\n"
+        "  Standard, 5 users, every 30 days: $50.00 → $55.00, version 2; 1 account keeps $50.00\n"
+        "1 change applied.\n"
+    )
     assert cast.price("standard", "5-users").amount_minor == 5500
 
 

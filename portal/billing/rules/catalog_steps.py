@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from portal.billing.rules import describe
 from portal.billing.rules.catalog_cover import Offer, cheapest_cover
-from portal.billing.rules.catalog_values import AddOn, Family, Price, Tier
+from portal.billing.rules.catalog_values import AddOn, Family, Price, Tier, size
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
@@ -84,13 +84,13 @@ def _doubles(step: Step) -> Iterator[StepProblem]:
     held = [f"{name}: {_held(tier)}" for name, tier in _named(step)]
     for metric in readable:
         lower, upper = step.lower.limits[metric], step.upper.limits[metric]
-        if _size(upper) < _size(lower):
+        if size(upper) < size(lower):
             yield step.problem(
                 f"catalog.doubles: {upper_name} holds {_limit(metric, upper)}, less than the "
                 f"{_limit(metric, lower)} of {lower_name} before it.",
                 *held,
             )
-        grows |= _size(upper) != _size(lower)
+        grows |= size(upper) != size(lower)
     if len(readable) == len(Metric) and not grows:
         yield step.problem(
             f"catalog.doubles: {upper_name} holds no more than {lower_name} before it.", *held
@@ -154,7 +154,7 @@ def _add_ons_for(step: Step, interval: Interval, currency: str) -> list[Purchase
         if metric not in step.lower.limits or metric not in step.upper.limits:
             return None
         lower, upper = step.lower.limits[metric], step.upper.limits[metric]
-        if _size(upper) <= _size(lower):
+        if size(upper) <= size(lower):
             continue
         offers = _offers(step.family.offered_add_ons, metric, interval, currency)
         if upper is None or lower is None or not offers:
@@ -190,10 +190,6 @@ def _held(tier: Tier) -> str:
     return ", ".join(
         _limit(metric, tier.limits[metric]) for metric in Metric if metric in tier.limits
     )
-
-
-def _size(limit: int | None) -> tuple[bool, int]:
-    return (True, 0) if limit is None else (False, limit)
 
 
 def _limit(metric: Metric, limit: int | None) -> str:

@@ -87,3 +87,8 @@ class Catalog:
     policies: Mapping[Metric, Policy]
     tax_rates: tuple[Rate, ...]
     families: tuple[Family, ...]
+
+
+def size(limit: int | None) -> tuple[bool, int]:
+    """By which limits are compared: unlimited is more than any number."""
+    return (True, 0) if limit is None else (False, limit)
