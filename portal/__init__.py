@@ -21,10 +21,13 @@ from portal import (
 from portal.blueprints import (
     account,
     auth,
+    balance,
+    billing_details,
     change_plan,
     clients,
     dev,
     health,
+    history,
     invoices,
     sandbox,
     sandbox_cards,
@@ -68,7 +71,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     page_context.init_app(app)
 
     pages = (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health)
-    for blueprint in (*pages, sandbox_cards, gateway_news):
+    of_billing = (billing_details, history, balance)
+    for blueprint in (*pages, *of_billing, sandbox_cards, gateway_news):
         app.register_blueprint(blueprint.bp)
     register_commands(app)
     production.check_start(app)

@@ -31,7 +31,7 @@ PLACES = (
     ("invoices.index", "Invoices", Permission.SEE_INVOICES),
 )
 # Pages that belong to a place without being of its blueprint.
-WITHIN = {"change_plan": "account"}
+WITHIN = dict.fromkeys(("change_plan", "billing_details", "history", "balance"), "account")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,21 @@ def test_money(amount: int, currency: str, text: str) -> None:
     assert describe.money_in(text, currency) == Money(amount, currency)
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (123450, "EUR", "1234.50"),
+        (-2500, "USD", "-25.00"),
+        (-5, "USD", "-0.05"),
+        (0, "USD", "0.00"),
+        (5000, "JPY", "5000"),
+        (1234, "KWD", "1.234"),
+    ],
+)
+def test_an_amount_for_a_file_is_a_plain_number(amount: int, currency: str, text: str) -> None:
+    assert describe.plain(Money(amount, currency)) == text
+
+
 @pytest.mark.parametrize("text", ["", "€50.00", "$fifty", "$1.234", "5000 USD"])
 def test_what_is_no_amount_of_the_currency_is_not_read_as_one(text: str) -> None:
     with pytest.raises(AmountNotUnderstood):

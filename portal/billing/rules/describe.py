@@ -23,6 +23,13 @@ def money(value: Money) -> str:
     return f"{MINUS if value.is_negative else ''}{symbol}{figure}"
 
 
+def plain(value: Money) -> str:
+    """As in "1234.50", "-25.00", "5000": for files, beside a column with the currency."""
+    digits = minor_digits(value.currency)
+    whole, minor = divmod(abs(value.amount), 10**digits)
+    return f"{'-' if value.is_negative else ''}{whole}" + (f".{minor:0{digits}}" if digits else "")
+
+
 def money_in(text: str, currency: str) -> Money:
     """The amount that `money` wrote as `text`. Raises AmountNotUnderstood."""
     symbol = _SYMBOLS.get(currency, f"{currency} ")

@@ -1,0 +1,154 @@
+"""Billing details: who invoices are made out to, and which addresses they are sent to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from portal import clock
+from portal.access import Permission, principal, requires
+from portal.billing import accounts, billing_details, countries, taxes
+from portal.billing.billing_details import (
+    ADDRESS_LINES,
+    COMPANY_LENGTH,
+    MOST_EMAILS,
+    PO_NUMBER_LENGTH,
+    TAX_ID_LENGTH,
+    Details,
+    DetailsRefused,
+)
+from portal.billing.rules import describe
+from portal.billing.rules.tax import Tax
+from portal.blueprints.auth import places
+from portal.extensions import db
+from portal.transaction import transaction
+
+bp = Blueprint("billing_details", __name__)
+
+PAGE = "billing_details/show.html"
+SAVED = "The billing details are saved. They are on invoices from the next one on."
+
+
+class BillingDetailsForm(FlaskForm):
+    """What an Admin enters; `details` holds the checked ones after `validate`."""
+
+    company = StringField(
+        "Company",
+        [InputRequired("Enter the company's name as it stands on invoices.")],
+        render_kw={"maxlength": COMPANY_LENGTH, "autocomplete": "organization"},
+    )
+    address = TextAreaField(
+        "Address",
+        description=f"As it stands on invoices, up to {ADDRESS_LINES} lines.",
+        render_kw={"rows": 3, "autocomplete": "street-address"},
+    )
+    country = SelectField(
+        "Country", choices=places.countries, render_kw={"autocomplete": "country"}
+    )
+    tax_id = StringField(
+        "Tax id",
+        description="Your VAT number, or the tax id of businesses in your country.",
+        render_kw={"maxlength": TAX_ID_LENGTH, "autocomplete": "off", "spellcheck": "false"},
+    )
+    po_number = StringField(
+        "PO number",
+        description="Your own order number, printed on every invoice.",
+        render_kw={"maxlength": PO_NUMBER_LENGTH, "autocomplete": "off"},
+    )
+    invoice_emails = TextAreaField(
+        "Send invoices also to",
+        description=(
+            f"Email addresses, one a line, at most {MOST_EMAILS}. Admins and billing contacts"
+            " get every invoice anyway."
+        ),
+        render_kw={"rows": 3, "autocomplete": "off", "spellcheck": "false", "inputmode": "email"},
+    )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        if not super().validate(extra_validators):
+            return False
+        try:
+            self.details = billing_details.check(
+                {name: self[name].data or "" for name in Details.__dataclass_fields__}
+            )
+        except DetailsRefused as refused:
+            self.refuse(refused)
+            return False
+        return True
+
+    def refuse(self, refused: DetailsRefused) -> None:
+        for name, problem in refused.problems.items():
+            self[name].errors = [problem]
+
+
+@bp.get("/billing")
+@requires(Permission.SEE_INVOICES)
+def show() -> ResponseReturnValue:
+    """The form for Admins; what is in it for billing contacts."""
+    details = billing_details.of(principal().account)
+    return _page(_form_of(details))
+
+
+@bp.post("/billing")
+@requires(Permission.MANAGE_BILLING)
+def save() -> ResponseReturnValue:
+    form = BillingDetailsForm()
+    if not form.validate():
+        return _page(form), 422
+    try:
+        said = _save(form.details)
+    except DetailsRefused as refused:
+        form.refuse(refused)
+        return _page(form), 422
+    flash(*said)
+    return redirect(url_for("billing_details.show"), 303)
+
+
+def _form_of(details: Details) -> BillingDetailsForm:
+    return BillingDetailsForm(
+        company=details.company,
+        address="\n".join(details.address),
+        country=details.country,
+        tax_id=details.tax_id,
+        po_number=details.po_number,
+        invoice_emails="\n".join(details.invoice_emails),
+    )
+
+
+def _save(details: Details) -> tuple[str, str]:
+    """Keep them; returns what there is to say, and its category."""
+    account_id, actor, now = principal().account.id, principal().actor, clock.now()
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        before = _tax_words(taxes.applying(session, account))
+        if not billing_details.change(session, account, details, now=now, actor=actor):
+            return "Nothing was changed.", "info"
+        after = _tax_words(taxes.applying(session, account))
+    if after == before:
+        return SAVED, "success"
+    return f"{SAVED} Tax on them: {after} Until now: {before}", "success"
+
+
+def _page(form: BillingDetailsForm) -> str:
+    session, account = db.session(), principal().account
+    details = billing_details.of(account)
+    return render_template(
+        PAGE,
+        form=form,
+        details=details,
+        country=countries.name_of(details.country),
+        tax=_tax_words(taxes.applying(session, account)),
+        can_edit=principal().may(Permission.MANAGE_BILLING),
+    )
+
+
+def _tax_words(tax: Tax) -> str:
+    """What an invoice of today carries, in a sentence or two."""
+    if tax.basis_points:
+        return f"{tax.name} {describe.percent(tax.basis_points)}."
+    return f"None. {tax.note}".strip()

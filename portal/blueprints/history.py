@@ -1,0 +1,162 @@
+"""The billing history: all that happened, filtered, in pages or as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from flask import Blueprint, Response, request, stream_with_context
+from flask.typing import ResponseReturnValue
+
+from portal import attempts, clock, formatting
+from portal.access import Permission, principal, requires
+from portal.account_history import entries
+from portal.account_history.entries import Asked, Entry
+from portal.account_history.kinds import Kind
+from portal.billing.rules import describe
+from portal.billing.rules.client_file import safe_cell
+from portal.blueprints.paging import Paging
+from portal.extensions import db
+from portal.htmx import page_or_fragment
+
+bp = Blueprint("history", __name__)
+
+PAGE_LENGTH = 50
+LONGEST_DATE = 20
+NOT_A_DATE = "Write a date like 2026-03-31."
+WRONG_WAY = "This is before the first date: choose a later one."
+COLUMNS = ("Date", "Time", "About", "What", "Details", "Amount", "Currency", "Document")
+ADMIN_COLUMNS = ("Who", "Seats", "Clients")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the address says, as it was written; `problems` are sentences by the field's name."""
+
+    kind: str
+    first: str
+    last: str
+    asked: Asked
+    problems: dict[str, str]
+
+    @property
+    def filters(self) -> dict[str, str]:
+        parts = {"kind": self.kind, "from": self.first, "to": self.last}
+        return {name: value for name, value in parts.items() if value}
+
+
+@bp.get("/account/history")
+@requires(Permission.SEE_INVOICES)
+def index() -> ResponseReturnValue:
+    """Newest first, a page at a time; billing contacts see what is about money."""
+    return _page(_form())
+
+
+@bp.get("/account/history.csv")
+@attempts.bulk_files
+@requires(Permission.SEE_INVOICES)
+def export() -> ResponseReturnValue:
+    """Everything the filter lets through."""
+    form = _form()
+    if form.problems:
+        return _page(form)
+    found = entries.every(db.session(), principal().account, form.asked)
+    lines = _csv(found, with_people=_sees_people())
+    response = Response(stream_with_context(lines), mimetype="text/csv")
+    day = clock.now().date().isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="billing-history-{day}.csv"'
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _page(form: Form) -> ResponseReturnValue:
+    session, account = db.session(), principal().account
+    total = 0 if form.problems else entries.count(session, account, form.asked)
+    paging = Paging.asked(total, PAGE_LENGTH)
+    found = (
+        entries.page(session, account, form.asked, limit=PAGE_LENGTH, offset=paging.offset)
+        if total
+        else []
+    )
+    return page_or_fragment(
+        "history/index.html",
+        "history_list",
+        status=422 if form.problems else 200,
+        form=form,
+        kinds=_kinds(),
+        entries=found,
+        paging=paging,
+        sees_people=_sees_people(),
+    )
+
+
+def _form() -> Form:
+    kind = request.args.get("kind", "")
+    kinds = [known for known in _kinds() if known == kind]
+    first = request.args.get("from", "").strip()[:LONGEST_DATE]
+    last = request.args.get("to", "").strip()[:LONGEST_DATE]
+    since, before = _midnight(first), _midnight(last, days_later=1)
+    problems = {
+        name: NOT_A_DATE
+        for name, written, read in (("from", first, since), ("to", last, before))
+        if written and read is None
+    }
+    if since and before and before <= since:
+        problems["to"] = WRONG_WAY
+    asked = Asked(tuple(kinds) or _kinds(), since, before)
+    return Form(kinds[0] if kinds else "", first, last, asked, problems)
+
+
+def _midnight(written: str, days_later: int = 0) -> datetime | None:
+    """When a date begins in the account's zone; None where none is written."""
+    try:
+        day = date.fromisoformat(written) + timedelta(days=days_later)
+        return datetime.combine(day, time.min, formatting.zone_of(None)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _kinds() -> tuple[Kind, ...]:
+    return tuple(Kind) if _sees_people() else (Kind.MONEY,)
+
+
+def _sees_people() -> bool:
+    """Whether counts, and who did what, are for this reader."""
+    return principal().may(Permission.SEE_METERS)
+
+
+def _csv(found: Iterable[Entry], *, with_people: bool) -> Iterator[str]:
+    """Lines of the file, a mark of UTF-8 first: spreadsheets take it for another encoding else."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
+    buffer.write("\ufeff")
+    writer.writerow(COLUMNS + (ADMIN_COLUMNS if with_people else ()))
+    for entry in found:
+        writer.writerow(_cells(entry) + (_admin_cells(entry) if with_people else ()))
+        if buffer.tell() > 16_384:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    local = entry.at.astimezone(formatting.zone_of(None))
+    return (
+        local.date().isoformat(),
+        local.time().isoformat("seconds"),
+        entry.kind.label,
+        safe_cell(entry.title),
+        safe_cell(entry.detail),
+        describe.plain(entry.amount) if entry.amount else "",
+        entry.amount.currency if entry.amount else "",
+        safe_cell(entry.document.number) if entry.document else "",
+    )
+
+
+def _admin_cells(entry: Entry) -> tuple[str, ...]:
+    counts = ["" if count is None else str(count) for count in (entry.seats, entry.clients)]
+    return (safe_cell(entry.who), *counts)
