@@ -25,14 +25,45 @@ def issued(session: Session, note: CreditNote, refund: Refund | None, *, now: da
     notices.write(session, message, notices.invoice_readers(session, account), now=now)
 
 
-def refund_sent(session: Session, refund: Refund, *, now: datetime) -> list[Notice]:
+def refund_sent(
+    session: Session, account: Account, refund: Refund, *, now: datetime
+) -> list[Notice]:
     """To active Admins and billing contacts: money they have waited for is on its way."""
-    return _about(session, refund, "refund_sent", now=now)
+    return _about(session, account, refund, "refund_sent", now=now)
 
 
-def refund_declined(session: Session, refund: Refund, *, now: datetime) -> list[Notice]:
-    """To active Admins and billing contacts: it could not go back, and is credit balance now."""
-    return _about(session, refund, "refund_declined", now=now)
+def refund_declined(
+    session: Session, account: Account, refund: Refund, *, now: datetime
+) -> list[Notice]:
+    """To active Admins, billing contacts and the vendor: it could not go back to where it came
+    from, and is credit balance instead."""
+    amount, note = describe.money(refund.money), refund.credit_note.number_text
+    told = notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name}: a refund of {amount} was declined",
+        text=f"{amount} of credit note {note} could not be sent back to"
+        f" {refund.payment.method.label}. The answer was: {refund.failure}\n\nThe amount was added"
+        " to the account's credit balance instead, and its people were told.",
+        now=now,
+    )
+    return [told, *_about(session, account, refund, "refund_declined", now=now)]
+
+
+def refund_without_answer(
+    session: Session, account: Account, refund: Refund, *, now: datetime
+) -> Notice:
+    """To the vendor: the gateway was asked often enough and still can't say what became of it."""
+    amount, key = describe.money(refund.money), refund.idempotency_key
+    return notices.vendor_told(
+        session,
+        account,
+        subject=f"Nobody knows what became of a refund of {amount} to {account.name}",
+        text=f"The gateway ({refund.payment.gateway}) did not say whether it gave {amount} back,"
+        f" however often it was asked.\n\nLook for the refund there by its key, {key}, and record"
+        f" what became of it with: flask payments record {key}",
+        now=now,
+    )
 
 
 def goes(note: CreditNote, refund: Refund | None) -> str:
@@ -41,8 +72,9 @@ def goes(note: CreditNote, refund: Refund | None) -> str:
     return crediting.destinations(note.division, note.invoice.number_text, method)
 
 
-def _about(session: Session, refund: Refund, name: str, *, now: datetime) -> list[Notice]:
-    account = session.get_one(Account, refund.account_id)
+def _about(
+    session: Session, account: Account, refund: Refund, name: str, *, now: datetime
+) -> list[Notice]:
     facts = _of_note(refund.credit_note) | {
         "amount": refund.money,
         "method": printable(refund.payment.method.label, LABEL),

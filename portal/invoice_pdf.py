@@ -35,8 +35,8 @@ class Paper:
 
     name: str
     template: str
-    row: type[Invoice] | type[CreditNote]
-    document: type[InvoiceDocument] | type[CreditNoteDocument]
+    row: type[Any]
+    document: type[Any]
     key: str
     issued: Callable[[Session, Any], Issued]
 

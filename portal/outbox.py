@@ -21,7 +21,6 @@ LONGEST_RETRY = timedelta(hours=1)
 ATTEMPTS = {
     Work.NOTICE: 300,
     Work.PAYMENT: 300,
-    Work.REFUND: 60,
     Work.INVOICE_PDF: 12,
     Work.CREDIT_NOTE_PDF: 12,
     Work.GATEWAY_EVENT: 60,

@@ -6,48 +6,70 @@ may have been sent asks what became of it before sending it again, under the key
 
 import os
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, outbox
+from portal import clock, collection, credit_notices, outbox
 from portal.billing import accounts, refunds
 from portal.billing.gateways import MANUAL, Answer, Outcome, Repayment
 from portal.billing.payments import FINAL
-from portal.models import OutboxItem, PaymentState, Refund
+from portal.billing.rules import dunning
+from portal.billing.rules.period import DAY
+from portal.models import Account, OutboxItem, PaymentState, Refund
 from portal.transaction import assert_outside, transaction
 
-NO_ANSWER = "the gateway has given no final answer"
-# How long after each attempt a gateway is asked again, the last one over and over.
-ASK_AGAIN_AFTER = (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1))
+NO_ANSWER = "the gateway has not answered"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be given back, and whether it may have been sent before."""
+
+    gateway: str
+    repayment: Repayment
+    sent_before: bool
 
 
 def carry(item_id: int) -> bool:
     """Carry the refund of an outbox item; False when it is done or in other hands."""
     owner = f"{os.getpid()}-{secrets.token_hex(8)}"
     with transaction() as session:
-        claimed = _claim(session, item_id, owner)
-    if claimed is None:
+        claim = _claim(session, item_id, owner)
+    if claim is None:
         return False
     assert_outside()
-    answer = _ask(*claimed)
+    answer = _ask(claim)
     with transaction() as session:
         _put_down(session, item_id, owner, answer)
     return True
 
 
-def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Repayment, bool] | None:
-    """The gateway's name, what to give back, and whether it may have been sent before."""
-    item = outbox.claim(session, item_id, owner=owner, now=clock.now(), wall=clock.wall_now())
+def _claim(session: Session, item_id: int, owner: str) -> Claim | None:
+    _lock_account(session, item_id)
+    now = clock.now()
+    item = outbox.claim(session, item_id, owner=owner, now=now, wall=clock.wall_now())
     if item is None:
         return None
     refund = session.get_one(Refund, item.subject_id)
     if refund.state in FINAL:
-        outbox.settle(item, at=clock.now())
+        outbox.settle(item, at=now)
         return None
     sent_before = refund.state is not PaymentState.CREATED
-    refund.state = refund.state if sent_before else PaymentState.PROCESSING
-    repayment = Repayment(
+    if not sent_before:
+        refund.state = PaymentState.PROCESSING
+    return Claim(refund.payment.gateway, _repayment(refund), sent_before)
+
+
+def _lock_account(session: Session, item_id: int) -> Account:
+    account_id = session.get_one(OutboxItem, item_id).account_id
+    if account_id is None:
+        raise ValueError("a refund is an account's")
+    return accounts.lock(session, account_id)
+
+
+def _repayment(refund: Refund) -> Repayment:
+    return Repayment(
         idempotency_key=refund.idempotency_key,
         amount=refund.money,
         charge_key=refund.payment.idempotency_key,
@@ -55,33 +77,41 @@ def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Repayment, 
         created_at=refund.created_at,
         gateway_reference=refund.gateway_reference,
     )
-    return refund.payment.gateway, repayment, sent_before
 
 
-def _ask(gateway_name: str, repayment: Repayment, sent_before: bool) -> Answer:
-    gateway = collection.GATEWAYS[gateway_name]
-    if sent_before:
-        known = gateway.enquire_refund(repayment)
+def _ask(claim: Claim) -> Answer:
+    gateway = collection.gateway(claim.gateway)
+    if claim.sent_before:
+        known = gateway.enquire_refund(claim.repayment)
         if known.outcome is not Outcome.NEVER_HEARD:
             return known
-    return gateway.refund(repayment)
+    return gateway.refund(claim.repayment)
 
 
 def _put_down(session: Session, item_id: int, owner: str, answer: Answer) -> None:
-    refund = session.get_one(Refund, session.get_one(OutboxItem, item_id).subject_id)
-    account = accounts.lock(session, refund.account_id)
+    account = _lock_account(session, item_id)
     item = outbox.held(session, item_id, owner=owner)
     if item is None:
         return
     now = clock.now()
-    session.refresh(refund)
+    refund = session.get_one(Refund, item.subject_id, populate_existing=True)
     refunds.settle(session, account, refund, answer, now=now)
-    # What the vendor transfers by hand is recorded by hand: there is nobody to ask.
-    if refund.state in FINAL or refund.payment.gateway == MANUAL:
+    if refund.payment.gateway == MANUAL:
+        # What the vendor transfers by hand is recorded by hand: there is nobody to ask.
         outbox.settle(item, at=now)
+    elif refund.state is PaymentState.UNKNOWN:
+        _ask_later(session, account, refund, item)
+    elif refund.state not in FINAL:
+        item.attempts = 0
+        outbox.look_again(item, at=now + DAY)
+
+
+def _ask_later(session: Session, account: Account, refund: Refund, item: OutboxItem) -> None:
+    """Ask again what became of it, and in the end leave it to a person."""
+    now = clock.now()
+    at = dunning.ask_at(item.attempts - 1, now)
+    if at is not None:
+        outbox.look_again(item, at=at, error=NO_ANSWER)
         return
-    if item.attempts >= outbox.ATTEMPTS[item.work]:
-        outbox.give_up(item, NO_ANSWER)
-        return
-    later = now + ASK_AGAIN_AFTER[min(item.attempts, len(ASK_AGAIN_AFTER)) - 1]
-    outbox.look_again(item, at=later, error=NO_ANSWER)
+    outbox.give_up(item, NO_ANSWER)
+    credit_notices.refund_without_answer(session, account, refund, now=now)

@@ -23,7 +23,7 @@ from portal.billing import (
     subscriptions,
 )
 from portal.billing.credited_lines import CreditedLine
-from portal.billing.gateways import MANUAL
+from portal.billing.payments import Stage
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
@@ -42,6 +42,9 @@ from portal.models import (
     SubscriptionStatus,
     Work,
 )
+
+# Never sent, or a transfer to come: no gateway can be collecting it.
+NOT_COLLECTING = frozenset({Stage.SCHEDULED, Stage.TRANSFER})
 
 
 class PaymentUnderWay(RuleBroken):
@@ -90,7 +93,7 @@ def draft(session: Session, account: Account, invoice: Invoice, wish: Wish) -> D
     if plan_changes.pending(session, account.id) is not None:
         raise ChangeUnderWay
     waiting = payments.in_flight(session, invoice)
-    if waiting and not _waits(waiting):
+    if waiting and payments.stage(waiting) not in NOT_COLLECTING:
         raise PaymentUnderWay(invoice.number_text)
     lines = credited_lines.of(session, invoice)
     charged, number = [line.charged for line in lines], invoice.number_text
@@ -130,7 +133,6 @@ def issue(
     Raises what `draft` does. What was credited once is not found a second time, and the database
     refuses a second note on a line in any case.
     """
-    _hold_back(session, invoice)
     terms = draft(session, account, invoice, wish)
     note = _row(session, invoice, wish, terms, now)
     session.add(note)
@@ -169,11 +171,6 @@ def of_invoice(session: Session, invoice: Invoice) -> list[CreditNote]:
     return list(session.scalars(statement))
 
 
-def _waits(payment: Payment) -> bool:
-    """Whether no gateway can be collecting it: it was never sent, or is a transfer to come."""
-    return payment.state is PaymentState.CREATED or payment.gateway == MANUAL
-
-
 def _payment_of(session: Session, invoice: Invoice) -> Payment | None:
     """What paid the invoice, if a payment did."""
     statement = select(Payment).where(
@@ -182,17 +179,6 @@ def _payment_of(session: Session, invoice: Invoice) -> Payment | None:
         Payment.state == PaymentState.SUCCEEDED,
     )
     return session.scalars(statement).one_or_none()
-
-
-def _hold_back(session: Session, invoice: Invoice) -> None:
-    """Keep a waiting payment from being sent until the transaction ends.
-
-    Whoever sends it claims its outbox item first, without the account's lock.
-    """
-    payment = payments.in_flight(session, invoice)
-    if payment is not None:
-        session.refresh(outbox.find(session, Work.PAYMENT, payment.id), with_for_update=True)
-        session.refresh(payment)
 
 
 def _row(session: Session, invoice: Invoice, wish: Wish, terms: Draft, now: datetime) -> CreditNote:

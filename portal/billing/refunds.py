@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import credit_notices, notices, outbox
+from portal import credit_notices, outbox
 from portal.audit import SYSTEM, record
 from portal.billing import ledger
 from portal.billing.gateways import Answer, Outcome
@@ -80,8 +80,9 @@ def settle(
     if refund.state not in FINAL:
         return
     refund.settled_at = now
+    outbox.settle(outbox.find(session, Work.REFUND, refund.id), at=now)
     if refund.state is PaymentState.SUCCEEDED:
-        _sent_back(session, refund, now=now)
+        _sent_back(session, account, refund, now=now)
     else:
         refund.failure = (answer.message or DECLINED)[:FAILURE_LENGTH]
         _kept_as_balance(session, account, refund, now=now)
@@ -107,25 +108,15 @@ def of_note(session: Session, note: CreditNote) -> Refund | None:
     return session.scalars(statement).one_or_none()
 
 
-def _sent_back(session: Session, refund: Refund, *, now: datetime) -> None:
+def _sent_back(session: Session, account: Account, refund: Refund, *, now: datetime) -> None:
     session.flush()
     ledger.refunded(session, refund, at=now)
     if now - refund.created_at > NEWS_AFTER:
-        credit_notices.refund_sent(session, refund, now=now)
+        credit_notices.refund_sent(session, account, refund, now=now)
 
 
 def _kept_as_balance(session: Session, account: Account, refund: Refund, *, now: datetime) -> None:
     """It could not go back: it is the customer's all the same, and people should know."""
     session.flush()
     ledger.refund_to_balance(session, refund, at=now)
-    credit_notices.refund_declined(session, refund, now=now)
-    method, amount = refund.payment.method.label, describe.money(refund.money)
-    notices.vendor_told(
-        session,
-        account,
-        subject=f"{account.name}: a refund of {amount} was declined",
-        text=f"{refund.credit_note.number_text} was to send {amount} back to {method}."
-        f" The answer was: {refund.failure}\n\nThe amount was added to the account's credit"
-        " balance instead, and its Admins were told.",
-        now=now,
-    )
+    credit_notices.refund_declined(session, account, refund, now=now)

@@ -1,4 +1,4 @@
-"""The outbox's items, by kind: an email, a payment, the PDF of an invoice."""
+"""The outbox's items, by kind: an email, a payment, a refund, the PDF of an invoice."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, gateway_events, invoice_pdf, mailer, outbox
+from portal import clock, collection, gateway_events, invoice_pdf, mailer, outbox, repayments
 from portal.billing import accounts, overages
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, OutboxItem, OutboxState, Work
@@ -26,6 +26,8 @@ def perform(item_id: int) -> None:
         return
     if item.work is Work.PAYMENT:
         collection.carry(item_id)
+    elif item.work is Work.REFUND:
+        repayments.carry(item_id)
     else:
         _under_lease(item_id, HANDLERS[item.work])
 
@@ -105,8 +107,14 @@ def _render(invoice_id: int) -> str | None:
     return None
 
 
+def _render_credit_note(credit_note_id: int) -> str | None:
+    invoice_pdf.make_credit_note(credit_note_id)
+    return None
+
+
 HANDLERS: dict[Work, Callable[[int], str | None]] = {
     Work.NOTICE: _deliver,
     Work.INVOICE_PDF: _render,
+    Work.CREDIT_NOTE_PDF: _render_credit_note,
     Work.GATEWAY_EVENT: gateway_events.act_on,
 }
