@@ -7,21 +7,85 @@ out, and the next one asks the gateway what became of the charge before sending 
 
 import os
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import clock, outbox
-from portal.billing import accounts, payments, settlements
-from portal.billing.gateways import MANUAL, SANDBOX, Answer, Charge, Outcome, PaymentGateway
-from portal.billing.gateways.manual import ManualGateway
+from portal import clock, outbox, payment_notices
+from portal.billing import (
+    accounts,
+    bounds,
+    payments,
+    plan_outcomes,
+    settlements,
+    subscriptions,
+)
+from portal.billing.bounds import OutOfBounds
+from portal.billing.gateways import MANUAL, SANDBOX, STRIPE, Answer, Charge, Outcome, PaymentGateway
+from portal.billing.gateways.manual import ManualGateway, transfer_terms
 from portal.billing.gateways.sandbox import SandboxGateway
+from portal.billing.gateways.stripe import StripeGateway
+from portal.billing.payments import FINAL, Stage
+from portal.billing.rules import dunning
+from portal.billing.rules.period import DAY
+from portal.config import Settings
 from portal.extensions import db
-from portal.models import OutboxItem, Payment, PaymentState, PlanChange, Work
+from portal.models import (
+    Account,
+    GatewayCustomer,
+    Invoice,
+    InvoiceStatus,
+    OutboxItem,
+    Payment,
+    PaymentState,
+    PlanChange,
+    Work,
+)
 from portal.transaction import assert_outside, transaction
 
-# By the name that settings and payments give them.
-GATEWAYS: dict[str, PaymentGateway] = {SANDBOX: SandboxGateway(), MANUAL: ManualGateway()}
+EXTENSION = "portal.gateways"
+# By the name that settings and payments give them; one that isn't in the settings any more still
+# knows what became of its payments.
+GATEWAYS: dict[str, Callable[[Settings], PaymentGateway]] = {
+    SANDBOX: lambda _settings: SandboxGateway(),
+    MANUAL: lambda _settings: ManualGateway(),
+    STRIPE: StripeGateway,
+}
+HOUR = timedelta(hours=1)
+NO_ANSWER = "the gateway has not answered"
+HELD_BACK = "automatic charging stands still"
+NOTHING_OWED = "Nothing is owed any more."
+# Why a payment was called off that nobody called off.
+NOT_AUTHENTICATED = "The payment was not confirmed with the bank within an hour."
+NOT_ARRIVED = "The transfer did not arrive in time."
+
+
+class Step(Enum):
+    """What a payment needs of its gateway next."""
+
+    SEND = auto()
+    ENQUIRE = auto()
+    CALL_OFF = auto()
+
+
+@dataclass(frozen=True)
+class Claim:
+    gateway: str
+    charge: Charge
+    step: Step
+
+
+def gateway(name: str) -> PaymentGateway:
+    """The gateway of that name, made when it is first needed; raises KeyError."""
+    made: dict[str, PaymentGateway] = current_app.extensions.setdefault(EXTENSION, {})
+    if name not in made:
+        made[name] = GATEWAYS[name](_settings())
+    return made[name]
 
 
 def carry_change(plan_change_id: int) -> PlanChange:
@@ -30,57 +94,210 @@ def carry_change(plan_change_id: int) -> PlanChange:
         select(Payment.id).where(Payment.plan_change_id == plan_change_id)
     )
     if payment_id is not None:
-        carry(outbox.find(db.session(), Work.PAYMENT, payment_id).id)
+        carry_payment(payment_id)
     return db.session.get_one(PlanChange, plan_change_id)
 
 
+def carry_payment(payment_id: int) -> Payment:
+    """Carry a payment, if there is something to do now; returns it as it is."""
+    carry(outbox.find(db.session(), Work.PAYMENT, payment_id).id)
+    return db.session.get_one(Payment, payment_id)
+
+
+def look_again(payment: Payment) -> Payment:
+    """Ask the gateway now what became of a payment that waits for the customer or an answer."""
+    account_id, payment_id = payment.account_id, payment.id
+    with transaction() as session:
+        accounts.lock(session, account_id)
+        waiting = session.get_one(Payment, payment_id)
+        if payments.stage(waiting) in (Stage.AUTHENTICATION, Stage.UNKNOWN):
+            payments.hasten(session, waiting, now=clock.now())
+    return carry_payment(payment_id)
+
+
 def carry(item_id: int) -> bool:
-    """Carry the payment of an outbox item; False when it is done or in other hands."""
+    """Carry the payment of an outbox item; False when it is done, waits, or is in other hands."""
     owner = f"{os.getpid()}-{secrets.token_hex(8)}"
     with transaction() as session:
-        claimed = _claim(session, item_id, owner)
-    if claimed is None:
+        claim = _claim(session, item_id, owner)
+    if claim is None:
         return False
     assert_outside()
-    answer = _ask(*claimed)
-    with transaction() as session:
-        _put_down(session, item_id, owner, answer)
+    answer = _ask(claim)
+    try:
+        with transaction() as session:
+            _put_down(session, item_id, owner, claim, answer)
+    except OutOfBounds as refusal:
+        with transaction() as session:
+            _leave_to_operator(session, item_id, owner, refusal)
     return True
 
 
-def _claim(session: Session, item_id: int, owner: str) -> tuple[str, Charge, bool] | None:
-    """The gateway's name, the charge, and whether it may have been sent before."""
-    item = outbox.claim(session, item_id, owner=owner, now=clock.now(), wall=clock.wall_now())
+def _claim(session: Session, item_id: int, owner: str) -> Claim | None:
+    """Take hold of a payment and say what is to be asked; None where nothing is."""
+    account = _lock_account(session, item_id)
+    now = clock.now()
+    item = outbox.claim(session, item_id, owner=owner, now=now, wall=clock.wall_now())
     if item is None:
         return None
     payment = session.get_one(Payment, item.subject_id)
-    sent_before = payment.state is not PaymentState.CREATED
-    if not sent_before:
-        payments.use_current_method(session, payment)
+    if payment.state in FINAL:
+        outbox.settle(item, at=now)
+        return None
+    if payment.state is PaymentState.CREATED:
+        if not _may_be_sent(session, account, payment, item, now):
+            return None
+        payments.bring_up_to_date(session, payment)
         payment.state = PaymentState.PROCESSING
-    charge = Charge(payment.idempotency_key, payment.money, payment.method.reference)
-    return payment.gateway, charge, sent_before
+        step = Step.SEND
+    else:
+        is_called_off = payment.call_off_at is not None and payment.call_off_at <= now
+        step = Step.CALL_OFF if is_called_off else Step.ENQUIRE
+    return Claim(payment.gateway, _charge(session, account, payment), step)
 
 
-def _ask(gateway_name: str, charge: Charge, sent_before: bool) -> Answer:
-    gateway = GATEWAYS[gateway_name]
-    if sent_before:
-        known = gateway.enquire(charge.idempotency_key)
+def _lock_account(session: Session, item_id: int) -> Account:
+    statement = select(OutboxItem.account_id).where(OutboxItem.id == item_id)
+    account_id = session.execute(statement).scalar_one()
+    if account_id is None:
+        raise ValueError("a payment is an account's")
+    return accounts.lock(session, account_id)
+
+
+def _may_be_sent(
+    session: Session, account: Account, payment: Payment, item: OutboxItem, now: datetime
+) -> bool:
+    """Whether something is owed still, and charging by itself doesn't stand still."""
+    invoice = session.get_one(Invoice, payment.invoice_id) if payment.invoice_id else None
+    if invoice is not None and invoice.status is not InvoiceStatus.OPEN:
+        answer = Answer(Outcome.DECLINED, message=NOTHING_OWED)
+        settlements.apply(session, account, payment, answer, now=now)
+        return False
+    is_held = account.parked_at is not None or bounds.running_stop(session) is not None
+    if is_held and not payment.on_session:
+        outbox.look_again(item, at=now + HOUR, error=HELD_BACK)
+        return False
+    return True
+
+
+def _charge(session: Session, account: Account, payment: Payment) -> Charge:
+    customer = session.get(GatewayCustomer, (account.id, payment.gateway))
+    back = f"{_settings().base_url}/in/{account.public_id}/payments/{payment.idempotency_key}"
+    return Charge(
+        idempotency_key=payment.idempotency_key,
+        amount=payment.money,
+        customer_reference=customer.reference if customer else "",
+        method_reference=payment.method.reference,
+        description=_description(session, payment),
+        on_session=payment.on_session,
+        return_url=back,
+        created_at=payment.created_at,
+        gateway_reference=payment.gateway_reference,
+    )
+
+
+def _description(session: Session, payment: Payment) -> str:
+    if payment.plan_change_id is not None:
+        change = session.get_one(PlanChange, payment.plan_change_id)
+        return plan_outcomes.what(session, change)
+    return f"Invoice {session.get_one(Invoice, payment.invoice_id).number_text}"
+
+
+def _ask(claim: Claim) -> Answer:
+    asked = gateway(claim.gateway)
+    if claim.step is Step.CALL_OFF:
+        return asked.call_off(claim.charge)
+    if claim.step is Step.ENQUIRE:
+        known = asked.enquire(claim.charge)
         if known.outcome is not Outcome.NEVER_HEARD:
             return known
-    return gateway.charge(charge)
+    return asked.charge(claim.charge)
 
 
-def _put_down(session: Session, item_id: int, owner: str, answer: Answer) -> None:
-    payment = session.get_one(Payment, session.get_one(OutboxItem, item_id).subject_id)
-    account = accounts.lock(session, payment.account_id)
+def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: Answer) -> None:
+    account = _lock_account(session, item_id)
+    item = outbox.held(session, item_id, owner=owner)
+    if item is None:
+        return
+    payment = session.get_one(Payment, item.subject_id, populate_existing=True)
+    if claim.step is Step.CALL_OFF and answer.outcome is Outcome.DECLINED:
+        answer = replace(answer, message=payment.failure or _too_late(payment))
+    now = clock.now()
+    settlements.apply(session, account, payment, answer, now=now)
+    if payment.state is PaymentState.UNKNOWN:
+        _ask_later(session, account, payment, item, now)
+    elif payment.state not in FINAL:
+        item.attempts = 0
+        at = _next_look(session, account, payment, now)
+        if at is None:
+            outbox.settle(item, at=now)
+        else:
+            # One that could not be called off is not asked about without a pause.
+            pause = dunning.ASK_AFTER[0] if claim.step is Step.CALL_OFF else timedelta(0)
+            outbox.look_again(item, at=max(at, now + pause))
+
+
+def _too_late(payment: Payment) -> str:
+    return NOT_ARRIVED if payments.stage(payment) is Stage.TRANSFER else NOT_AUTHENTICATED
+
+
+def _ask_later(
+    session: Session, account: Account, payment: Payment, item: OutboxItem, now: datetime
+) -> None:
+    """Ask again what became of it, and in the end leave it to a person."""
+    at = dunning.ask_at(item.attempts - 1, now)
+    if at is not None:
+        outbox.look_again(item, at=at, error=NO_ANSWER)
+        return
+    outbox.give_up(item, NO_ANSWER)
+    payment_notices.no_answer(session, account, payment, now=now)
+
+
+def _next_look(
+    session: Session, account: Account, payment: Payment, now: datetime
+) -> datetime | None:
+    """When a payment that waits is gone on with; None where only its record is awaited."""
+    stage = payments.stage(payment)
+    if stage is Stage.TRANSFER and payment.invoice_id is not None:
+        return settlements.chase_transfer(session, account, payment, _due_at(payment), now=now)
+    if stage is Stage.UNDER_WAY:
+        return now + DAY
+    if payment.call_off_at is None:
+        payment.call_off_at = _called_off_at(session, account, payment, stage, now)
+    return payment.call_off_at
+
+
+def _called_off_at(
+    session: Session, account: Account, payment: Payment, stage: Stage, now: datetime
+) -> datetime:
+    """Until when a payment is waited for: a plan change's transfer at most to the cycle's end,
+    by whose unused days its price was worked out."""
+    if stage is Stage.AUTHENTICATION:
+        return now + dunning.AUTHENTICATION_TIME
+    subscription = subscriptions.live(session, account.id)
+    ends_at = subscription.cycle_end_at if subscription else None
+    return min(_due_at(payment), ends_at) if ends_at else _due_at(payment)
+
+
+def _due_at(payment: Payment) -> datetime:
+    terms = transfer_terms(
+        payment.idempotency_key, asked_at=payment.created_at, settings=_settings()
+    )
+    return terms.due_at
+
+
+def _leave_to_operator(session: Session, item_id: int, owner: str, refusal: OutOfBounds) -> None:
+    """The money was collected, but what it was for can't be invoiced: a person has to look."""
+    account = _lock_account(session, item_id)
     item = outbox.held(session, item_id, owner=owner)
     if item is None:
         return
     now = clock.now()
-    session.refresh(payment)
-    settlements.apply(session, account, payment, answer, now=now)
-    if answer.outcome is Outcome.UNKNOWN:
-        outbox.put_off(item, "the gateway has not answered", at=now)
-    else:
-        outbox.settle(item, at=now)
+    if account.parked_at is None:
+        bounds.park(session, account, refusal.reason, now=now)
+    outbox.look_again(item, at=now + HOUR, error=refusal.reason)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["PORTAL"]
+    return settings

@@ -9,12 +9,13 @@ decided in `settlements`.
 
 import secrets
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.billing.gateways import Answer, Outcome
+from portal.billing.gateways import MANUAL, Answer, Outcome
 from portal.billing.rules.errors import NoPaymentMethod
 from portal.billing.rules.money import Money
 from portal.models import (
@@ -33,8 +34,40 @@ STATE_AFTER = {
     Outcome.UNKNOWN: PaymentState.UNKNOWN,
     Outcome.NEVER_HEARD: PaymentState.UNKNOWN,
     Outcome.AWAITED: PaymentState.PROCESSING,
+    Outcome.NEEDS_ACTION: PaymentState.PROCESSING,
 }
 FINAL = frozenset({PaymentState.SUCCEEDED, PaymentState.DECLINED})
+FAILURE_LENGTH = 200
+
+
+class Stage(StrEnum):
+    """How far a payment is, as a person would tell it."""
+
+    SCHEDULED = "scheduled"
+    UNDER_WAY = "under_way"
+    # Waits for the customer, who authenticates at `action_url`.
+    AUTHENTICATION = "authentication"
+    # Waits for a bank transfer.
+    TRANSFER = "transfer"
+    # The gateway has not answered and is asked again.
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+
+
+def stage(payment: Payment) -> Stage:
+    """How far it is."""
+    match payment.state:
+        case PaymentState.CREATED:
+            return Stage.SCHEDULED
+        case PaymentState.PROCESSING if payment.action_url:
+            return Stage.AUTHENTICATION
+        case PaymentState.PROCESSING if payment.gateway == MANUAL and payment.gateway_reference:
+            return Stage.TRANSFER
+        case PaymentState.PROCESSING:
+            return Stage.UNDER_WAY
+        case _:
+            return Stage(payment.state)
 
 
 def method_of(session: Session, account_id: int) -> PaymentMethod | None:
@@ -67,6 +100,28 @@ def set_method(
     return method
 
 
+def in_flight(session: Session, invoice: Invoice) -> Payment | None:
+    """The attempt to collect an invoice that has no outcome yet; there is at most one."""
+    statement = select(Payment).where(
+        Payment.account_id == invoice.account_id,
+        Payment.invoice_id == invoice.id,
+        Payment.state.not_in(FINAL),
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def of_change(session: Session, change: PlanChange) -> Payment | None:
+    """The payment that a plan change waits or waited for; None where it cost nothing."""
+    statement = select(Payment).where(Payment.plan_change_id == change.id)
+    return session.scalars(statement).one_or_none()
+
+
+def first_tried_at(session: Session, invoice: Invoice) -> datetime:
+    """When the invoice was first to be collected."""
+    statement = select(func.min(Payment.created_at)).where(Payment.invoice_id == invoice.id)
+    return session.execute(statement).scalar_one()
+
+
 def start(
     session: Session,
     account: Account,
@@ -76,11 +131,14 @@ def start(
     plan_change: PlanChange | None = None,
     now: datetime,
     due_at: datetime | None = None,
+    retry: int = 0,
+    on_session: bool = False,
 ) -> Payment:
     """Write that `amount` is to be collected, at `due_at` or now; the outbox carries it out.
 
-    Raises NoPaymentMethod. While a payment for the same invoice or plan change has no definite
-    outcome, the database refuses another.
+    With `on_session` the customer is there and can authenticate. Raises NoPaymentMethod. While a
+    payment for the same invoice or plan change has no definite outcome, the database refuses
+    another.
     """
     method = method_of(session, account.id)
     if method is None:
@@ -95,6 +153,8 @@ def start(
         state=PaymentState.CREATED,
         idempotency_key=_new_key(),
         gateway=method.gateway,
+        retry=retry,
+        on_session=on_session,
         created_at=now,
     )
     session.add(payment)
@@ -103,14 +163,21 @@ def start(
     return payment
 
 
-def use_current_method(session: Session, payment: Payment) -> None:
-    """A payment that was never sent is collected by what the account pays with today."""
+def bring_up_to_date(session: Session, payment: Payment) -> None:
+    """One that was never sent collects what is owed today, by today's way to pay."""
     method = method_of(session, payment.account_id)
     if method is not None:
-        payment.payment_method_id = method.id
-        payment.gateway = method.gateway
-        session.flush()
-        session.expire(payment, ["method"])
+        payment.payment_method_id, payment.gateway = method.id, method.gateway
+    if payment.invoice_id is not None:
+        invoice = session.get_one(Invoice, payment.invoice_id)
+        payment.amount_minor = invoice.outstanding.amount
+    session.flush()
+    session.expire(payment, ["method"])
+
+
+def hasten(session: Session, payment: Payment, *, now: datetime) -> None:
+    """Carry a payment on at once, whatever it waits for; the account must be locked."""
+    outbox.hasten(outbox.find(session, Work.PAYMENT, payment.id), at=now)
 
 
 def note(payment: Payment, answer: Answer, *, now: datetime) -> bool:
@@ -122,7 +189,8 @@ def note(payment: Payment, answer: Answer, *, now: datetime) -> bool:
         return False
     payment.state = STATE_AFTER[answer.outcome]
     payment.gateway_reference = answer.reference or payment.gateway_reference
-    payment.failure = answer.message
+    payment.failure = answer.message[:FAILURE_LENGTH] if answer.message else None
+    payment.action_url = answer.action_url
     if payment.state in FINAL:
         payment.settled_at = now
     return payment.state in FINAL

@@ -1,29 +1,44 @@
 """What a payment's outcome means: for a plan change, and for an invoice."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import notices
-from portal.audit import SYSTEM, record
-from portal.billing import episodes, invoices, payments, plan_outcomes, subscriptions
+from portal import outbox, payment_notices
+from portal.audit import SYSTEM, Actor, record
+from portal.billing import (
+    cancellations,
+    invoices,
+    payment_methods,
+    payments,
+    plan_outcomes,
+    subscriptions,
+)
 from portal.billing.gateways import Answer
-from portal.billing.rules import describe
+from portal.billing.payments import Stage
+from portal.billing.rules import describe, dunning
 from portal.models import (
     Account,
+    EndReason,
+    Episode,
     Invoice,
+    InvoiceStatus,
+    OutboxState,
     Payment,
     PaymentState,
     PlanChange,
     PlanChangeReason,
     Subscription,
     SubscriptionStatus,
+    Work,
 )
+from portal.payment_notices import Failure
 
-# A renewal that was declined is tried again this long after its invoice was issued.
-RETRY_AFTER = (timedelta(days=3), timedelta(days=5), timedelta(days=7))
 DECLINED = "The payment was declined."
+NOT_ARRIVED = "The transfer has not arrived."
+# What waits for a person can be called off; what the gateway is busy with can't.
+CAN_BE_CALLED_OFF = frozenset({Stage.AUTHENTICATION, Stage.TRANSFER})
 
 
 def apply(
@@ -32,6 +47,9 @@ def apply(
     """Put down the gateway's answer and do what follows from it; the account must be locked."""
     if not payments.note(payment, answer, now=now):
         return
+    item = outbox.find(session, Work.PAYMENT, payment.id)
+    if item.state is not OutboxState.DONE:
+        outbox.settle(item, at=now)
     record(
         session,
         account,
@@ -49,75 +67,134 @@ def apply(
         _settle_invoice(session, account, invoice, payment, now=now)
 
 
+def call_off(
+    session: Session, account: Account, change: PlanChange, *, now: datetime, actor: Actor
+) -> bool:
+    """Give up a plan change whose payment waits for the customer; the account must be locked.
+
+    False, and nothing done, when it waits for something else or no more. The payment is then to be
+    carried: its gateway says whether this was in time.
+    """
+    payment = payments.of_change(session, change)
+    if payment is None or payments.stage(payment) not in CAN_BE_CALLED_OFF:
+        return False
+    if change.reason is PlanChangeReason.AUTO_UPGRADE:
+        return False
+    payment.call_off_at = now
+    payments.hasten(session, payment, now=now)
+    plan = plan_outcomes.what(session, change)
+    record(session, account, "plan.change_called_off", at=now, actor=actor, plan=plan)
+    return True
+
+
+def chase_transfer(
+    session: Session, account: Account, payment: Payment, due_at: datetime, *, now: datetime
+) -> datetime | None:
+    """Remind of an invoice's transfer that has not arrived by `due_at`; returns when to look again.
+
+    Each reminder takes the place of an attempt to collect, the last one too: None after it. The
+    transfer can be recorded all the same. The account must be locked.
+    """
+    invoice = session.get_one(Invoice, payment.invoice_id)
+    subscription = session.get_one(Subscription, invoice.subscription_id)
+    if subscription.status is SubscriptionStatus.ENDED:
+        return None
+    own_at = due_at + dunning.RETRY_AFTER[payment.retry - 1] if payment.retry else due_at
+    if now < own_at:
+        return own_at
+    next_at = dunning.retry_at(payment.retry + 1, due_at, now)
+    failure = _failure(invoice, payment, NOT_ARRIVED, next_at)
+    payment_notices.transfer_missing(session, account, failure, payment, now=now)
+    if next_at is None:
+        _end(session, account, subscription, now=now)
+    else:
+        subscription.status = SubscriptionStatus.PAST_DUE
+        payment.retry += 1
+    return next_at
+
+
 def _settle_change(
     session: Session, account: Account, change: PlanChange, payment: Payment, *, now: datetime
 ) -> None:
     if payment.state is PaymentState.SUCCEEDED:
         plan_outcomes.complete(session, account, change, payment=payment, now=now, actor=SYSTEM)
         return
-    failure = payment.failure or DECLINED
-    plan_outcomes.fail(session, account, change, failure, now=now, actor=SYSTEM)
+    reason = payment.failure or DECLINED
+    plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
+    payment_methods.take_back(session, account, payment, now=now)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
+        episode = session.get_one(Episode, change.episode_id)
         what = f"the upgrade to {change.to_price.plan_name}"
-        notices.payment_failed(
-            session, account, what=what, amount=payment.money, reason=failure, now=now
-        )
+        failure = Failure(what, payment.money, reason, next_try_at=episode.next_step_at)
+        payment_notices.failed(session, account, failure, now=now)
 
 
 def _settle_invoice(
     session: Session, account: Account, invoice: Invoice, payment: Payment, *, now: datetime
 ) -> None:
-    subscription = subscriptions.live(session, account.id)
+    subscription = session.get_one(Subscription, invoice.subscription_id)
     if payment.state is PaymentState.SUCCEEDED:
         invoices.settle(session, invoice, payment, now=now)
-        if subscription and invoices.open_invoice(session, account.id) is None:
+        if subscription.status is SubscriptionStatus.PAST_DUE and not _owes(session, subscription):
             subscription.status = SubscriptionStatus.ACTIVE
-        return
-    if subscription is None:
-        return
-    subscription.status = SubscriptionStatus.PAST_DUE
-    next_try_at = _next_try_at(session, invoice, now)
-    notices.payment_failed(
-        session,
-        account,
-        what=f"invoice {invoice.number_text}",
-        amount=payment.money,
-        reason=payment.failure or DECLINED,
-        now=now,
-        next_try_at=next_try_at,
-        plan_ended=next_try_at is None,
-    )
-    if next_try_at is not None:
-        payments.start(session, account, invoice.due, invoice=invoice, now=now, due_at=next_try_at)
-    else:
-        _end(session, account, subscription, invoice, now=now)
+    elif invoice.status is InvoiceStatus.OPEN and subscription.status in subscriptions.LIVE:
+        _try_again(session, account, subscription, invoice, payment, now=now)
 
 
-def _next_try_at(session: Session, invoice: Invoice, now: datetime) -> datetime | None:
-    """When a declined invoice is tried again; None after the last attempt."""
-    declined = _declined(session, invoice)
-    if declined > len(RETRY_AFTER):
-        return None
-    return max(now, invoice.issued_at + RETRY_AFTER[declined - 1])
-
-
-def _end(
+def _try_again(
     session: Session,
     account: Account,
     subscription: Subscription,
     invoice: Invoice,
+    payment: Payment,
     *,
     now: datetime,
 ) -> None:
-    subscription.status = SubscriptionStatus.ENDED
-    subscription.ended_at = now
-    episodes.subscription_ended(session, account, now=now)
-    reason = f"invoice {invoice.number_text} stayed unpaid"
-    record(session, account, "subscription.ended", at=now, actor=SYSTEM, reason=reason)
+    """A declined attempt is followed by the next automatic one, the last by the plan's end.
 
-
-def _declined(session: Session, invoice: Invoice) -> int:
-    statement = select(func.count(Payment.id)).where(
-        Payment.invoice_id == invoice.id, Payment.state == PaymentState.DECLINED
+    One made by hand, seen by whoever made it, leaves the automatic one to its own day.
+    """
+    by_hand = payment.on_session and payment.retry > 0
+    retry = payment.retry if by_hand else payment.retry + 1
+    next_at = dunning.retry_at(retry, payments.first_tried_at(session, invoice), now)
+    if not by_hand:
+        failure = _failure(invoice, payment, payment.failure or DECLINED, next_at)
+        payment_notices.failed(session, account, failure, now=now)
+    if next_at is None:
+        _end(session, account, subscription, now=now)
+        return
+    subscription.status = SubscriptionStatus.PAST_DUE
+    payments.start(
+        session,
+        account,
+        invoice.outstanding,
+        invoice=invoice,
+        now=now,
+        due_at=next_at,
+        retry=retry,
     )
-    return session.execute(statement).scalar_one()
+
+
+def _failure(invoice: Invoice, payment: Payment, reason: str, next_at: datetime | None) -> Failure:
+    return Failure(
+        what=f"invoice {invoice.number_text}",
+        amount=payment.money,
+        reason=reason,
+        invoice=invoice,
+        next_try_at=next_at,
+        plan_ended=next_at is None,
+    )
+
+
+def _end(session: Session, account: Account, subscription: Subscription, *, now: datetime) -> None:
+    cancellations.end(session, account, subscription, EndReason.UNPAID, now=now, actor=SYSTEM)
+
+
+def _owes(session: Session, subscription: Subscription) -> bool:
+    """Whether another invoice of the subscription is unpaid."""
+    statement = select(Invoice.id).where(
+        Invoice.account_id == subscription.account_id,
+        Invoice.subscription_id == subscription.id,
+        Invoice.status == InvoiceStatus.OPEN,
+    )
+    return session.scalars(statement.limit(1)).first() is not None

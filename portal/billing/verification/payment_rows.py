@@ -17,6 +17,7 @@ from portal.models import (
     Payment,
     PaymentState,
     SandboxCharge,
+    SandboxState,
     Subscription,
     Work,
 )
@@ -43,11 +44,15 @@ def payment_outcomes(session: Session) -> Iterator[Wrong]:
 
 
 def payments_carried(session: Session) -> Iterator[Wrong]:
-    """A payment under way has work waiting for it, unless a bank transfer is awaited."""
+    """A payment under way has work waiting for it, unless a bank transfer is awaited, or nobody
+    knows what became of it and the vendor was told."""
+    left_to_vendor = and_(
+        Payment.state == PaymentState.UNKNOWN, OutboxItem.state == OutboxState.DEAD
+    )
     carried = exists().where(
         OutboxItem.work == Work.PAYMENT,
         OutboxItem.subject_id == Payment.id,
-        OutboxItem.state == OutboxState.WAITING,
+        or_(OutboxItem.state == OutboxState.WAITING, left_to_vendor),
     )
     awaited = and_(Payment.gateway == MANUAL, Payment.state == PaymentState.PROCESSING)
     statement = (
@@ -82,16 +87,15 @@ def sandbox_charges(session: Session) -> Iterator[Wrong]:
         .where(
             ~IN_FLIGHT,
             or_(
-                SandboxCharge.succeeded != SUCCEEDED,
+                (SandboxCharge.state == SandboxState.PAID) != SUCCEEDED,
                 SandboxCharge.amount_minor != Payment.amount_minor,
             ),
         )
         .order_by(Payment.id)
     )
     for payment, charge in session.execute(statement):
-        outcome = "succeeded" if charge.succeeded else "declined"
         yield Wrong(
             payment.idempotency_key,
             f"{payment.state}, {amount(payment.amount_minor, payment.currency)}",
-            f"{outcome}, {amount(charge.amount_minor, charge.currency)}",
+            f"{charge.state}, {amount(charge.amount_minor, charge.currency)}",
         )
