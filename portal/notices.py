@@ -135,15 +135,18 @@ def auto_upgraded(
 
 
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
-    """The receipt, to active Admins and billing contacts.
+    """The receipt, to active Admins and billing contacts, and to the addresses of the billing
+    details.
 
     Of an auto-upgrade's invoice Admins are told by `auto_upgraded`, so not here again.
     """
     account = session.get_one(Account, invoice.account_id)
-    told_already = invoice.reason == InvoiceReason.AUTO_UPGRADE
-    roles = (Role.BILLING,) if told_already else RECEIPTS
+    readers = invoice_readers(session, account)
+    if invoice.reason == InvoiceReason.AUTO_UPGRADE:
+        told_already = people(session, account, Role.ADMIN)
+        readers = [person for person in readers if person not in told_already]
     message = Message("invoice_issued", account, notice_facts.of_invoice(invoice))
-    return write(session, message, people(session, account, *roles), now=now)
+    return write(session, message, readers, now=now)
 
 
 def payment_failed(
@@ -265,7 +268,7 @@ def invoice_readers(session: Session, account: Account) -> list[Person]:
     """Active Admins and billing contacts, and the addresses that invoices are sent to besides."""
     found = people(session, account, *RECEIPTS)
     known = {person.email for person in found}
-    others = [email for email in account.billing.invoice_emails if email not in known]
+    others = [email for email in account.billing.invoice_emails if email.lower() not in known]
     return [*found, *(Person(email, account.billing.company) for email in others)]
 
 
@@ -306,6 +309,7 @@ def _all_facts(session: Session, message: Message, person: Person) -> dict[str, 
         "vendor_email": vendor.email,
         "account_name": printable(account.name, NAME) if account else "",
         "person_name": printable(person.name, NAME),
+        "has_sign_in": person.user_id is not None,
         "zone": account.time_zone if account else "UTC",
         # In emails about an account, links lead to that one, whichever the reader is in.
         "base_url": f"{_base_url()}/in/{account.public_id}" if account else _base_url(),
