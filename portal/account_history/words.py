@@ -197,6 +197,7 @@ FIELDS = {
     "tax_id": "Tax id",
     "po_number": "PO number",
     "invoice_emails": "Invoices also to",
+    "tax_exempt_reason": "Exempt from tax",
 }
 
 

@@ -1,10 +1,15 @@
 """The tax on what an account buys: the vendor's table, read for this customer."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
-from portal.billing.rules import tax
+from portal.audit import Actor, record
+from portal.billing.rules import tax, text
 from portal.billing.rules.tax import Customer, Rate, Tax
 from portal.models import Account, TaxRate, Vendor
+
+REASON_LENGTH = 200
 
 
 def applying(session: Session, account: Account) -> Tax:
@@ -19,6 +24,31 @@ def applying(session: Session, account: Account) -> Tax:
     return tax.treatment(
         _rate_of(session, details.country), customer, vendor_country=vendor_country
     )
+
+
+def exempt(
+    session: Session, account: Account, reason: str | None, *, now: datetime, actor: Actor
+) -> bool:
+    """Charge the account no tax from now on, or tax it again (None); it must be locked.
+
+    The reason stands on its invoices. Returns False where nothing is different. Raises
+    TextRefused for a reason that says nothing or too much.
+    """
+    checked = None if reason is None else _reason(reason)
+    before = account.billing.tax_exempt_reason
+    if checked == before:
+        return False
+    account.billing.tax_exempt_reason = checked
+    changed = {"tax_exempt_reason": [before, checked]}
+    record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
+    return True
+
+
+def _reason(written: str) -> str:
+    checked = text.line(written, most=REASON_LENGTH)
+    if not checked:
+        raise text.TextRefused("Say why, as it is to stand on invoices.")
+    return checked
 
 
 def _rate_of(session: Session, country: str) -> Rate | None:

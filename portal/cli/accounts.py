@@ -1,20 +1,27 @@
 """`flask accounts`: who the customers are, and all that happened to one of them."""
 
+import getpass
 from typing import Any
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from portal import clock
+from portal.audit import operator
+from portal.billing import accounts as billing_accounts
+from portal.billing import taxes
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
+from portal.billing.rules.text import TextRefused
 from portal.cli import account_facts
 from portal.cli.account_facts import Facts
 from portal.cli.output import day, instant, json_option, show_facts, show_json, show_table
 from portal.extensions import db
 from portal.models import Account
+from portal.transaction import transaction
 
 NOTICES_SHOWN = 20
 
@@ -52,6 +59,26 @@ def show(account: str, all_notices: bool, as_json: bool) -> None:
     _show_invoices(facts)
     _show_episodes(facts)
     _show_notices(facts, None if all_notices else NOTICES_SHOWN)
+
+
+@accounts.command("tax-exempt")
+@click.argument("account")
+@click.option("--reason", help="Why, as it is to stand on invoices.")
+@click.option("--clear", is_flag=True, help="Tax it again.")
+def tax_exempt(account: str, reason: str | None, clear: bool) -> None:
+    """Charge ACCOUNT no tax from now on, or tax it again. Issued invoices keep what they have."""
+    if (reason is None) != clear:
+        raise click.UsageError("Give either --reason or --clear.")
+    account_id, actor = one(account).id, operator(getpass.getuser())
+    try:
+        with transaction() as session:
+            locked = billing_accounts.lock(session, account_id)
+            changed = taxes.exempt(session, locked, reason, now=clock.now(), actor=actor)
+            name = locked.name
+    except TextRefused as refusal:
+        raise click.BadParameter(str(refusal), param_hint="--reason") from None
+    standing = "is taxed by its country" if clear else "is exempt from tax"
+    click.echo(f"{name} {standing} from now on." if changed else f"{name} {standing} already.")
 
 
 def one(written: str) -> Account:
