@@ -154,7 +154,7 @@ def _refuse_former_tax_id(before: Details, after: Details) -> None:
     """A number can pass the check of two countries, and be the tax id of one."""
     if not after.tax_id or after.country == before.country or after.tax_id != before.tax_id:
         return
-    former, chosen = countries.name_of(before.country), countries.name_of(after.country)
+    former, chosen = countries.in_sentence(before.country), countries.in_sentence(after.country)
     raise DetailsRefused(
         {
             "tax_id": f"This is still the tax id for {former}. Enter the one for {chosen}, or"

@@ -97,7 +97,7 @@ def _refuse_foreign(bare: str, country: str) -> None:
         return
     if country == "GB" and bare.startswith("XI"):
         return
-    theirs, ours = countries.name_of(holder), countries.name_of(country)
+    theirs, ours = countries.in_sentence(holder), countries.in_sentence(country)
     raise TaxIdRefused(
         f"This is a tax id of {theirs}, and the country chosen is {ours}. Choose {theirs}, or"
         f" enter the tax id of {ours}{_example(country)}."
@@ -119,7 +119,7 @@ def _plain(typed: str, country: str) -> str:
     kept = " ".join(typed.upper().split())
     if not _PLAIN.fullmatch(kept):
         raise TaxIdRefused(
-            f"Write the tax id of {countries.name_of(country)} with 4 to {LENGTH} letters and"
+            f"Write the tax id of {countries.in_sentence(country)} with 4 to {LENGTH} letters and"
             " digits; spaces, points, slashes and hyphens may stand between them, as in 123.456-7."
         )
     return kept
@@ -148,7 +148,7 @@ def _validated(bare: str, country: str) -> str:
 
 
 def _refusal(what_is_wrong: str, country: str) -> TaxIdRefused:
-    name = countries.name_of(country)
+    name = countries.in_sentence(country)
     return TaxIdRefused(f"This tax id {what_is_wrong}. Enter that of {name}{_example(country)}.")
 
 
