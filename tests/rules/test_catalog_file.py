@@ -1,5 +1,7 @@
 """Reading a catalog file, and every mistake in it told with its line."""
 
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 from portal.billing.rules.catalog import CatalogErrors, parse
 from portal.billing.rules.catalog_lines import line_numbers
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.countries import CODES
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
+from portal.billing.rules.tax import Rate
 from tests.rules.small_catalog import GB, SMALL, line_of, problems
 
 
@@ -39,6 +43,8 @@ def test_reading_a_small_catalog_to_its_last_value() -> None:
     assert [price.money for price in storage.prices] == [Money(500, "USD"), Money(4800, "USD")]
     assert catalog.vendor.address == ("1 Example Street", "Springfield")
     assert catalog.vendor.tax_id == ""
+    assert catalog.tax_rates == ()
+    assert [thing.hidden for thing in (family, five, seat)] == [False, False, False]
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
@@ -94,7 +100,111 @@ SAYS = [
     ("seats = 1\n", 'seats = "unlimited"\n', "seats =", 4, "must be a whole number from 1"),
     ("[policy]", "[policies]", "[policies]", 1, "did you mean “policy”?"),
     ("[vendor]", "[seller]", "[seller]", 1, "unknown key; known are currencies, vendor"),
+    ('country = "US"', 'country = "UK"', "country", 1, "“UK” is no country of ISO 3166"),
+    ("seats = 10", "seats = 10\nhidden = 1", "hidden", 1, "must be true or false, without quotes"),
+    ("seats = 10", 'seats = 10\nhidden = "yes"', "hidden", 1, "must be true or false"),
+    ("seats = 10", "seats = 10\nhiden = true", "hiden", 1, "did you mean “hidden”?"),
+    ("[vendor]", "hidden = true\n[vendor]", "hidden", 1, "unknown key"),
 ]  # fmt: skip
+
+TAXED = """\
+[[tax]]
+country = "DE"
+name = "VAT"
+rate = "19"
+reverse_charge = true
+
+[[tax]]
+country = "CH"
+name = "VAT"
+rate = "8.1"
+reverse_charge = false
+
+"""
+WITH_TAX = SMALL.replace("[[family]]", f"{TAXED}[[family]]", 1)
+
+SAYS_OF_TAX = [
+    ('country = "CH"', 'country = "DE"', "country =", 3, "“DE” is taken by one before it"),
+    ('country = "CH"', "", "[[tax]]", 2, "“country” is missing: add country ="),
+    ('country = "CH"', 'country = "ch"', "country =", 3, "is not of the form “US”"),
+    ('country = "CH"', 'country = "XX"', "country =", 3, "“XX” is no country of ISO 3166"),
+    ('name = "VAT"', "", "[[tax]]", 1, "“name” is missing"),
+    ('name = "VAT"', f'name = "{"x" * 41}"', "name =", 2, "up to 40 characters"),
+    ('rate = "19"', "", "[[tax]]", 1, "“rate” is missing: add rate ="),
+    ('rate = "19"', "rate = 19.5", "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', 'rate = "19 %"', "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', 'rate = "0.19.0"', "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', 'rate = "-1"', "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', 'rate = "100.01"', "rate =", 1, "up to 100"),
+    ('rate = "19"', 'rate = "8.125"', "rate =", 1, "at most two digits after the point"),
+    ('rate = "19"', 'rate = "19."', "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', 'rate = "١٩"', "rate =", 1, "must be a percentage in quotes"),
+    ('rate = "19"', "rate = true", "rate =", 1, "must be a percentage in quotes"),
+    ("reverse_charge = true", "", "[[tax]]", 1, "“reverse_charge” is missing"),
+    ("reverse_charge = true", "reverse_charge = 1", "reverse_charge", 1, "must be true or false"),
+    ("reverse_charge = true", "reversecharge = true", "reversecharge", 1, "“reverse_charge”?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "start", "nth", "says"),
+    [pytest.param(*case, id=f"{case[1] or 'no ' + case[0]}"[:40]) for case in SAYS_OF_TAX],
+)
+def test_a_mistake_in_the_tax_table_is_told_by_line_and_reason(
+    old: str, new: str, start: str, nth: int, says: str
+) -> None:
+    text = WITH_TAX.replace(old, new, 1)
+    assert text != WITH_TAX
+    found = [problem for problem in problems(text) if says in problem.reason]
+    assert [problem.line for problem in found] == [line_of(text, start, nth)]
+
+
+@pytest.mark.parametrize(
+    ("written", "basis_points"),
+    [
+        ('"19"', 1900),
+        ('"8.1"', 810),
+        ('"25.5"', 2550),
+        ('"7.25"', 725),
+        ('"0"', 0),
+        ('"0.05"', 5),
+        ('"100"', 10_000),
+        ("19", 1900),
+    ],
+)
+def test_tax_rates_are_read_to_hundredths_of_a_percent(written: str, basis_points: int) -> None:
+    text = WITH_TAX.replace('rate = "19"', f"rate = {written}")
+    assert parse(text).tax_rates == (
+        Rate("DE", "VAT", basis_points, reverse_charge=True),
+        Rate("CH", "VAT", 810, reverse_charge=False),
+    )
+
+
+def test_a_tax_table_is_named_by_its_country() -> None:
+    (problem,) = problems(WITH_TAX.replace('rate = "8.1"', 'rate = "8,1"'))
+    assert problem.where == "tax “CH”, rate"
+
+
+def test_the_countries_are_those_people_choose_from() -> None:
+    lines = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text("utf-8").splitlines()
+    assert {line.split("\t")[0] for line in lines if not line.startswith("#")} == CODES
+
+
+def test_what_is_hidden_is_read() -> None:
+    text = SMALL.replace('features = ["Email support"]', "hidden = false")
+    text = text.replace("seats = 5\n", "seats = 5\nhidden = true\n")
+    text = text.replace("seats = 1\n", "seats = 1\nhidden = true\n")
+    (family,) = parse(text).families
+    assert [tier.hidden for tier in family.tiers] == [True, False]
+    assert [add_on.hidden for add_on in family.add_ons] == [True, False]
+    assert [tier.key for tier in family.offered_tiers] == ["10-users"]
+    assert [add_on.key for add_on in family.offered_add_ons] == ["storage-5"]
+
+
+def test_something_must_be_left_to_sell() -> None:
+    hidden = SMALL.replace('features = ["Email support"]', "hidden = true")
+    (problem,) = problems(hidden)
+    assert str(problem) == "family: there is nothing to sell: every plan is hidden."
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from portal.billing.rules.catalog import parse
 from portal.billing.rules.catalog_cover import Offer, cheapest_cover
+from portal.billing.rules.money import Money
 from tests.rules.small_catalog import SMALL, line_of, problems
 
 BETTER_VALUE = SMALL.replace('"unlimited"', "10").replace(
@@ -34,6 +35,108 @@ def test_catalog_better_value_holds_to_the_cent() -> None:
         "catalog.better-value: from Standard, 5 users to Standard, 10 users (monthly, USD) costs "
         "$50.00 more, but the same as add-ons (5 × “1 seat”, 3 × “100 clients” and 1 × “5 GB”) "
         "only $49.95: the step is $0.05 too dear, or the add-ons too cheap."
+    )
+
+
+def test_catalog_better_value_is_explained_with_its_arithmetic() -> None:
+    (problem,) = problems(BETTER_VALUE.replace('"12.00"', '"8.39"'))
+    assert problem.explanation == (
+        "The step: $100.00 − $50.00 = $50.00.",
+        "5 seats more: 5 × “1 seat” at $8.39 = $41.95.",
+        "300 clients more: 3 × “100 clients” at $1.00 = $3.00.",
+        "5 GB more: 1 × “5 GB” at $5.00 = $5.00.",
+        "The add-ons: $41.95 + $3.00 + $5.00 = $49.95.",
+        "Too dear by $50.00 − $49.95 = $0.05.",
+    )
+
+
+def test_catalog_better_value_of_one_add_on_is_explained() -> None:
+    seats_only = BETTER_VALUE.replace("clients = 600", "clients = 300").replace(
+        "storage_gb = 10", "storage_gb = 5"
+    )
+    (problem,) = problems(seats_only.replace('"12.00"', '"9.99"'))
+    assert problem.explanation == (
+        "The step: $100.00 − $50.00 = $50.00.",
+        "5 seats more: 5 × “1 seat” at $9.99 = $49.95.",
+        "The add-ons: $49.95.",
+        "Too dear by $50.00 − $49.95 = $0.05.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("currency", "cheap", "told"),
+    [
+        ("EUR", "8.39", "(monthly, EUR) costs €50.00 more, but the same as add-ons (5 × “1 seat”"),
+        ("EUR", "8.39", "only €49.95: the step is €0.05 too dear"),
+        ("JPY", "838", "(monthly, JPY) costs ¥5,000 more, but the same as add-ons (5 × “1 seat”"),
+        ("JPY", "838", "only ¥4,990: the step is ¥10 too dear"),
+    ],
+)
+def test_catalog_better_value_is_checked_in_each_currency(
+    currency: str, cheap: str, told: str
+) -> None:
+    """Fair in USD, not in the other: there a seat is a little too cheap."""
+    in_two = BETTER_VALUE.replace('["USD"]', f'["USD", "{currency}"]')
+    for amount in ("50.00", "480.00", "960.0", "12.00", "115.20", "5.00", "48.00", "1.00", "10.00"):
+        in_two = in_two.replace(f'"{amount}" }}', f'"{amount}", {_other(amount, currency)} }}')
+    in_two = in_two.replace("USD = 100 ", f"USD = 100, {_other('100', currency)} ")
+    assert parse(in_two)
+    (problem,) = problems(in_two.replace(_other("12.00", currency), f'{currency} = "{cheap}"'))
+    assert told in problem.reason
+
+
+def _other(amount: str, currency: str) -> str:
+    """The same in another currency; a dollar is worth 100 yen, or a euro."""
+    yen = Money.parse(amount, "USD").amount
+    return f'{currency} = "{yen if currency == "JPY" else amount}"'
+
+
+def test_catalog_better_value_unlimited_can_only_be_had_by_the_step() -> None:
+    """Add-ons never reach unlimited; from unlimited there is nothing to reach."""
+    cheap = BETTER_VALUE.replace('"12.00"', '"0.01"')
+    assert len(problems(cheap)) == 1
+    assert parse(cheap.replace("clients = 600", 'clients = "unlimited"'))
+    both = cheap.replace("clients = 600", 'clients = "unlimited"').replace(
+        "clients = 300", 'clients = "unlimited"'
+    )
+    (problem,) = problems(both)
+    assert "(5 × “1 seat” and 1 × “5 GB”)" in problem.reason
+
+
+def test_catalog_better_value_is_asked_among_what_is_not_hidden() -> None:
+    too_dear = BETTER_VALUE.replace('"12.00"', '"8.39"')
+    tier, seat = "seats = 10\n", "seats = 1\n"
+    assert parse(too_dear.replace(tier, f"{tier}hidden = true\n"))
+    assert parse(too_dear.replace(seat, f"{seat}hidden = true\n"))
+    other = BETTER_VALUE.split("[[family]]")[1].replace("tandard", "econd")
+    family = too_dear.replace("[[family.tier]]", "hidden = true\n[[family.tier]]", 1)
+    assert parse(f"{family}\n[[family]]{other}")
+
+
+def test_catalog_doubles_holds_across_a_hidden_tier() -> None:
+    """5 users, 10 users (hidden), 20 users with fewer clients than 5 users: the step is 5 to 20."""
+    twenty = """\
+[[family.tier]]
+key = "20-users"
+name = "20 users"
+seats = 20
+clients = 200
+storage_gb = 20
+monthly = { USD = "180.00" }
+yearly = { USD = "1728.00" }
+
+[[family.add_on]]"""
+    text = SMALL.replace("[[family.add_on]]", twenty, 1)
+    hidden = text.replace("seats = 10\n", "seats = 10\nhidden = true\n")
+    (problem,) = problems(hidden)
+    assert problem.line == line_of(hidden, "[[family.tier]]", 3)
+    assert problem.reason == (
+        "catalog.doubles: Standard, 20 users holds 200 clients, less than the 300 clients of "
+        "Standard, 5 users before it."
+    )
+    assert problem.explanation == (
+        "Standard, 5 users: 5 seats, 300 clients, 5 GB",
+        "Standard, 20 users: 20 seats, 200 clients, 20 GB",
     )
 
 
