@@ -1,4 +1,7 @@
-"""What a credit note says, as page and PDF both show it; all of it fixed when it was issued."""
+"""What a credit note says, as page and PDF both show it, and what became of its refund since.
+
+What `issued` gives was fixed at issue, so a PDF made of it is the same whenever it is made.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +11,15 @@ from sqlalchemy.orm import Session
 from portal.billing import refunds
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
-from portal.invoice_display import LINE_LENGTH, NAME_LENGTH, Line, Party, Sum, party
+from portal.invoice_display import (
+    LINE_LENGTH,
+    NAME_LENGTH,
+    Attempt,
+    Line,
+    Party,
+    Sum,
+    party,
+)
 from portal.models import Account, CreditNote, CreditNoteLine
 from portal.printable import printable
 
@@ -46,8 +57,8 @@ class IssuedCreditNote:
 
 def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
     """The credit note as issued, detached from its rows."""
-    refund, invoice = refunds.of_note(session, note), note.invoice
-    method = printable(refund.payment.method.label, NAME_LENGTH) if refund else ""
+    sent, invoice = refund(session, note), note.invoice
+    method = sent.method if sent else ""
     return IssuedCreditNote(
         number=note.number_text,
         invoice_number=invoice.number_text,
@@ -66,6 +77,16 @@ def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
         tax_note=printable(invoice.tax_note, LINE_LENGTH),
         po_number=printable(note.customer.get("po_number") or "", NAME_LENGTH),
     )
+
+
+def refund(session: Session, note: CreditNote) -> Attempt | None:
+    """How the money that goes back to the payment method is getting on; None where none does."""
+    row = refunds.of_note(session, note)
+    if row is None:
+        return None
+    at = row.settled_at or row.created_at
+    method = printable(row.payment.method.label, NAME_LENGTH)
+    return Attempt(at, row.money, method, row.state, printable(row.failure or "", LINE_LENGTH))
 
 
 def _zone(session: Session, note: CreditNote) -> str:

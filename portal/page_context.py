@@ -32,6 +32,7 @@ PLACES = (
 )
 # Pages that belong to a place without being of its blueprint.
 WITHIN = dict.fromkeys(("change_plan", "billing_details", "history", "balance"), "account")
+WITHIN["credit_notes"] = "invoices"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ A note gives back what is left of the lines it credits. First that is taken off 
 on the invoice; what was paid goes back to the payment method or to the credit balance.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -163,12 +165,25 @@ def issue(
 
 def of_invoice(session: Session, invoice: Invoice) -> list[CreditNote]:
     """The credit notes of an invoice, oldest first."""
+    return of_invoices(session, invoice.account_id, [invoice]).get(invoice.id, [])
+
+
+def of_invoices(
+    session: Session, account_id: int, rows: Iterable[Invoice]
+) -> dict[int, list[CreditNote]]:
+    """The credit notes of an account's invoices, oldest first, by the id of the invoice."""
     statement = (
         select(CreditNote)
-        .where(CreditNote.account_id == invoice.account_id, CreditNote.invoice_id == invoice.id)
+        .where(
+            CreditNote.account_id == account_id,
+            CreditNote.invoice_id.in_([row.id for row in rows]),
+        )
         .order_by(CreditNote.id)
     )
-    return list(session.scalars(statement))
+    found = defaultdict[int, list[CreditNote]](list)
+    for note in session.scalars(statement):
+        found[note.invoice_id].append(note)
+    return dict(found)
 
 
 def _payment_of(session: Session, invoice: Invoice) -> Payment | None:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
-from portal import clock, document_store, invoice_display, invoice_progress
+from portal import clock, invoice_display, invoice_progress
 from portal.access import Permission, principal, requires
-from portal.document_store import DocumentDamaged, DocumentMissing
+from portal.billing import credit_notes
+from portal.blueprints import stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment
 from portal.models import Invoice, InvoiceStatus
@@ -22,9 +23,9 @@ SOON = timedelta(minutes=2)
 BADGES = {
     InvoiceStatus.OPEN: ("Open", "info"),
     InvoiceStatus.PAID: ("Paid", "good"),
+    InvoiceStatus.CREDITED: ("Credited", "neutral"),
 }
 PAST_DUE = ("Past due", "bad")
-PDF_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 @bp.get("/invoices")
@@ -34,10 +35,12 @@ def index() -> ResponseReturnValue:
     total = db.session.scalars(select(func.count()).select_from(_own().subquery())).one()
     pages = max(1, -(-total // PAGE_LENGTH))
     page = _page_number(pages)
+    rows = _newest_first(page)
     return page_or_fragment(
         "invoices/index.html",
         "invoice_list",
-        invoices=[(row, invoice_display.what_for(row), _badge(row)) for row in _newest_first(page)],
+        invoices=[(row, invoice_display.what_for(row), _badge(row)) for row in rows],
+        notes=credit_notes.of_invoices(db.session(), principal().account.id, rows),
         zone=principal().account.time_zone,
         page=page,
         pages=pages,
@@ -56,6 +59,8 @@ def show(number: str) -> ResponseReturnValue:
         invoice=invoice_display.issued(db.session(), row),
         progress=invoice_progress.progress(db.session(), row),
         badge=_badge(row),
+        notes=credit_notes.of_invoice(db.session(), row),
+        outstanding=row.outstanding if row.status is InvoiceStatus.OPEN else None,
         document=row.document,
         is_soon=clock.now() - row.issued_at < SOON,
     )
@@ -66,14 +71,8 @@ def show(number: str) -> ResponseReturnValue:
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
     row = _load(number)
-    if row.document is None:
-        return render_template("invoices/being_made.html", number=number), 409, {"Retry-After": "5"}
-    try:
-        content = document_store.read(row.document.sha256)
-    except (DocumentMissing, DocumentDamaged):
-        current_app.logger.exception("the stored PDF of invoice %s can't be served", number)
-        return render_template("invoices/not_readable.html", number=number), 500
-    return _attachment(content, f"{row.number_text}.pdf")
+    page = url_for("invoices.show", number=row.number_text)
+    return stored_pdf.answer(row.document, number=row.number_text, what="Invoice", page=page)
 
 
 def _own() -> Select[Invoice]:
@@ -110,9 +109,3 @@ def _page_number(pages: int) -> int:
     """The page asked for, or the nearest there is."""
     asked = request.args.get("page", 1, type=int)
     return min(max(asked, 1), pages)
-
-
-def _attachment(content: bytes, name: str) -> Response:
-    response = Response(content, mimetype="application/pdf", headers=PDF_HEADERS)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal.cli import accounts, catalog, clock, demo, jobs, payments, users, verify
+from portal.cli import accounts, catalog, clock, demo, invoices, jobs, payments, users, verify
 
 
 def register_commands(app: Flask) -> None:
@@ -12,6 +12,7 @@ def register_commands(app: Flask) -> None:
         catalog.catalog,
         clock.clock,
         demo.demo,
+        invoices.invoices,
         jobs.jobs,
         payments.payments,
         users.users,

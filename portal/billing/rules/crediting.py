@@ -137,12 +137,12 @@ def divide(total: Money, *, owed: Money, returnable: Money) -> Division:
     return Division(off_invoice, to_method, total - off_invoice - to_method)
 
 
-def destinations(division: Division, invoice: str, method: str) -> str:
+def destinations(division: Division, invoice: str, method: str, *, whose: str = "your") -> str:
     """Where the money goes, in words: "$20.00 off what is owed on INV-2026-000004, $70.00 back to
     Visa ending in 4242 and $30.00 to your credit balance"."""
     ways = (
         (division.off_invoice, f"off what is owed on {invoice}"),
         (division.to_method, f"back to {method}"),
-        (division.to_balance, "to your credit balance"),
+        (division.to_balance, f"to {whose} credit balance"),
     )
     return describe.listing([f"{describe.money(sum)} {way}" for sum, way in ways if sum.amount])
