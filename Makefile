@@ -6,7 +6,7 @@ NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/faults/tes
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-fast test-sqlite test-postgresql e2e bench screenshots lint types imports format lock clean dev browser
+.PHONY: help run test test-fast test-sqlite test-postgresql soak e2e bench screenshots lint types imports format lock clean dev browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test-sqlite: dev
 test-postgresql: dev ## The tests on PostgreSQL only
 	$(call title,Tests on PostgreSQL)
 	@PORTAL_TEST_DB=postgresql $(PYTEST) -n 2 --dist loadfile tests $(NOT_TWICE)
+
+soak: dev ## Killed at every point, every order of what people do at once; takes hours
+	$(call title,Soak on SQLite)
+	@PORTAL_TEST_DB=sqlite $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
+	$(call title,Soak on PostgreSQL)
+	@PORTAL_TEST_DB=postgresql $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
 
 e2e: browser ## The journeys in a real browser against the real processes
 	$(call title,End to end)

@@ -1,0 +1,101 @@
+"""What the portal's rows say, in a form in which two runs can be compared.
+
+All business tables, column by column. What is drawn at random, or is only a row's own number, is
+left out; a reference to a row is told by what that row is called.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Column, Table, select
+from sqlalchemy.orm import Session
+
+from portal.extensions import db
+
+TABLES = (
+    "account", "billing_details", "user_", "membership", "payment_method",
+    "subscription", "subscription_add_on", "plan_change", "episode", "episode_warning",
+    "invoice_series", "invoice", "invoice_line", "invoice_document",
+    "credit_note", "credit_note_line", "credit_note_document", "refund",
+    "payment", "sandbox_charge", "sandbox_refund", "ledger_transfer",
+    "audit_entry", "operation", "notice", "outbox", "charging_stop",
+)  # fmt: skip
+UNTOLD = {
+    "id", "public_id", "op_id", "password_hash", "idempotency_key", "charge_key",
+    "gateway_reference", "quote_sha256", "params_sha256", "invoice_draft", "result",
+    "sha256", "size_bytes", "audit_head", "hash", "previous_hash", "position", "actor", "details",
+    "dedupe_key", "subject_id", "attempts", "lease_owner", "last_error", "evidence",
+    "body_text", "body_html", "calendar",
+}  # fmt: skip
+# What a row is called where another refers to it; rows of other tables go by the reference alone.
+CALLED = {
+    "account": "name",
+    "user_": "email",
+    "invoice": "number_text",
+    "credit_note": "number_text",
+    "plan_change": "reason",
+    "payment": "created_at",
+    "subscription": "started_at",
+    "invoice_line": "description",
+    "payment_method": "label",
+    "episode": "metric",
+}
+# The catalog is the same in all runs, row numbers and all.
+SAME = {"price", "add_on_price", "tier", "family"}
+NUMBER = re.compile(r"\d+")
+State = dict[str, Counter[str]]
+
+
+def read(session: Session, account: str | None = None) -> State:
+    """Every row of TABLES, as text, by table; of one account only, by its name."""
+    tables = [db.metadata.tables[name] for name in TABLES if name in db.metadata.tables]
+    called = {table.name: _called(session, table) for table in tables if table.name in CALLED}
+    state: State = {}
+    for table in tables:
+        rows = [_told(table, row, called) for row in session.execute(select(table)).mappings()]
+        if account is not None:
+            rows = [row for row in rows if row.get("account_id", row.get("name")) == account]
+        state[table.name] = Counter(json.dumps(row, default=str) for row in rows)
+    return state
+
+
+def differences(expected: State, found: State) -> list[str]:
+    """Each row that is missing or too much."""
+    told = []
+    for table, rows in expected.items():
+        told += _each(f"missing in {table}", (rows - found[table]).elements())
+        told += _each(f"too much in {table}", (found[table] - rows).elements())
+    return told
+
+
+def _each(what: str, rows: Iterable[str]) -> list[str]:
+    return [f"{what}: {row}" for row in rows]
+
+
+def _called(session: Session, table: Table) -> dict[int, str]:
+    statement = select(table.c.id, table.c[CALLED[table.name]])
+    return {row[0]: str(row[1]) for row in session.execute(statement)}
+
+
+def _told(table: Table, row: Any, called: dict[str, dict[int, str]]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for column in table.columns:
+        if column.name in UNTOLD:
+            continue
+        value, target = row[column.name], _target(column)
+        if column.name == "event":
+            told["event"] = NUMBER.sub("#", value)
+        elif value is None or target is None or target in SAME:
+            told[column.name] = value
+        elif target in called:
+            told[column.name] = called[target][value]
+    return told
+
+
+def _target(column: Column[Any]) -> str | None:
+    """The table whose row number a column holds."""
+    targets = [key.column for key in column.foreign_keys if key.column.name == "id"]
+    return targets[0].table.name if targets else None
