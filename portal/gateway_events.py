@@ -9,24 +9,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import clock, outbox, queue
-from portal.billing import accounts, payments
-from portal.billing.gateways import STRIPE
-from portal.billing.gateways.stripe import StripeGateway
+from portal import clock, collection, outbox, queue
+from portal.audit import SYSTEM
+from portal.billing import accounts, open_invoices, payment_methods
+from portal.billing.gateways import STRIPE, MethodPages, SavedMethod
 from portal.billing.gateways.stripe.answers import PAYMENT, REFUND
 from portal.billing.gateways.stripe.events import News
+from portal.billing.payment_methods import WayToPay
 from portal.extensions import db
 from portal.models import (
     GatewayCustomer,
     GatewayEvent,
-    OutboxState,
     Payment,
     PaymentMethod,
+    PaymentState,
     Refund,
     Work,
 )
@@ -34,6 +34,8 @@ from portal.transaction import after_commit, assert_outside, transaction
 
 # A card was saved: on the hosted page, or by a customer's other visit to Stripe.
 SAVED = frozenset({"checkout.session.completed", "setup_intent.succeeded"})
+# What was never sent, or has its outcome, is not asked about.
+ASKED_ABOUT = frozenset({PaymentState.PROCESSING, PaymentState.UNKNOWN})
 
 
 def keep(news: News) -> None:
@@ -106,20 +108,20 @@ def _refund(session: Session, key: str | None) -> Refund | None:
 def _hasten(session: Session, work: Work, subject: Payment | Refund) -> str | None:
     accounts.lock(session, subject.account_id)
     session.refresh(subject)
-    if subject.state in payments.FINAL:
+    if subject.state not in ASKED_ABOUT:
         return None
     item = outbox.find(session, work, subject.id)
     session.refresh(item, with_for_update=True)
     if item.lease_until is not None and item.lease_until > clock.wall_now():
         return f"the {work} is being asked about this moment"
-    item.state, item.next_at = OutboxState.WAITING, min(item.next_at, clock.now())
+    outbox.hasten(item, at=clock.now())
     item_id = item.id
     after_commit(session, lambda: queue.hand_out(outbox.SWEEP, item_id))
     return None
 
 
 def _look_for_card(customer: str | None) -> str | None:
-    """Pay by the card saved last, unless the account has had it already."""
+    """Pay by the card that was saved last, and try it on what is owed."""
     account_id = db.session.scalar(
         select(GatewayCustomer.account_id).where(
             GatewayCustomer.gateway == STRIPE, GatewayCustomer.reference == customer
@@ -128,23 +130,24 @@ def _look_for_card(customer: str | None) -> str | None:
     if customer is None or account_id is None:
         return None
     assert_outside()
-    card = StripeGateway(current_app.config["PORTAL"]).newest_method(customer)
+    pages = collection.gateway(STRIPE)
+    card = pages.newest_method(customer) if isinstance(pages, MethodPages) else None
     if card is None:
         return "Stripe did not say which card was saved"
     with transaction() as session:
-        account = accounts.lock(session, account_id)
-        had = select(PaymentMethod.id).where(
-            PaymentMethod.account_id == account_id,
-            PaymentMethod.gateway == STRIPE,
-            PaymentMethod.reference == card.reference,
-        )
-        if session.scalar(had) is None:
-            payments.set_method(
-                session,
-                account,
-                gateway=STRIPE,
-                reference=card.reference,
-                label=card.label,
-                now=clock.now(),
-            )
+        account, now = accounts.lock(session, account_id), clock.now()
+        if not _has_had(session, account_id, card):
+            way = WayToPay(STRIPE, card.reference, card.label)
+            payment_methods.change(session, account, way, now=now, actor=SYSTEM)
+            open_invoices.try_new_method(session, account, now=now, actor=SYSTEM)
     return None
+
+
+def _has_had(session: Session, account_id: int, card: SavedMethod) -> bool:
+    """Whether the account has paid by the card, be it before another one."""
+    statement = select(PaymentMethod.id).where(
+        PaymentMethod.account_id == account_id,
+        PaymentMethod.gateway == STRIPE,
+        PaymentMethod.reference == card.reference,
+    )
+    return session.scalar(statement) is not None

@@ -101,8 +101,7 @@ class SandboxGateway:
 
     def refund(self, repayment: Repayment) -> Answer:
         """Of a card whose answers get lost, a refund's does too."""
-        answer = _written(lambda session: _refunded(session, repayment))
-        return answer if _answers(repayment.charge_key) else Answer(Outcome.UNKNOWN)
+        return _written(lambda session: _heard_of_refund(session, repayment))
 
     def enquire_refund(self, repayment: Repayment) -> Answer:
         return _written(lambda session: _known_refund(session, repayment))
@@ -154,6 +153,13 @@ def _called_off(session: Session, charge: Charge) -> Answer:
     return Answer(Outcome.DECLINED, _reference(row), CALLED_OFF)
 
 
+def _heard_of_refund(session: Session, repayment: Repayment) -> Answer:
+    answer = _refunded(session, repayment)
+    charge = session.get(SandboxCharge, repayment.charge_key)
+    card = CARDS.get(charge.card) if charge else None
+    return answer if card is None or card.answers else Answer(Outcome.UNKNOWN)
+
+
 def _refunded(session: Session, repayment: Repayment) -> Answer:
     known = _known_refund(session, repayment)
     if known.outcome is not Outcome.NEVER_HEARD:
@@ -187,11 +193,6 @@ def _given_back(session: Session, charge: SandboxCharge) -> int:
         SandboxRefund.charge_key == charge.idempotency_key
     )
     return int(session.execute(statement).scalar_one())
-
-
-def _answers(charge_key: str) -> bool:
-    found = find_charge(charge_key)
-    return found is None or found.card.answers
 
 
 def _written(act: Callable[[Session], Answer]) -> Answer:

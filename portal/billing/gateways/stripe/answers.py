@@ -67,6 +67,7 @@ REFUND_FAILURES = {
     "lost_or_stolen_card": "The card was cancelled.",
     "insufficient_funds": "There was not enough money to refund it.",
 }
+NOT_REFUNDABLE = "This payment can't be refunded to the card."
 SENT_BACK = "The card's bank sent the refund back."
 
 # Where Stripe counts otherwise than ISO 4217; for UGX its documentation contradicts itself.
@@ -121,10 +122,10 @@ def refusal(error: JSON) -> str | None:
     return known or REFUSED_PARAMETERS.get(str(error.get("param")))
 
 
-def refund_refusal(error: JSON) -> str | None:
-    """Why Stripe will not refund; None where it doesn't lie with the payment."""
+def refund_refusal(error: JSON) -> str:
+    """Why Stripe will not refund."""
     known = REFUND_REFUSALS.get(str(error.get("code")))
-    return known or (MORE_THAN_LEFT if error.get("param") == "amount" else None)
+    return known or (MORE_THAN_LEFT if error.get("param") == "amount" else NOT_REFUNDABLE)
 
 
 def refund_failure(refund: JSON) -> str:

@@ -5,7 +5,7 @@ import stripe
 from portal.billing.gateways import Answer, Outcome, Repayment
 from portal.billing.gateways.stripe import answers
 from portal.billing.gateways.stripe.answers import JSON, REFUND
-from portal.billing.gateways.stripe.calls import PAGE_LENGTH, Api, facts_of, key_is_young
+from portal.billing.gateways.stripe.calls import PAGE_LENGTH, Api, facts_of, key_is_young, note
 
 
 class Refunds:
@@ -32,10 +32,8 @@ class Refunds:
                 {"idempotency_key": repayment.idempotency_key},
             )
         except stripe.InvalidRequestError as error:
-            message = answers.refund_refusal(facts_of(error))
-            if message is None:
-                raise
-            return Answer(Outcome.DECLINED, message=message)
+            note(error)
+            return Answer(Outcome.DECLINED, message=answers.refund_refusal(facts_of(error)))
         return _outcome(refund.to_dict())
 
     def look_up(self, repayment: Repayment) -> Answer:
