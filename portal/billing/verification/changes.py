@@ -2,36 +2,43 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from portal.billing import payments
-from portal.billing.rules.plan_change import LineKind
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import (
     Invoice,
-    InvoiceLine,
     InvoiceReason,
     Payment,
     PaymentState,
     PlanChange,
+    PlanChangeReason,
     PlanChangeState,
-    Price,
 )
 
 
 def changes_invoiced(session: Session) -> Iterator[Wrong]:
-    """A change was applied exactly when it has its invoice, which begins when the change does."""
+    """A change was applied exactly when it has its invoice, which begins when the change does.
+
+    Of add-ons, the days that are left are charged, today included.
+    """
     applied = PlanChange.state == PlanChangeState.APPLIED
+    begins = case(
+        (
+            PlanChange.reason == PlanChangeReason.ADD_ONS,
+            and_(
+                Invoice.reason == InvoiceReason.ADD_ONS,
+                Invoice.period_start_at <= PlanChange.effective_at,
+                Invoice.period_end_at > PlanChange.effective_at,
+            ),
+        ),
+        else_=Invoice.period_start_at == PlanChange.effective_at,
+    )
     statement = (
         select(PlanChange.op_id, PlanChange.state, Invoice.number_text)
         .outerjoin(Invoice, Invoice.id == PlanChange.invoice_id)
-        .where(
-            or_(
-                applied != Invoice.id.is_not(None),
-                Invoice.period_start_at != PlanChange.effective_at,
-            )
-        )
+        .where(or_(applied != Invoice.id.is_not(None), not_(begins)))
         .order_by(PlanChange.id)
     )
     for op_id, state, number in session.execute(statement):
@@ -81,20 +88,6 @@ def changes_paid(session: Session) -> Iterator[Wrong]:
     for op_id, found, waiting, settled in session.execute(statement):
         counts = f"{found}: {waiting} payments under way, {settled} settled"
         yield Wrong(f"plan change {op_id}", counts, _PAID.get(found, "none of either"))
-
-
-def charged_prices(session: Session) -> Iterator[Wrong]:
-    """What a change was charged is still what its price version says."""
-    statement = (
-        select(Price.id, Price.currency, Price.amount_minor, InvoiceLine.amount_minor)
-        .join(PlanChange, PlanChange.to_price_id == Price.id)
-        .join(InvoiceLine, InvoiceLine.invoice_id == PlanChange.invoice_id)
-        .where(InvoiceLine.kind == LineKind.PLAN, InvoiceLine.amount_minor != Price.amount_minor)
-        .order_by(Price.id)
-        .distinct()
-    )
-    for price_id, currency, found, charged in session.execute(statement):
-        yield Wrong(f"price {price_id}", amount(found, currency), amount(charged, currency))
 
 
 def _payments(

@@ -5,13 +5,20 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from portal.billing.rules.period import Interval
+from portal.billing.rules.period import DAY, Interval
 from portal.billing.subscriptions import LIVE
 from portal.billing.verification.wrong import Wrong, account_name, instant
-from portal.models import Account, Invoice, InvoiceReason, Subscription
+from portal.models import (
+    Account,
+    EndReason,
+    Invoice,
+    InvoiceReason,
+    Subscription,
+    SubscriptionStatus,
+)
 
 LENGTHS = frozenset(interval.days * 24 * 3600 for interval in Interval)
 
@@ -44,23 +51,60 @@ def one_subscription(session: Session) -> Iterator[Wrong]:
 
 
 def cycles(session: Session) -> Iterator[Wrong]:
-    """Each invoice begins its cycle where the last one ended, or inside it for a plan change."""
+    """Each invoice begins its cycle where the last one ended, or inside it for a plan change; one
+    for add-ons is for what is left of it."""
     charged = _charged(session)
     for _subscription_id, rows in groupby(charged, key=lambda row: row.subscription_id):
         yield from _of_subscription(list(rows))
 
 
+def endings(session: Session) -> Iterator[Wrong]:
+    """A subscription that ended says why; one that was cancelled ends with its cycle, and nothing
+    is renewed once it was."""
+    row = Subscription
+    ended, cancelled = row.status == SubscriptionStatus.ENDED, row.end_reason == EndReason.CANCELLED
+    renewed = exists().where(
+        Invoice.account_id == row.account_id,
+        Invoice.subscription_id == row.id,
+        Invoice.reason == InvoiceReason.RENEWAL,
+        Invoice.issued_at > row.cancelled_at,
+    )
+    statement = (
+        select(row, Account)
+        .join(Account, Account.id == row.account_id)
+        .where(
+            or_(
+                ended != row.ended_at.is_not(None),
+                ended != row.end_reason.is_not(None),
+                and_(cancelled, row.cancelled_at.is_(None)),
+                and_(cancelled, row.ended_at != row.cycle_end_at),
+                row.cancelled_at > row.cycle_end_at,
+                renewed,
+            )
+        )
+        .order_by(row.id)
+    )
+    for subscription, account in session.execute(statement):
+        dates = f"cancelled {instant(subscription.cancelled_at)}"
+        found = f"{subscription.status}, {dates}, ended {instant(subscription.ended_at)}"
+        expected = f"for a reason, and when cancelled on {instant(subscription.cycle_end_at)}"
+        name = account_name(account.name, account.public_id)
+        yield Wrong(f"end of subscription {subscription.id} of {name}", found, expected)
+
+
 def _of_subscription(rows: Sequence[Charged]) -> Iterator[Wrong]:
-    first, last = rows[0], rows[-1]
-    if first.number is None:
-        yield Wrong(f"subscription of {first.account}", "no invoice", "one for each cycle")
+    cycles_begun = [row for row in rows if row.reason is not InvoiceReason.ADD_ONS]
+    if not cycles_begun or cycles_begun[0].number is None:
+        yield Wrong(f"subscription of {rows[0].account}", "no invoice", "one for each cycle")
         return
-    yield from _beginning(first)
-    for before, row in pairwise(rows):
+    yield from _beginning(cycles_begun[0])
+    for before, row in pairwise(cycles_begun):
         yield from _follows(before, row)
-    for row in rows:
+    for row in cycles_begun:
         if (row.end_at - row.start_at).total_seconds() not in LENGTHS:
             yield Wrong(f"cycle of invoice {row.number}", _span(row), "30 or 365 days")
+    yield from _within(rows)
+    last = cycles_begun[-1]
     if (last.start_at, last.end_at) != (last.cycle_start_at, last.cycle_end_at):
         running = f"{instant(last.cycle_start_at)} to {instant(last.cycle_end_at)}"
         yield Wrong(f"running cycle of {last.account}", running, f"{_span(last)} ({last.number})")
@@ -80,6 +124,20 @@ def _follows(before: Charged, row: Charged) -> Iterator[Wrong]:
             yield Wrong(subject, found, f"renewal from {instant(before.end_at)}")
     elif not before.start_at <= row.start_at <= before.end_at:
         yield Wrong(subject, found, f"within {_span(before)} ({before.number})")
+
+
+def _within(rows: Sequence[Charged]) -> Iterator[Wrong]:
+    """Add-ons are charged for whole days, to the end of the cycle they were bought in."""
+    cycle = rows[0]
+    for row in rows:
+        if row.reason is not InvoiceReason.ADD_ONS:
+            cycle = row
+        elif row.end_at != cycle.end_at or not cycle.start_at <= row.start_at < cycle.end_at:
+            yield Wrong(
+                f"cycle of invoice {row.number}", _span(row), f"what is left of {_span(cycle)}"
+            )
+        elif (row.end_at - row.start_at) % DAY:
+            yield Wrong(f"cycle of invoice {row.number}", _span(row), "whole days")
 
 
 def _charged(session: Session) -> Iterator[Charged]:

@@ -1,171 +1,107 @@
-"""Invoices against their lines, their payments and their files."""
+"""Invoices against their lines and their payments."""
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
+from sqlalchemy.orm import Session
 
-from portal import document_store
-from portal.billing.rules.plan_change import LineKind
 from portal.billing.verification.wrong import Wrong, amount
-from portal.models import (
-    Invoice,
-    InvoiceDocument,
-    InvoiceLine,
-    InvoiceStatus,
-    OutboxItem,
-    OutboxState,
-    Payment,
-    PaymentState,
-    Work,
-)
+from portal.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentState
 
 
 def invoice_sums(session: Session) -> Iterator[Wrong]:
-    """The lines add up to the subtotal."""
+    """The lines add up to the subtotal, and the taxes of the lines to the tax."""
     lines = (
-        select(func.coalesce(func.sum(InvoiceLine.amount_minor), 0))
-        .where(InvoiceLine.invoice_id == Invoice.id)
-        .scalar_subquery()
+        select(
+            InvoiceLine.invoice_id.label("invoice_id"),
+            func.sum(InvoiceLine.amount_minor).label("subtotal"),
+            func.sum(InvoiceLine.tax_minor).label("tax"),
+        )
+        .group_by(InvoiceLine.invoice_id)
+        .subquery()
     )
+    subtotal, tax = func.coalesce(lines.c.subtotal, 0), func.coalesce(lines.c.tax, 0)
     statement = (
-        select(Invoice.number_text, Invoice.currency, Invoice.subtotal_minor, lines)
-        .where(Invoice.subtotal_minor != lines)
+        select(Invoice, subtotal, tax)
+        .outerjoin(lines, lines.c.invoice_id == Invoice.id)
+        .where(or_(Invoice.subtotal_minor != subtotal, Invoice.tax_minor != tax))
         .order_by(Invoice.id)
     )
-    for number, currency, found, expected in session.execute(statement):
+    for invoice, lines_say, taxes_say in session.execute(statement):
         yield Wrong(
-            f"subtotal of invoice {number}", amount(found, currency), amount(expected, currency)
+            f"subtotal and tax of invoice {invoice.number_text}",
+            _two(invoice.subtotal_minor, invoice.tax_minor, invoice.currency),
+            _two(lines_say, taxes_say, invoice.currency),
         )
 
 
 def invoice_amounts(session: Session) -> Iterator[Wrong]:
-    """Subtotal + tax = total; total − balance = due; nothing is negative."""
+    """Subtotal + tax = total, or where that is below zero, a surplus; total − balance = due."""
+    worth = Invoice.subtotal_minor + Invoice.tax_minor
     statement = (
         select(Invoice)
         .where(
             or_(
-                Invoice.total_minor != Invoice.subtotal_minor + Invoice.tax_minor,
+                Invoice.total_minor != case((worth > 0, worth), else_=0),
+                Invoice.surplus_minor != case((worth < 0, -worth), else_=0),
                 Invoice.due_minor != Invoice.total_minor - Invoice.balance_applied_minor,
-                Invoice.due_minor < 0,
-                Invoice.total_minor < 0,
-                Invoice.balance_applied_minor < 0,
-                Invoice.surplus_minor < 0,
+                not_(Invoice.balance_applied_minor.between(0, Invoice.total_minor)),
+                not_(Invoice.credited_minor.between(0, Invoice.due_minor)),
             )
         )
         .order_by(Invoice.id)
     )
     for invoice in session.scalars(statement):
-        parts = (invoice.subtotal_minor, invoice.tax_minor, invoice.balance_applied_minor)
-        subtotal, tax, balance = (amount(part, invoice.currency) for part in parts)
-        yield Wrong(
-            f"invoice {invoice.number_text}",
-            f"total {amount(invoice.total_minor, invoice.currency)},"
-            f" due {amount(invoice.due_minor, invoice.currency)}",
-            f"{subtotal} + {tax} as total, less {balance} as due",
-        )
+        yield Wrong(f"invoice {invoice.number_text}", *_amounts(invoice))
 
 
 def invoice_status(session: Session) -> Iterator[Wrong]:
-    """Paid means: one payment of exactly what was due has succeeded, or nothing was due."""
-    paid, succeeded = Invoice.status == InvoiceStatus.PAID, _succeeded()
-    settled = or_(
-        and_(Invoice.due_minor == 0, succeeded == 0),
-        and_(succeeded == 1, _succeeded(Payment.amount_minor == Invoice.due_minor) == 1),
+    """Paid means: one payment of exactly what was left to pay has succeeded, or nothing was due.
+
+    Credited means that credit notes took off all that was due, and open that some of it is left.
+    """
+    outstanding, succeeded = Invoice.due_minor - Invoice.credited_minor, _succeeded()
+    settled = and_(succeeded == 1, _succeeded(Payment.amount_minor == outstanding) == 1)
+    nothing_due = and_(Invoice.due_minor == 0, succeeded == 0)
+    taken_off = and_(Invoice.due_minor > 0, outstanding == 0, succeeded == 0)
+    right = case(
+        (Invoice.status == InvoiceStatus.PAID, or_(settled, nothing_due)),
+        (Invoice.status == InvoiceStatus.CREDITED, taken_off),
+        else_=and_(outstanding > 0, succeeded == 0),
     )
+    paid = Invoice.status == InvoiceStatus.PAID
     statement = (
-        select(Invoice.number_text, Invoice.status, Invoice.paid_at, succeeded)
-        .where(
-            or_(
-                and_(paid, not_(settled)),
-                and_(not_(paid), or_(Invoice.due_minor == 0, succeeded > 0)),
-                paid != Invoice.paid_at.is_not(None),
-            ),
-        )
+        select(Invoice, succeeded)
+        .where(or_(not_(right), paid != Invoice.paid_at.is_not(None)))
         .order_by(Invoice.id)
     )
-    for number, status, paid_at, payments in session.execute(statement):
-        dated = "with" if paid_at else "without"
-        found = f"{status}, {payments} settled payments, {dated} a date of payment"
-        yield Wrong(f"invoice {number}", found, "paid exactly when what is due was settled, once")
-
-
-def plan_lines(session: Session) -> Iterator[Wrong]:
-    """Each invoice charges one plan, for exactly its own cycle."""
-    own = and_(
-        InvoiceLine.invoice_id == Invoice.id,
-        InvoiceLine.kind == LineKind.PLAN,
-    )
-    count = select(func.count(InvoiceLine.id)).where(own).scalar_subquery()
-    fits = and_(
-        own,
-        InvoiceLine.period_start_at == Invoice.period_start_at,
-        InvoiceLine.period_end_at == Invoice.period_end_at,
-    )
-    statement = (
-        select(Invoice.number_text, count)
-        .where(or_(count != 1, ~exists().where(fits)))
-        .order_by(Invoice.id)
-    )
-    for number, found in session.execute(statement):
-        yield Wrong(f"plan line of invoice {number}", f"{found} found", "one, for its cycle")
-
-
-def credit_lines(session: Session) -> Iterator[Wrong]:
-    """A credit names the plan line it gives back, once, and gives back no more than it charged."""
-    source = aliased(InvoiceLine)
-    given = -InvoiceLine.amount_minor + Invoice.surplus_minor
-    times = (
-        select(func.count(InvoiceLine.id))
-        .where(InvoiceLine.source_line_id == source.id)
-        .correlate(source)
-        .scalar_subquery()
-    )
-    statement = (
-        select(Invoice.number_text, Invoice.currency, given, source.amount_minor, times)
-        .select_from(InvoiceLine)
-        .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
-        .outerjoin(source, source.id == InvoiceLine.source_line_id)
-        .where(
-            InvoiceLine.kind == LineKind.UNUSED_TIME,
-            or_(source.id.is_(None), given > source.amount_minor, given < 0, times > 1),
-        )
-        .order_by(InvoiceLine.id)
-    )
-    for number, currency, found, charged, used in session.execute(statement):
-        limit = "the line it gives back" if charged is None else amount(charged, currency)
+    for invoice, payments in session.execute(statement):
+        dated = "with" if invoice.paid_at else "without"
+        left = amount(invoice.due_minor - invoice.credited_minor, invoice.currency)
         yield Wrong(
-            f"credit on invoice {number}",
-            f"{amount(found, currency)}, line credited {used or 0} times",
-            f"at most {limit}, once",
+            f"invoice {invoice.number_text}",
+            f"{invoice.status}, {payments} settled payments, {dated} a date of payment",
+            f"paid exactly when the {left} left to pay were settled, once",
         )
 
 
-def documents(session: Session) -> Iterator[Wrong]:
-    """The file of an invoice is there and is the one that was recorded."""
-    statement = (
-        select(Invoice.number_text, InvoiceDocument.sha256, InvoiceDocument.size_bytes)
-        .join(Invoice, Invoice.id == InvoiceDocument.invoice_id)
-        .order_by(InvoiceDocument.invoice_id)
-        .execution_options(yield_per=500)
-    )
-    for number, sha256, size in session.execute(statement):
-        found = _stored(sha256)
-        if found != f"{size} bytes":
-            yield Wrong(f"document of invoice {number}", found, f"{size} bytes, {sha256}")
+def _two(subtotal: int, tax: int, currency: str) -> str:
+    return f"{amount(subtotal, currency)} and {amount(tax, currency)}"
 
 
-def documents_made(session: Session) -> Iterator[Wrong]:
-    """An invoice without a file has one coming."""
-    coming = exists().where(
-        OutboxItem.work == Work.INVOICE_PDF,
-        OutboxItem.subject_id == Invoice.id,
-        OutboxItem.state == OutboxState.WAITING,
-    )
-    made = exists().where(InvoiceDocument.invoice_id == Invoice.id)
-    statement = select(Invoice.number_text).where(~made, ~coming).order_by(Invoice.id)
-    for number in session.scalars(statement):
-        yield Wrong(f"document of invoice {number}", "none, and none is due", "one")
+def _amounts(invoice: Invoice) -> tuple[str, str]:
+    """What its sums are, and how they must follow from each other."""
+    said = {
+        "subtotal": invoice.subtotal_minor,
+        "tax": invoice.tax_minor,
+        "surplus": invoice.surplus_minor,
+        "total": invoice.total_minor,
+        "balance": invoice.balance_applied_minor,
+        "due": invoice.due_minor,
+        "credited": invoice.credited_minor,
+    }
+    found = ", ".join(f"{name} {amount(each, invoice.currency)}" for name, each in said.items())
+    return found, "subtotal + tax + surplus = total, less balance = due, of which credited"
 
 
 def _succeeded(*rows: ColumnElement[bool]) -> ColumnElement[int]:
@@ -176,12 +112,3 @@ def _succeeded(*rows: ColumnElement[bool]) -> ColumnElement[int]:
         *rows,
     )
     return statement.correlate(Invoice).scalar_subquery()
-
-
-def _stored(sha256: str) -> str:
-    try:
-        return f"{len(document_store.read(sha256))} bytes"
-    except document_store.DocumentMissing:
-        return "no file"
-    except document_store.DocumentDamaged:
-        return "a file with other bytes"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from portal.billing import payments
@@ -77,6 +77,37 @@ def invoices_collected(session: Session) -> Iterator[Wrong]:
     )
     for number in session.scalars(statement):
         yield Wrong(f"invoice {number}", "open, and nothing collects it", "a payment under way")
+
+
+def attempts(session: Session) -> Iterator[Wrong]:
+    """Attempts to collect an invoice are counted in the order they are made; by itself none is
+    left out. A transfer counts its reminders, and who pays by hand may be beyond them all."""
+    before = func.lag(Payment.retry).over(partition_by=Payment.invoice_id, order_by=Payment.id)
+    rows = (
+        select(
+            Payment.id,
+            Payment.idempotency_key,
+            Payment.retry,
+            before.label("before"),
+            or_(Payment.on_session, Payment.gateway == MANUAL).label("counts_otherwise"),
+        )
+        .where(Payment.invoice_id.is_not(None), Payment.plan_change_id.is_(None))
+        .subquery()
+    )
+    next_one = func.coalesce(rows.c.before + 1, 0)
+    statement = (
+        select(rows.c.idempotency_key, rows.c.retry, rows.c.before)
+        .where(
+            or_(
+                rows.c.retry < rows.c.before,
+                and_(not_(rows.c.counts_otherwise), rows.c.retry > next_one),
+            )
+        )
+        .order_by(rows.c.id)
+    )
+    for key, retry, previous in session.execute(statement):
+        after = "the first" if previous is None else f"after {previous}"
+        yield Wrong(key, f"attempt {retry}, {after}", "each attempt after the one before it")
 
 
 def sandbox_charges(session: Session) -> Iterator[Wrong]:

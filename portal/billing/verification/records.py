@@ -11,6 +11,9 @@ from portal.models import (
     Account,
     AddOnPrice,
     AuditEntry,
+    BillingDetails,
+    ChargingStop,
+    GatewayEvent,
     Notice,
     NoticeState,
     OutboxItem,
@@ -54,6 +57,39 @@ def notices_carried(session: Session) -> Iterator[Wrong]:
     for notice_id, name, state in session.execute(statement):
         expected = "work that sends it, or when it was settled"
         yield Wrong(f"email {notice_id} ({name})", state, expected)
+
+
+def billing_details(session: Session) -> Iterator[Wrong]:
+    """It is known of every account to whom its invoices are made out."""
+    known = exists().where(BillingDetails.account_id == Account.id)
+    for account in session.scalars(select(Account).where(~known).order_by(Account.id)):
+        name = account_name(account.name, account.public_id)
+        yield Wrong(f"billing details of {name}", "none", "a company and its country")
+
+
+def one_charging_stop(session: Session) -> Iterator[Wrong]:
+    """Automatic charging was stopped once and not released, or runs."""
+    statement = select(func.count(ChargingStop.id)).where(ChargingStop.released_at.is_(None))
+    running = session.execute(statement).scalar_one()
+    if running > 1:
+        yield Wrong("stops of automatic charging", f"{running} not released", "one or none")
+
+
+def events_applied(session: Session) -> Iterator[Wrong]:
+    """News of a gateway that was not acted on yet has work that does."""
+    carried = exists().where(
+        OutboxItem.work == Work.GATEWAY_EVENT,
+        OutboxItem.subject_id == GatewayEvent.id,
+        OutboxItem.state != OutboxState.DONE,
+    )
+    statement = (
+        select(GatewayEvent)
+        .where(GatewayEvent.applied_at.is_(None), ~carried)
+        .order_by(GatewayEvent.id)
+    )
+    for event in session.scalars(statement):
+        subject = f"{event.gateway} event {event.event_id}"
+        yield Wrong(subject, f"{event.kind}, not applied", "work that applies it")
 
 
 def price_versions(session: Session) -> Iterator[Wrong]:

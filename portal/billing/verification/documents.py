@@ -1,0 +1,78 @@
+"""The files of invoices and credit notes: there, unchanged, or on their way."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from portal import document_store
+from portal.billing.verification.wrong import Wrong
+from portal.models import (
+    CreditNote,
+    CreditNoteDocument,
+    Invoice,
+    InvoiceDocument,
+    OutboxItem,
+    OutboxState,
+    Work,
+)
+
+
+class _Kind(NamedTuple):
+    name: str
+    table: Any
+    document: Any
+    key: Any
+    work: Work
+
+
+KINDS = (
+    _Kind("invoice", Invoice, InvoiceDocument, InvoiceDocument.invoice_id, Work.INVOICE_PDF),
+    _Kind(
+        "credit note",
+        CreditNote,
+        CreditNoteDocument,
+        CreditNoteDocument.credit_note_id,
+        Work.CREDIT_NOTE_PDF,
+    ),
+)
+
+
+def documents(session: Session) -> Iterator[Wrong]:
+    """The file is there and is the one that was recorded."""
+    for kind in KINDS:
+        statement = (
+            select(kind.table.number_text, kind.document.sha256, kind.document.size_bytes)
+            .join(kind.table, kind.table.id == kind.key)
+            .order_by(kind.key)
+            .execution_options(yield_per=500)
+        )
+        for number, sha256, size in session.execute(statement):
+            found = _stored(sha256)
+            if found != f"{size} bytes":
+                subject = f"document of {kind.name} {number}"
+                yield Wrong(subject, found, f"{size} bytes, {sha256}")
+
+
+def documents_made(session: Session) -> Iterator[Wrong]:
+    """What has no file yet has one coming."""
+    for kind in KINDS:
+        coming = exists().where(
+            OutboxItem.work == kind.work,
+            OutboxItem.subject_id == kind.table.id,
+            OutboxItem.state == OutboxState.WAITING,
+        )
+        made = exists().where(kind.key == kind.table.id)
+        statement = select(kind.table.number_text).where(~made, ~coming).order_by(kind.table.id)
+        for number in session.scalars(statement):
+            yield Wrong(f"document of {kind.name} {number}", "none, and none is due", "one")
+
+
+def _stored(sha256: str) -> str:
+    try:
+        return f"{len(document_store.read(sha256))} bytes"
+    except document_store.DocumentMissing:
+        return "no file"
+    except document_store.DocumentDamaged:
+        return "a file with other bytes"
