@@ -54,7 +54,8 @@ def test_charge_initial(cast: Cast, application: Application, clock: FixedClock)
     assert subscription.cycle_start_at == clock.now()
     assert subscription.cycle_end_at == clock.now() + timedelta(days=30)
     invoice = db.session.scalars(select(Invoice).where(Invoice.account_id == account.id)).one()
-    assert (invoice.due.amount, invoice.due.currency) == (5000, "USD")
+    # $50.00 and 19 % VAT, as it is for customers in Germany.
+    assert (invoice.due.amount, invoice.due.currency) == (5950, "USD")
     assert invoices.open_invoice(db.session(), account.id) is None
 
 

@@ -7,8 +7,11 @@ import pytest
 from click.testing import Result
 
 from portal import invoice_pdf
+from portal.audit import SYSTEM
+from portal.billing import accounts, billing_details
 from portal.billing.rules.roles import Role
-from tests.cast import Cast
+from portal.transaction import transaction
+from tests.cast import Cast, FixedClock
 
 Run = Callable[..., Result]
 
@@ -48,9 +51,9 @@ def test_an_account_tells_its_whole_story(run: Run, cast: Cast) -> None:
 
     output = run("accounts", "show", "Acme").output
 
-    assert "Plan     Standard, 10 users, $100.00 every 30 days, active\n" in output
-    assert "Cycle    1 Mar 2026, 09:00:00 UTC to 31 Mar 2026, 09:00:00 UTC\n" in output
-    assert "Seats    11 of 10\n" in output
+    assert "Plan       Standard, 10 users, $100.00 every 30 days, active\n" in output
+    assert "Cycle      1 Mar 2026, 09:00:00 UTC to 31 Mar 2026, 09:00:00 UTC\n" in output
+    assert "Seats      11 of 10\n" in output
     assert "INV-2026-000001  1 Mar 2026, 09:00:00 UTC  initial  $100.00  $100.00  paid" in output
     assert "11 of 10 seats, opened 1 Mar 2026, 09:00:00 UTC, open, next step 3 Mar" in output
     assert "Standard, 20 users" in output
@@ -85,10 +88,29 @@ def test_a_downgrade_that_waits_is_shown(run: Run, cast: Cast) -> None:
     assert told in output
 
 
+def test_an_account_says_to_whom_its_invoices_go(run: Run, cast: Cast, clock: FixedClock) -> None:
+    details = billing_details.Details(
+        "Acme Ltd", ("1 High Street", "Berlin"), "DE", "DE123456788", "PO-7", ("books@example.com",)
+    )
+    with transaction() as session:
+        account = accounts.lock(session, cast.acme.id)
+        billing_details.change(session, account, details, now=clock.now(), actor=SYSTEM)
+
+    output = run("accounts", "show", "Acme").output
+    facts = json.loads(run("accounts", "show", "Acme", "--json").output)
+
+    assert "Billed to  Acme Ltd, 1 High Street, Berlin, DE\n" in output
+    assert "Tax id     DE123456788\n" in output
+    assert "PO number  PO-7\n" in output
+    assert "Sent to    books@example.com\n" in output
+    assert "Tax exempt" not in output
+    assert facts["billing"]["address"] == ["1 High Street", "Berlin"]
+
+
 def test_an_account_without_a_plan(run: Run, cast: Cast) -> None:
     cast.account("Empty", None)
 
-    assert "Plan     none\n" in run("accounts", "show", "Empty").output
+    assert "Plan       none\n" in run("accounts", "show", "Empty").output
     assert "none" in run("accounts", "list").output.splitlines()[3]
 
 
