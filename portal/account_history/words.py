@@ -44,6 +44,10 @@ def _change_failed(details: Details) -> Words:
     return f"{details['plan']} did not begin", _sentence(details["reason"]), "bad"
 
 
+def _called_off(details: Details) -> Words:
+    return f"{details['plan']} called off", "While its payment was waited for.", "neutral"
+
+
 def _downgrade_scheduled(details: Details) -> Words:
     return f"Downgrade to {details['plan']} scheduled", f"For {_day(details['on'])}.", "neutral"
 
@@ -98,6 +102,10 @@ def _invoiced(details: Details) -> Words:
     }
     title = titles.get(details["reason"], "Invoice for the change of plan")
     return title, f"{total} by invoice {number}{of_it}.", "neutral"
+
+
+def _by_hand(details: Details) -> Words:
+    return f"Payment of {details['amount']} begun", f"For {details['invoice']}.", "neutral"
 
 
 def _paid(details: Details) -> Words:
@@ -239,6 +247,7 @@ def _sentence(text: str | None) -> str:
 ACTIONS: dict[str, Told] = {
     "account.opened": Told(Kind.PLAN, _opened),
     "plan.change_confirmed": Told(Kind.PLAN, _confirmed, is_brief=False),
+    "plan.change_called_off": Told(Kind.PLAN, _called_off, is_brief=False),
     "plan.changed": Told(Kind.PLAN, _plan_changed, amount="paid"),
     "plan.change_failed": Told(Kind.PLAN, _change_failed),
     "plan.downgrade_scheduled": Told(Kind.PLAN, _downgrade_scheduled),
@@ -251,6 +260,7 @@ ACTIONS: dict[str, Told] = {
     "subscription.cancellation_withdrawn": Told(Kind.PLAN, _cancellation_withdrawn),
     "subscription.ended": Told(Kind.PLAN, _ended),
     "invoice.issued": Told(Kind.MONEY, _invoiced, amount="total"),
+    "payment.by_hand": Told(Kind.MONEY, _by_hand, is_brief=False),
     "payment.succeeded": Told(Kind.MONEY, _paid, amount="amount", is_brief=False),
     "payment.declined": Told(Kind.MONEY, _declined),
     "credit_note.issued": Told(Kind.MONEY, _credited, amount="total", sign=-1),
