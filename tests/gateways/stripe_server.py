@@ -87,6 +87,7 @@ class StripeServer:
     requests: list[tuple[str, str, JSON]] = field(default_factory=list)
     refund_status: str = "succeeded"
     longest_page: int = 100
+    is_away: bool = False
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,6 +101,8 @@ class StripeServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def stop(self) -> None:
+        """Also on connections that are open."""
+        self.is_away = True
         self._server.shutdown()
         self._server.server_close()
 
@@ -408,6 +411,9 @@ def _error(status: int, kind: str, message: str, **more: Any) -> tuple[int, JSON
     return status, Refused(status, kind, message, **more).body
 
 
+BROKEN = _error(500, "api_error", "An error occurred.")
+
+
 def _nested(body: str) -> JSON:
     """metadata[a]=1 and names[0]=x as a tree."""
     tree: JSON = {}
@@ -438,26 +444,27 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self, method: str, written: str) -> None:
             path = urlsplit(self.path).path
+            if server.is_away:
+                return self._go_wrong("drop")
             fault = next((one for one in server.faults if one.path == path), None)
             if fault is not None:
                 server.faults.remove(fault)
             if self.headers["Authorization"] != f"Bearer {SECRET_KEY}":
                 return self._send(*_error(401, "invalid_request_error", "Invalid API Key"))
             assert self.headers["Stripe-Version"] == API_VERSION
-            key = self.headers["Idempotency-Key"]
-            if fault is not None and not fault.after:
-                return self._go_wrong(fault.how)
-            status, body = server.answer(method, path, _nested(written), key)
-            if fault is not None:
-                if fault.how == "500" and key in server.keys:
-                    first = server.keys[key][0]
-                    server.keys[key] = (first, *_error(500, "api_error", "An error occurred"))
-                return self._go_wrong(fault.how)
-            return self._send(status, body)
+            key, params = self.headers["Idempotency-Key"], _nested(written)
+            done = (0, {})
+            if fault is None or fault.after:
+                done = server.answer(method, path, params, key)
+            if fault is None:
+                return self._send(*done)
+            if fault.how == "500" and method == "POST" and key:
+                server.keys[key] = (params, *BROKEN)
+            return self._go_wrong(fault.how)
 
         def _go_wrong(self, how: str) -> None:
             if how == "500":
-                self._send(*_error(500, "api_error", "An error occurred"))
+                self._send(*BROKEN)
             elif how == "429":
                 more = {"code": "rate_limit"}
                 self._send(*_error(429, "invalid_request_error", "Too many requests", **more))
