@@ -20,15 +20,20 @@ from portal import (
 )
 from portal.blueprints import (
     account,
+    add_ons,
     auth,
     balance,
     billing_details,
+    cancellation,
     change_plan,
     clients,
+    credit_notes,
     dev,
     health,
     history,
     invoices,
+    payment_method,
+    payments,
     sandbox,
     sandbox_cards,
     users,
@@ -70,8 +75,21 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     htmx.register(app)
     page_context.init_app(app)
 
-    pages = (auth, account, change_plan, clients, users, invoices, live_pages, sandbox, dev, health)
-    of_billing = (billing_details, history, balance)
+    pages = (
+        auth,
+        account,
+        change_plan,
+        add_ons,
+        cancellation,
+        clients,
+        users,
+        invoices,
+        live_pages,
+        sandbox,
+        dev,
+        health,
+    )
+    of_billing = (billing_details, history, balance, credit_notes, payment_method, payments)
     for blueprint in (*pages, *of_billing, sandbox_cards, gateway_news):
         app.register_blueprint(blueprint.bp)
     register_commands(app)

@@ -20,6 +20,8 @@ from sqlalchemy.orm import joinedload
 
 from portal import clock, tokens
 from portal.audit import Actor
+from portal.billing import subscriptions
+from portal.billing.rules.errors import ReadOnly
 from portal.billing.rules.roles import Role
 from portal.extensions import db, login
 from portal.htmx import redirect_after
@@ -28,6 +30,7 @@ from portal.transaction import transaction
 
 Row = TypeVar("Row")
 View = Callable[..., ResponseReturnValue]
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SEEN_AGAIN_AFTER = timedelta(minutes=5)
 
 
@@ -43,6 +46,8 @@ class Permission(StrEnum):
     SANDBOX = "use the sandbox's tools"
 
 
+# What is done with a plan: without one, the account can be read but not worked in.
+NEED_A_PLAN = frozenset({Permission.WORK_WITH_CLIENTS, Permission.MANAGE_USERS})
 EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SANDBOX})
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
@@ -186,7 +191,14 @@ def _refuse(permission: Permission) -> ResponseReturnValue | None:
         return redirect_after(url_for("auth.accounts"))
     if not found.may(permission):
         abort(403)
+    if permission in NEED_A_PLAN and request.method not in READING:
+        _refuse_read_only(found)
     return None
+
+
+def _refuse_read_only(found: Principal) -> None:
+    if subscriptions.live(db.session(), found.account.id) is None:
+        raise ReadOnly
 
 
 def _membership_of(signed_in: SignedIn) -> Principal | None:

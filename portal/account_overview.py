@@ -5,16 +5,29 @@ Read for My Account and Change Plan. Queries are few: what can't be there is not
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.billing import episodes, invoices, ledger, subscriptions, usage
+from portal.billing import (
+    add_ons,
+    episodes,
+    forecast,
+    intentions,
+    invoices,
+    ledger,
+    price_list,
+    subscriptions,
+    usage,
+)
+from portal.billing.add_ons import Owned
+from portal.billing.forecast import ComingCharge
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Fit, Metric, fit, over_by
 from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
+from portal.billing.rules.terms import Basket
 from portal.live import Meter
 from portal.models import (
     Account,
@@ -34,19 +47,7 @@ from portal.models import (
 )
 
 LATEST_INVOICES = 5
-
-
-@dataclass(frozen=True)
-class NextCharge:
-    """What is collected next, and when: `due` is the price less the credit balance."""
-
-    plan: Price
-    at: datetime
-    balance_applied: Money
-
-    @property
-    def due(self) -> Money:
-        return self.plan.money - self.balance_applied
+AHEAD = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Scheduled:
     """The downgrade that waits for the cycle's end, and whether today's usage fits it."""
 
     change: PlanChange
+    basket: Basket
     fit: Fit
 
 
@@ -79,16 +81,33 @@ class Overrun:
 
 @dataclass(frozen=True)
 class Standing:
-    """The account's plan at an instant; without a subscription only `balance` and `pending`."""
+    """The account's plan at an instant; without a subscription only `balance`, `pending` and
+    `unpaid`.
+
+    `coming` are the charges of the next twelve months as things stand, the next one first;
+    `add_ons` is what runs beside the plan, `price` what plan and add-ons cost for a cycle, before
+    tax.
+    """
 
     now: datetime
     subscription: Subscription | None
+    add_ons: list[Owned]
+    price: Money | None
     balance: Money
-    next_charge: NextCharge | None
+    coming: list[ComingCharge]
     pending: PlanChange | None
     scheduled: Scheduled | None
     unpaid: Invoice | None
     next_try_at: datetime | None
+
+    @property
+    def next_charge(self) -> ComingCharge | None:
+        return self.coming[0] if self.coming else None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the plan ends with its cycle instead of renewing."""
+        return self.subscription is not None and self.subscription.cancelled_at is not None
 
     @property
     def is_renewing(self) -> bool:
@@ -99,17 +118,18 @@ class Standing:
 def standing(session: Session, account: Account, *, now: datetime) -> Standing:
     """How the account stands at `now`."""
     subscription = subscriptions.live(session, account.id)
-    balance = ledger.credit_balance(session, account)
     waiting = _waiting(session, account.id)
-    scheduled = _scheduled(session, account.id, waiting)
-    unpaid = _unpaid(session, subscription)
+    unpaid = _unpaid(session, account.id, subscription)
+    balance = ledger.credit_balance(session, account)
     return Standing(
         now=now,
         subscription=subscription,
+        add_ons=add_ons.owned(subscription) if subscription else [],
+        price=subscriptions.basket(session, subscription).price if subscription else None,
         balance=balance,
-        next_charge=_next_charge(subscription, scheduled, balance),
+        coming=_coming(session, account, subscription, waiting, balance, now),
         pending=waiting.get(PlanChangeState.PENDING),
-        scheduled=scheduled,
+        scheduled=_scheduled(session, account.id, waiting),
         unpaid=unpaid,
         next_try_at=_next_try_at(session, account.id) if unpaid else None,
     )
@@ -176,25 +196,36 @@ def _scheduled(
     if change is None:
         return None
     used = usage.counts(session, account_id)
-    return Scheduled(change, fit(used, change.to_price.tier.limits))
+    basket = price_list.basket(session, change.to_price, intentions.add_ons_of(change))
+    return Scheduled(change, basket, fit(used, basket.limits))
 
 
-def _next_charge(
-    subscription: Subscription | None, scheduled: Scheduled | None, balance: Money
-) -> NextCharge | None:
-    """The plan that renews: the scheduled one, unless usage no longer fits it."""
+def _coming(
+    session: Session,
+    account: Account,
+    subscription: Subscription | None,
+    waiting: Mapping[PlanChangeState, PlanChange],
+    balance: Money,
+    now: datetime,
+) -> list[ComingCharge]:
     if subscription is None:
-        return None
-    moves = scheduled is not None and scheduled.fit.fits
-    price = scheduled.change.to_price if scheduled and moves else subscription.price
-    return NextCharge(price, subscription.cycle_end_at, min(balance, price.money))
+        return []
+    return forecast.coming(
+        session,
+        account,
+        subscription,
+        balance=balance,
+        scheduled=waiting.get(PlanChangeState.SCHEDULED),
+        now=now,
+        until=now + AHEAD,
+    )
 
 
-def _unpaid(session: Session, subscription: Subscription | None) -> Invoice | None:
-    """The oldest unpaid invoice of an account whose payment has failed."""
-    if subscription is None or subscription.status is not SubscriptionStatus.PAST_DUE:
+def _unpaid(session: Session, account_id: int, subscription: Subscription | None) -> Invoice | None:
+    """The oldest invoice whose payment has failed, also after that ended the plan."""
+    if subscription is not None and subscription.status is not SubscriptionStatus.PAST_DUE:
         return None
-    return invoices.open_invoice(session, subscription.account_id)
+    return invoices.open_invoice(session, account_id)
 
 
 def _next_try_at(session: Session, account_id: int) -> datetime | None:

@@ -7,7 +7,7 @@ from htmx_flask import request
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.htmx import wants_fragment
 
 TITLES = {
@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(code, _http_error)
     app.register_error_handler(SecurityError, _unknown_host)
     app.register_error_handler(CSRFError, lambda _: answer(400, EXPIRED_FORM))
+    app.register_error_handler(ReadOnly, lambda error: answer(403, str(error)))
     app.register_error_handler(RuleBroken, lambda error: answer(409, str(error)))
     app.register_error_handler(OperationalError, _database_busy)
     app.register_error_handler(DataError, _unstorable)

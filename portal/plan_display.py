@@ -19,6 +19,7 @@ from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfall
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.policies import Policy
+from portal.billing.rules.terms import Basket
 from portal.models import Family, Price, Vendor
 
 UNLIMITED = "unlimited"
@@ -54,6 +55,7 @@ class Shelf:
 class Shown:
     """A quote as it is read: `lines` add up to what is due now.
 
+    `then` are the parts of every later charge, before tax, and `then_tax` the tax on them.
     `next_due` is what is collected at the next charge, `next_from_balance` what the credit
     balance pays of it. `follows` says what happens if usage stays above the new limits.
     """
@@ -61,6 +63,8 @@ class Shown:
     quote: Quote
     price: Price
     lines: list[dict[str, Any]]
+    then: list[dict[str, Any]]
+    then_tax: Money
     next_due: Money
     next_from_balance: Money
     limits: list[Limit]
@@ -77,11 +81,25 @@ class Shown:
         return self.fit.fits or not self.is_downgrade
 
 
+@dataclass(frozen=True)
+class Purchase:
+    """A quote for add-ons as it is read; the same names as in `Shown` mean the same."""
+
+    quote: Quote
+    what: str
+    days_left: int
+    lines: list[dict[str, Any]]
+    then: list[dict[str, Any]]
+    then_tax: Money
+    next_due: Money
+    next_from_balance: Money
+
+
 def shelves(offers: Sequence[Offer], used: Mapping[Metric, int]) -> list[Shelf]:
     """Offers by family, in the order they come in, against what is used today."""
     grouped = groupby(offers, key=lambda offer: offer.price.tier.family)
     return [
-        Shelf(family, [Card(offer, limits(used, offer.price.tier.limits)) for offer in of_family])
+        Shelf(family, [Card(offer, limits(used, offer.basket.limits)) for offer in of_family])
         for family, of_family in grouped
     ]
 
@@ -104,18 +122,42 @@ def shown(
     session: Session, quote: Quote, price: Price, used: Mapping[Metric, int], *, now: datetime
 ) -> Shown:
     """A quote, with what it means for today's usage."""
-    fitting = fit(used, price.tier.limits)
+    allowed = quote.basket.limits
+    fitting = fit(used, allowed)
     from_balance = min(quote.balance_after, quote.next_charge)
     return Shown(
         quote=quote,
         price=price,
         lines=notice_facts.quote_lines(quote),
+        then=parts(quote.renewing),
+        then_tax=quote.next_charge - quote.renewing.price,
         next_due=quote.next_charge - from_balance,
         next_from_balance=from_balance,
-        limits=limits(used, price.tier.limits),
+        limits=limits(used, allowed),
         fit=fitting,
         follows=[_what_follows(session, price, misfit, now) for misfit in fitting.shortfalls],
     )
+
+
+def purchase(quote: Quote) -> Purchase:
+    """A purchase of add-ons as it is read."""
+    from_balance = min(quote.balance_after, quote.next_charge)
+    return Purchase(
+        quote=quote,
+        what=describe.listing([item.text for item in quote.bought]),
+        days_left=quote.lines[0].days,
+        lines=notice_facts.quote_lines(quote),
+        then=parts(quote.renewing),
+        then_tax=quote.next_charge - quote.renewing.price,
+        next_due=quote.next_charge - from_balance,
+        next_from_balance=from_balance,
+    )
+
+
+def parts(basket: Basket) -> list[dict[str, Any]]:
+    """What a cycle is charged for: the plan, then each add-on, before tax."""
+    plan = {"label": basket.plan.name, "detail": "", "amount": basket.plan.price}
+    return [plan, *({"label": i.text, "detail": "", "amount": i.price} for i in basket.add_ons)]
 
 
 def _figure(metric: Metric, count: int | None) -> str:

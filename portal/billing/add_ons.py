@@ -61,10 +61,18 @@ def owned(subscription: Subscription) -> list[Owned]:
     return [Owned(row.price, row.quantity, row.renewing) for row in rows]
 
 
-def quote(session: Session, account: Account, wanted: Mapping[int, int], *, now: datetime) -> Quote:
+def quote(
+    session: Session,
+    account: Account,
+    wanted: Mapping[int, int],
+    *,
+    now: datetime,
+    within_bounds: bool = True,
+) -> Quote:
     """What so many more of each add-on price (by id) cost for the days left. Writes nothing.
 
-    Raises RuleBroken where they can't be bought now; the sentence says why.
+    Raises RuleBroken where they can't be bought now; the sentence says why. Without
+    `within_bounds` it is for comparing only: more than anyone may buy at once has a price too.
     """
     subscription = subscriptions.live(session, account.id)
     if subscription is None:
@@ -74,9 +82,10 @@ def quote(session: Session, account: Account, wanted: Mapping[int, int], *, now:
     given = plan_changes.circumstances(session, account, now=now)
     renewing = _with(running.renewing, bought)
     terms = rules.add_ons_quote(running, bought, _with(running.basket, bought), renewing, given)
-    # What is refused at the renewal must not be sold now.
-    whole = for_cycle(renewing, running.cycle.next(), given.balance, given.tax)
-    bounds.check(session, account, whole, InvoiceReason.ADD_ONS, now=now)
+    if within_bounds:
+        # What is refused at the renewal must not be sold now.
+        whole = for_cycle(renewing, running.cycle.next(), given.balance, given.tax)
+        bounds.check(session, account, whole, InvoiceReason.ADD_ONS, now=now)
     return terms
 
 

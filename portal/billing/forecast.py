@@ -4,27 +4,19 @@ Nothing is written. What is foreseen is what happens if nothing changes: today's
 changes that are scheduled, the upgrade that was announced, the tax of today.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from portal.billing import (
-    episodes,
-    ledger,
-    next_cycle,
-    projections,
-    subscriptions,
-    taxes,
-)
+from portal.billing import episodes, next_cycle, projections, subscriptions, taxes
 from portal.billing.rules import invoicing
 from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from portal.billing.rules.terms import Basket
-from portal.models import Account, EpisodeWarning, Subscription
+from portal.models import Account, EpisodeWarning, PlanChange, Subscription
 
 
 class Cause(StrEnum):
@@ -53,25 +45,27 @@ class _State:
 
 
 def coming(
-    session: Session, account: Account, *, now: datetime, until: datetime
+    session: Session,
+    account: Account,
+    subscription: Subscription,
+    *,
+    balance: Money,
+    scheduled: PlanChange | None,
+    now: datetime,
+    until: datetime,
 ) -> list[ComingCharge]:
-    """Every charge from `now` up to `until`, in order; none after the subscription's end."""
-    subscription = subscriptions.live(session, account.id)
-    if subscription is None:
-        return []
-    return list(_charges(session, account, subscription, now, until))
+    """Every charge from `now` up to `until`, in order; none after the subscription's end.
 
-
-def _charges(
-    session: Session, account: Account, subscription: Subscription, now: datetime, until: datetime
-) -> Iterator[ComingCharge]:
+    `balance` is the account's credit balance, `scheduled` the downgrade that waits, if one does.
+    """
+    following = next_cycle.following(session, subscription, scheduled)
     told = _announced(session, account, now)
-    following = next_cycle.of(session, subscription)
-    tax = taxes.applying(session, account)
-    balance = ledger.credit_balance(session, account)
     state = _State(subscriptions.basket(session, subscription), subscription.cycle, balance)
     cause = Cause.DOWNGRADE if following and following.downgrade else Cause.RENEWAL
     after = following.basket if following else None
+    if after is None and told is None:
+        return []
+    tax, charges = taxes.applying(session, account), list[ComingCharge]()
     while True:
         if told is not None and told.deadline_at <= min(state.cycle.end_at, until):
             charge = _upgrade(session, account, subscription, told)
@@ -81,8 +75,8 @@ def _charges(
             draft = invoicing.for_cycle(after, cycle, state.balance, tax)
             charge = ComingCharge(cycle.start_at, cause, after, draft)
         else:
-            return
-        yield charge
+            return charges
+        charges.append(charge)
         state = _after(charge, state)
         after, cause = charge.basket, Cause.RENEWAL
 

@@ -28,12 +28,20 @@ class NextCycle:
 
 def of(session: Session, subscription: Subscription) -> NextCycle | None:
     """What the running cycle is followed by; None when the subscription ends with it."""
+    return following(
+        session, subscription, plan_changes.scheduled(session, subscription.account_id)
+    )
+
+
+def following(
+    session: Session, subscription: Subscription, change: PlanChange | None
+) -> NextCycle | None:
+    """The same for who knows already which change is scheduled."""
     if subscription.cancelled_at is not None:
         return None
-    used = usage.counts(session, subscription.account_id)
-    change = plan_changes.scheduled(session, subscription.account_id)
     if change is None:
-        return _with_what_renews(session, subscription, used)
+        return _with_what_renews(session, subscription)
+    used = usage.counts(session, subscription.account_id)
     smaller = price_list.basket(session, change.to_price, intentions.add_ons_of(change))
     fitting = fit(used, smaller.limits)
     if fitting.fits:
@@ -49,8 +57,11 @@ def without(subscription: Subscription, basket: Basket, used: Usage) -> Fit:
     return fit(used, unlimited | {metric: basket.limits[metric] for metric in going})
 
 
-def _with_what_renews(session: Session, subscription: Subscription, used: Usage) -> NextCycle:
+def _with_what_renews(session: Session, subscription: Subscription) -> NextCycle:
     renewing = subscriptions.renewing(session, subscription)
+    if all(row.renewing == row.quantity for row in subscription.add_ons):
+        return NextCycle(subscription.price, renewing)
+    used = usage.counts(session, subscription.account_id)
     fitting = without(subscription, renewing, used)
     if fitting.fits:
         return NextCycle(subscription.price, renewing)

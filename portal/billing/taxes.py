@@ -2,28 +2,32 @@
 
 from datetime import datetime
 
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
 from portal.billing.rules import tax, text
 from portal.billing.rules.tax import Customer, Rate, Tax
-from portal.models import Account, TaxRate, Vendor
+from portal.models import Account, BillingDetails, TaxRate, Vendor
 
 REASON_LENGTH = 200
 
 
 def applying(session: Session, account: Account) -> Tax:
     """The tax that a sale to `account` carries today. Needs a vendor: a catalog was applied."""
-    details = account.billing
+    details, rate, vendor_country = session.execute(
+        select(BillingDetails, TaxRate, Vendor.country)
+        .select_from(BillingDetails)
+        .join(Vendor, true())
+        .join(TaxRate, TaxRate.country == BillingDetails.country, isouter=True)
+        .where(BillingDetails.account_id == account.id)
+    ).one()
     customer = Customer(
         country=details.country,
         has_tax_id=bool(details.tax_id),
         exempt_reason=details.tax_exempt_reason,
     )
-    vendor_country = session.get_one(Vendor, 1).country
-    return tax.treatment(
-        _rate_of(session, details.country), customer, vendor_country=vendor_country
-    )
+    return tax.treatment(_as_rule(rate), customer, vendor_country=vendor_country)
 
 
 def exempt(
@@ -51,8 +55,5 @@ def _reason(written: str) -> str:
     return checked
 
 
-def _rate_of(session: Session, country: str) -> Rate | None:
-    row = session.get(TaxRate, country)
-    if row is None:
-        return None
-    return Rate(row.country, row.name, row.basis_points, row.reverse_charge)
+def _as_rule(row: TaxRate | None) -> Rate | None:
+    return row and Rate(row.country, row.name, row.basis_points, row.reverse_charge)

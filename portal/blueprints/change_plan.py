@@ -1,26 +1,39 @@
 """Change Plan: what is on offer, the quote of one plan, its confirmation, and what came of it."""
 
-from datetime import datetime
-from typing import Any
-
-from flask import Blueprint, abort, current_app, flash, request, url_for
+from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from portal import account_overview, clock, collection, confirmations, plan_display
+from portal import (
+    account_overview,
+    add_on_choice,
+    clock,
+    collection,
+    confirmations,
+    invoice_progress,
+    plan_display,
+)
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, payments, plan_changes, price_list, subscriptions, usage
-from portal.billing.gateways import sandbox
+from portal.billing import (
+    accounts,
+    intentions,
+    payments,
+    plan_changes,
+    plan_outcomes,
+    price_list,
+    settlements,
+    subscriptions,
+    usage,
+)
 from portal.billing.plan_changes import StaleQuote
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Quote
+from portal.blueprints import paying, ways_to_pay
 from portal.confirmations import NotSigned, Signed
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
 from portal.models import (
-    Account,
     Invoice,
     PlanChange,
     PlanChangeState,
@@ -34,12 +47,6 @@ bp = Blueprint("change_plan", __name__)
 UNREADABLE = "This form is not one the portal gave out. Choose the plan again."
 ANOTHERS = "This form was made for another person or account. Choose the plan again."
 LARGEST_ID = 2**31 - 1
-CARDS = {
-    "card_pays": "pays",
-    "card_declines": "is declined",
-    "card_times_out_paid": "pays, but the answer is lost",
-    "card_times_out_unpaid": "is declined, but the answer is lost",
-}
 
 
 @bp.get("/account/change-plan")
@@ -52,14 +59,19 @@ def show() -> ResponseReturnValue:
 @bp.get("/account/change-plan/<int:price_id>")
 @requires(Permission.MANAGE_BILLING)
 def quote(price_id: int) -> ResponseReturnValue:
-    """What one plan costs now, next and from then on."""
+    """What one plan, with the add-ons chosen beside it, costs now, next and from then on."""
     price = _on_offer(price_id)
+    add_ons = _add_ons(price)
+    wrong = [choice.error for choice in add_ons or () if choice.error]
+    wanted = add_on_choice.wanted(add_ons) if add_ons else None
     try:
-        terms = plan_changes.quote(db.session(), principal().account, price, now=clock.now())
+        terms = plan_changes.quote(
+            db.session(), principal().account, price, add_ons=wanted, now=clock.now()
+        )
     except RuleBroken as reason:
         flash(str(reason), "info")
         return redirect_after(url_for("change_plan.show", interval=price.interval))
-    return _quote(terms)
+    return _quote(terms, problem=wrong[0] if wrong else None, status=422 if wrong else 200)
 
 
 @bp.post("/account/change-plan")
@@ -94,12 +106,15 @@ def outcome(op_id: str) -> ResponseReturnValue:
     if change is None:
         abort(404)
     session, account = db.session(), principal().account
+    payment = payments.of_change(session, change)
     return page_or_fragment(
         "change_plan/outcome.html",
         "outcome",
         change=change,
+        what=plan_outcomes.what(session, change),
         invoice=session.get(Invoice, change.invoice_id) if change.invoice_id else None,
-        by_transfer=not _is_sandbox_gateway(),
+        pending=invoice_progress.pending(session, payment) if payment else None,
+        can_be_called_off=payment is not None and settlements.can_be_called_off(change, payment),
         standing=account_overview.standing(session, account, now=clock.now()),
     )
 
@@ -138,8 +153,9 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
         shown=shown,
         subscription=subscriptions.live(session, account.id),
         scheduled=plan_changes.scheduled(session, account.id),
+        add_ons=_choices(terms, price),
         confirmation=_signed(terms) if shown.can_be_confirmed and not obstacle else None,
-        **_ways_to_pay(),
+        **ways_to_pay.choice(),
     )
 
 
@@ -152,21 +168,32 @@ def _confirm(signed: Signed) -> int:
     with transaction() as session:
         account = accounts.lock(session, account_id)
         now = clock.now()
-        _set_way_to_pay(session, account, now)
+        if intentions.done_before(session, account, signed.confirmation) is None:
+            ways_to_pay.set_as_chosen(session, account, now=now)
         price = session.get_one(Price, signed.price_id)
         return plan_changes.confirm(
-            session, account, price, signed.confirmation, now=now, actor=actor
+            session,
+            account,
+            price,
+            signed.confirmation,
+            add_ons=signed.wanted,
+            now=now,
+            actor=actor,
         ).id
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:
     """Where a confirmation leads: what came of it, or the quote again when the card said no."""
     if change.state is not PlanChangeState.FAILED:
-        return redirect_after(url_for("change_plan.outcome", op_id=change.op_id))
+        return paying.follow_change(change)
     problem = f"{change.failure} Nothing was charged, and your plan is as it was."
     try:
         terms = plan_changes.quote(
-            db.session(), principal().account, change.to_price, now=clock.now()
+            db.session(),
+            principal().account,
+            change.to_price,
+            add_ons=intentions.add_ons_of(change),
+            now=clock.now(),
         )
     except RuleBroken:
         return _plans(problem=problem, status=422)
@@ -183,44 +210,23 @@ def _on_offer(price_id: int) -> Price:
     return price
 
 
+def _add_ons(price: Price) -> list[add_on_choice.Choice] | None:
+    """What was typed into the add-on fields; None where the plan was asked for without them."""
+    sold = price_list.add_ons_for(db.session(), price)
+    if not any(add_on_choice.field_of(add_on.id) in request.args for add_on in sold):
+        return None
+    return add_on_choice.choices(sold, request.args)
+
+
+def _choices(terms: Quote, price: Price) -> list[add_on_choice.Choice]:
+    """The add-on fields beside a quote: as they were typed, else as the quote has them."""
+    sold = price_list.add_ons_for(db.session(), price)
+    return add_on_choice.choices(sold, request.args, intentions.wanted(terms.basket.add_ons))
+
+
 def _interval(subscription: Subscription | None) -> Interval:
     """The interval asked for, else the one the account is on."""
     asked = request.values.get("interval")
     if asked in tuple(Interval):
         return Interval(asked)
     return subscription.price.interval if subscription else Interval.MONTHLY
-
-
-def _ways_to_pay() -> dict[str, Any]:
-    """How the account pays; in sandbox mode also the test cards it may choose from."""
-    method = payments.method_of(db.session(), principal().account.id)
-    if not _is_sandbox_gateway():
-        return {"method": method, "cards": [], "card": None}
-    chosen = request.form.get("card") or (method.reference if method else None)
-    return {
-        "method": method,
-        "cards": [(key, f"{sandbox.CARDS[key].label}: {does}") for key, does in CARDS.items()],
-        "card": chosen if chosen in CARDS else next(iter(CARDS)),
-    }
-
-
-def _set_way_to_pay(session: Session, account: Account, now: datetime) -> None:
-    """The test card chosen on the form; where there are no cards, a transfer if nothing is set."""
-    method = payments.method_of(session, account.id)
-    if _is_sandbox_gateway():
-        card = sandbox.CARDS.get(request.form.get("card", ""))
-        if card is None or (method is not None and method.reference == card.reference):
-            return
-        gateway, reference, label = "sandbox", card.reference, card.label
-    elif method is None:
-        gateway, reference, label = "manual", "bank-transfer", "Bank transfer"
-    else:
-        return
-    payments.set_method(
-        session, account, gateway=gateway, reference=reference, label=label, now=now
-    )
-
-
-def _is_sandbox_gateway() -> bool:
-    gateway: str = current_app.config["PORTAL"].gateway
-    return gateway == "sandbox"

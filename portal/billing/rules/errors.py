@@ -106,6 +106,16 @@ class NoPlan(RuleBroken):
         super().__init__("There is no running plan for this any more. Look at your account again.")
 
 
+class ReadOnly(RuleBroken):
+    """The account has no running plan: it can be read, but not worked in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This account has no running plan, so it can be read but not changed. Nothing was"
+            " done. An Admin can choose a plan under My account; all that is here is kept."
+        )
+
+
 class NothingChosen(RuleBroken):
     """A purchase of nothing."""
 

@@ -53,11 +53,12 @@ class Quote:
     balance once all is done. `new_cycle` is the cycle that is running then; `next_charge` is what
     it ends with, tax included, before credit balance. A downgrade has no lines: it starts with
     `new_cycle`, and `next_charge` is its first. Of a purchase of add-ons, `bought` is what is
-    bought and `basket` everything that runs afterwards.
+    bought and `basket` everything that runs afterwards; `renewing` is what `next_charge` is for.
     """
 
     direction: Direction
     basket: Basket
+    renewing: Basket
     draft: InvoiceDraft
     balance_after: Money
     new_cycle: Cycle
@@ -87,15 +88,23 @@ class Quote:
             self.target.name,
             self.target.interval,
             [(item.add_on.name, item.quantity) for item in self.basket.add_ons],
-            [_seen(line) for line in sums.lines],
+            [self._line(line) for line in sums.lines],
             [(each.tax.name, each.tax.basis_points, each.amount.amount) for each in sums.taxes],
             sums.currency,
             [sums.total.amount, sums.surplus.amount, sums.balance_applied.amount, sums.due.amount],
             self.balance_after.amount,
             [self.next_charge.amount, self._date(self.next_charge_at)],
-            [self._date(self.new_cycle.start_at), self._date(self.new_cycle.end_at)],
+            self._dates(self.new_cycle),
         ]
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+    def _line(self, line: Line) -> list[object]:
+        period = self._dates(line.period) if line.period else []
+        amounts = [line.amount.amount, line.tax_amount.amount]
+        return [line.description, line.explanation, *amounts, period]
+
+    def _dates(self, cycle: Cycle) -> list[str]:
+        return [self._date(cycle.start_at), self._date(cycle.end_at)]
 
     def _date(self, at: datetime) -> str:
         return at.astimezone(self.zone).date().isoformat()
@@ -184,6 +193,7 @@ def _at_cycle_end(current: Running, target: Basket, given: Circumstances) -> Quo
     return Quote(
         direction=Direction.DOWNGRADE,
         basket=target,
+        renewing=target,
         draft=nothing,
         balance_after=given.balance,
         new_cycle=cycle,
@@ -209,6 +219,7 @@ def _quote(
     return Quote(
         direction=way,
         basket=after,
+        renewing=renewing,
         draft=sums,
         balance_after=given.balance - sums.balance_applied + sums.surplus,
         new_cycle=cycle,
@@ -223,13 +234,6 @@ def _quote(
 def _refuse_ended(current: Running | None, now: datetime) -> None:
     if current and now >= current.cycle.end_at:
         raise CycleEnded
-
-
-def _seen(line: Line) -> list[object]:
-    period = (
-        [line.period.start_at.isoformat(), line.period.end_at.isoformat()] if line.period else []
-    )
-    return [line.description, line.explanation, line.amount.amount, line.tax_amount.amount, period]
 
 
 def _holds_until(current: Running | None, given: Circumstances) -> datetime:

@@ -1,0 +1,64 @@
+"""Choosing how many of which add-on: the number fields of a form, and what was typed into them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from werkzeug.datastructures import MultiDict
+
+from portal.billing.rules.money import Money
+from portal.models import AddOnPrice
+
+MOST = 1000
+NOT_A_NUMBER = f"Write a whole number from 0 to {MOST:,}."
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An add-on on offer, and how many of it are chosen: `text` is what the field holds."""
+
+    price: AddOnPrice
+    text: str
+    error: str | None = None
+
+    @property
+    def field(self) -> str:
+        return field_of(self.price.id)
+
+    @property
+    def each(self) -> Money:
+        return self.price.money
+
+    @property
+    def quantity(self) -> int:
+        """How many; what can't be read counts as none."""
+        return 0 if self.error else int(self.text or 0)
+
+
+def choices(
+    sold: Iterable[AddOnPrice],
+    values: MultiDict[str, str],
+    preset: Mapping[int, int] | None = None,
+) -> list[Choice]:
+    """The fields as they were sent; one that wasn't sent holds what `preset` says, or nothing."""
+    preset = preset or {}
+    return [_choice(price, values, preset.get(price.id, 0)) for price in sold]
+
+
+def wanted(chosen: Iterable[Choice]) -> dict[int, int]:
+    """How many of which add-on price; those of which none are wanted are left out."""
+    return {choice.price.id: choice.quantity for choice in chosen if choice.quantity}
+
+
+def field_of(price_id: int) -> str:
+    return f"add_on_{price_id}"
+
+
+def _choice(price: AddOnPrice, values: MultiDict[str, str], preset: int) -> Choice:
+    sent = values.get(field_of(price.id))
+    if sent is None:
+        return Choice(price, str(preset))
+    text = sent.strip()
+    is_number = not text or (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)))
+    if not is_number or int(text or 0) > MOST:
+        return Choice(price, text[:20], NOT_A_NUMBER)
+    return Choice(price, text)

@@ -1,0 +1,189 @@
+"""Add-ons: what runs beside the plan, buying more for the days left, letting some go."""
+
+from typing import Any
+
+from flask import Blueprint, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import (
+    account_overview,
+    add_on_choice,
+    clock,
+    collection,
+    confirmations,
+    formatting,
+    plan_display,
+)
+from portal.access import Permission, principal, requires
+from portal.billing import accounts, add_ons, capacity, intentions, price_list, subscriptions
+from portal.billing.intentions import StaleQuote
+from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.billing.rules.plan_change import Quote
+from portal.confirmations import NotSigned, Signed
+from portal.extensions import db
+from portal.htmx import page_or_fragment, redirect_after
+from portal.models import PlanChange, PlanChangeState, Subscription
+from portal.transaction import transaction
+
+bp = Blueprint("add_ons", __name__)
+
+UNREADABLE = "This form is not one the portal gave out. Choose the add-ons again."
+ANOTHERS = "This form was made for another person or account. Choose the add-ons again."
+NO_PLAN = "Add-ons go with a plan: choose one first."
+
+
+@bp.get("/account/add-ons")
+@requires(Permission.MANAGE_BILLING)
+def show() -> ResponseReturnValue:
+    """What runs, what can be bought, and the next tier beside it."""
+    return _page()
+
+
+@bp.get("/account/add-ons/quote")
+@requires(Permission.MANAGE_BILLING)
+def quote() -> ResponseReturnValue:
+    """What the chosen add-ons cost for the days left, beside the next tier."""
+    subscription = _subscription()
+    if subscription is None:
+        return _without_plan()
+    chosen = _choices(subscription)
+    if any(choice.error for choice in chosen):
+        return _page(status=422)
+    try:
+        terms = add_ons.quote(
+            db.session(), principal().account, add_on_choice.wanted(chosen), now=clock.now()
+        )
+    except RuleBroken as reason:
+        return _page(problem=str(reason), status=422)
+    return _quote(terms, subscription)
+
+
+@bp.post("/account/add-ons")
+@requires(Permission.MANAGE_BILLING)
+def confirm() -> ResponseReturnValue:
+    """Buy exactly what was shown, once; whatever has moved since is shown, nothing is charged."""
+    try:
+        signed = confirmations.read(request.form.get("confirmation", ""))
+    except NotSigned:
+        return _page(problem=UNREADABLE, status=400)
+    if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
+        return _page(problem=ANOTHERS, status=422)
+    try:
+        change_id = _confirm(signed)
+    except StaleQuote as stale:
+        return _quote(stale.quote, _subscription(), problem=str(stale), status=409)
+    except UsedForSomethingElse as reason:
+        return _page(problem=str(reason), status=422)
+    except RuleBroken as reason:
+        return _page(problem=str(reason), status=409)
+    return _answer(collection.carry_change(change_id))
+
+
+@bp.post("/account/add-ons/<int:price_id>/renewal")
+@requires(Permission.MANAGE_BILLING)
+def renew(price_id: int) -> ResponseReturnValue:
+    """How many of an add-on go on after the cycle's end."""
+    actor, account_id = principal().actor, principal().account.id
+    typed = request.form.get("renewing", "")
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
+        return _page(problem=add_on_choice.NOT_A_NUMBER, status=422)
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            subscription = add_ons.renew_only(
+                session, account, price_id, int(typed), now=clock.now(), actor=actor
+            )
+            ends_at = subscription.cycle_end_at
+    except RuleBroken as reason:
+        return _page(problem=str(reason), status=409)
+    flash(
+        f"Noted for {formatting.date(ends_at, account.time_zone)}: nothing changes before.",
+        "success",
+    )
+    return redirect_after(url_for("add_ons.show"))
+
+
+def _page(problem: str | None = None, status: int = 200) -> ResponseReturnValue:
+    subscription = _subscription()
+    if subscription is None:
+        return _without_plan()
+    session, account, now = db.session(), principal().account, clock.now()
+    return page_or_fragment(
+        "add_ons/show.html",
+        "add_ons",
+        status=status,
+        problem=problem,
+        obstacle=add_ons.what_waits(session, account),
+        subscription=subscription,
+        owned=add_ons.owned(subscription),
+        choices=_choices(subscription),
+        comparison=capacity.compare(session, account, subscription, now=now),
+        standing=account_overview.standing(session, account, now=now),
+    )
+
+
+def _quote(
+    terms: Quote, subscription: Subscription | None, problem: str | None = None, status: int = 200
+) -> ResponseReturnValue:
+    if subscription is None:
+        return _without_plan()
+    session, account, now = db.session(), principal().account, clock.now()
+    wanted = {item.add_on.price_id: item.quantity for item in terms.bought}
+    obstacle = add_ons.what_waits(session, account)
+    return page_or_fragment(
+        "add_ons/quote.html",
+        "add_ons",
+        status=status,
+        problem=problem,
+        obstacle=obstacle,
+        subscription=subscription,
+        shown=plan_display.purchase(terms),
+        chosen=capacity.way_by_add_ons(session, account, wanted, now=now),
+        comparison=capacity.compare(session, account, subscription, now=now),
+        confirmation=None if obstacle else _signed(terms),
+        **_ways_to_pay(),
+    )
+
+
+def _confirm(signed: Signed) -> int:
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        return add_ons.confirm(
+            session, account, signed.wanted, signed.confirmation, now=clock.now(), actor=actor
+        ).id
+
+
+def _answer(change: PlanChange) -> ResponseReturnValue:
+    """Where a confirmation leads: what came of it, or the quote again when the card said no."""
+    if change.state is not PlanChangeState.FAILED:
+        return redirect_after(url_for("change_plan.outcome", op_id=change.op_id))
+    problem = f"{change.failure} Nothing was charged, and nothing was added."
+    wanted = intentions.add_ons_of(change)
+    try:
+        terms = add_ons.quote(db.session(), principal().account, wanted, now=clock.now())
+    except RuleBroken:
+        return _page(problem=problem, status=422)
+    return _quote(terms, _subscription(), problem=problem, status=422)
+
+
+def _signed(terms: Quote) -> str:
+    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
+
+
+def _choices(subscription: Subscription) -> list[add_on_choice.Choice]:
+    sold = price_list.add_ons_for(db.session(), subscription.price)
+    return add_on_choice.choices(sold, request.args)
+
+
+def _subscription() -> Subscription | None:
+    return subscriptions.live(db.session(), principal().account.id)
+
+
+def _without_plan() -> ResponseReturnValue:
+    flash(NO_PLAN, "info")
+    return redirect_after(url_for("change_plan.show"))
+
+
+def _ways_to_pay() -> dict[str, Any]:
+    return {}

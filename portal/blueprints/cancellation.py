@@ -1,0 +1,67 @@
+"""Cancelling the plan: what follows is told first; until the cycle's end it can be withdrawn."""
+
+from flask import Blueprint, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import account_overview, clock, formatting
+from portal.access import Permission, principal, requires
+from portal.billing import accounts, cancellations
+from portal.billing.rules.errors import RuleBroken
+from portal.extensions import db
+from portal.htmx import page_or_fragment, redirect_after
+from portal.transaction import transaction
+
+bp = Blueprint("cancellation", __name__)
+
+
+@bp.get("/account/cancellation")
+@requires(Permission.MANAGE_BILLING)
+def show() -> ResponseReturnValue:
+    """What cancelling leads to, and when."""
+    return _page()
+
+
+@bp.post("/account/cancellation")
+@requires(Permission.MANAGE_BILLING)
+def cancel() -> ResponseReturnValue:
+    """Let the plan end with its cycle; said twice it changes nothing."""
+    actor, account_id = principal().actor, principal().account.id
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            subscription = cancellations.cancel(session, account, now=clock.now(), actor=actor)
+            ends_at = subscription.cycle_end_at
+    except RuleBroken as reason:
+        return _page(problem=str(reason), status=409)
+    zone = principal().account.time_zone
+    flash(f"Your plan is cancelled. It runs until {formatting.date_time(ends_at, zone)}.", "info")
+    return redirect_after(url_for("account.show"))
+
+
+@bp.post("/account/cancellation/withdrawal")
+@requires(Permission.MANAGE_BILLING)
+def withdraw() -> ResponseReturnValue:
+    """Keep the plan after all; said twice it changes nothing."""
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        was_cancelled = cancellations.withdraw(session, account, now=clock.now(), actor=actor)
+    if was_cancelled:
+        flash("The cancellation is withdrawn: your plan renews as before.", "success")
+    else:
+        flash("Your plan isn't cancelled.", "info")
+    return redirect_after(url_for("account.show"))
+
+
+def _page(problem: str | None = None, status: int = 200) -> ResponseReturnValue:
+    standing = account_overview.standing(db.session(), principal().account, now=clock.now())
+    if standing.subscription is None:
+        flash("There is no plan to cancel.", "info")
+        return redirect_after(url_for("account.show"))
+    return page_or_fragment(
+        "cancellation/show.html",
+        "cancellation",
+        status=status,
+        problem=problem,
+        standing=standing,
+    )
