@@ -56,4 +56,6 @@ def _reason(written: str) -> str:
 
 
 def _as_rule(row: TaxRate | None) -> Rate | None:
-    return row and Rate(row.country, row.name, row.basis_points, row.reverse_charge)
+    if row is None:
+        return None
+    return Rate(row.country, row.name, row.basis_points, row.reverse_charge)

@@ -126,7 +126,9 @@ def test_charge_credit_left(cast: Cast, browser: Browser) -> None:
     in_order(
         words(page),
         "Due now $0.00",
-        "−$180.00",
+        "Standard, 20 users Full price for 30 days: $180.00 $180.00",
+        "365 of 365 days × $960.00 = −$960.00 −$960.00",
+        "Kept as your credit balance $780.00",
         "$780.00 of the credit is more than the new price",
         "Next charge $0.00 on 31 Mar 2026: $180.00 less $180.00 from your credit balance",
         "From then on $180.00 every 30 days",
