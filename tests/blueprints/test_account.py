@@ -17,6 +17,7 @@ from portal.extensions import db
 from portal.jobs import renewals
 from portal.models import (
     Account,
+    EndReason,
     Episode,
     EpisodeState,
     EpisodeWarning,
@@ -32,7 +33,7 @@ Browser = Callable[[User | None], FlaskClient]
 HTMX = {"HX-Request": "true"}
 # Signing in, who and where, the frame, what is next; then plan, balance, changes, invoices,
 # history and meters.
-MOST_QUERIES = 11
+MOST_QUERIES = 14
 
 
 # --- Home ----------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def test_charge_dates(cast: Cast, browser: Browser, clock: FixedClock) -> None:
         "Next charge $100.00",
         "on 31 Mar 2026, in 20 days",
     )
-    assert "Credit balance" not in text
+    assert "Used for the next invoices" not in text
 
 
 def test_charge_dates_of_a_yearly_plan(cast: Cast, browser: Browser) -> None:
@@ -137,9 +138,11 @@ def test_an_account_whose_plan_ended_keeps_its_invoices(
         ).one()
         subscription.status = SubscriptionStatus.ENDED
         subscription.ended_at = clock.now()
+        subscription.end_reason = EndReason.CANCELLED
     page = browser(cast.alice).get("/account").text
     assert "Your plan has ended" in page
-    assert "It ran until 1 Mar 2026" in page
+    assert "You cancelled it; it ran until 1 Mar 2026" in page
+    assert "The account can be read, not worked in" in page
     assert "INV-2026-000001" in page
 
 
