@@ -78,3 +78,46 @@ def test_commands_find_the_redis_and_the_key_of_the_portal_that_runs(tmp_path: P
 def test_a_plain_postgresql_address_means_the_driver_that_comes_along(scheme: str) -> None:
     settings = Settings.from_env({"DATABASE_URL": f"{scheme}://me@db/portal"})
     assert settings.database_url == "postgresql+psycopg://me@db/portal"
+
+
+STRIPE = {
+    "PORTAL_GATEWAY": "stripe",
+    "PORTAL_STRIPE_SECRET_KEY": "sk_live_0",
+    "PORTAL_STRIPE_WEBHOOK_SECRET": "whsec_0",
+}
+
+
+def test_production_starts_with_stripe() -> None:
+    settings = Settings.from_env(FIT | STRIPE)
+    assert (settings.gateway, settings.stripe.api_base) == ("stripe", "https://api.stripe.com")
+
+
+@pytest.mark.parametrize(
+    ("without", "told"),
+    [
+        ({"PORTAL_STRIPE_SECRET_KEY": ""}, "PORTAL_STRIPE_SECRET_KEY is not set"),
+        ({"PORTAL_STRIPE_SECRET_KEY": "sk_test_0"}, "PORTAL_STRIPE_SECRET_KEY is a test key"),
+        ({"PORTAL_STRIPE_WEBHOOK_SECRET": ""}, "PORTAL_STRIPE_WEBHOOK_SECRET is not set"),
+        ({"PORTAL_STRIPE_API_BASE": "http://127.0.0.1:1"}, "PORTAL_STRIPE_API_BASE must be"),
+        ({"PORTAL_GATEWAY": "manual", "PORTAL_BANK_DETAILS": ""}, "PORTAL_BANK_DETAILS is not"),
+    ],
+)
+def test_production_refuses_a_gateway_that_could_not_collect(
+    without: dict[str, str], told: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Settings.from_env(FIT | STRIPE | without)
+    (problem,) = refused.value.problems
+    assert problem.startswith(told)
+
+
+def test_the_sandbox_takes_no_key_that_moves_money() -> None:
+    with pytest.raises(ConfigError, match="the sandbox, whose clock can be moved"):
+        Settings.from_env(STRIPE)
+    assert Settings.from_env(STRIPE | {"PORTAL_STRIPE_SECRET_KEY": "sk_test_0"}).is_sandbox
+
+
+def test_settings_can_be_printed_without_their_secrets() -> None:
+    settings = Settings.from_env(FIT | STRIPE)
+    assert "sk_live_0" not in repr(settings)
+    assert "whsec_0" not in repr(settings)

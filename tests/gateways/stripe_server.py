@@ -106,6 +106,13 @@ class StripeServer:
         self._server.shutdown()
         self._server.server_close()
 
+    def clear(self) -> None:
+        """Forget everything, for the next test."""
+        shelves = (self.intents, self.refunds, self.sessions, self.customers, self.methods)
+        for shelf in (*shelves, self.cards, self.keys, self.faults, self.requests):
+            shelf.clear()
+        self.refund_status, self.longest_page = "succeeded", 100
+
     # What tests do and see -----------------------------------------------------------------------
 
     def customer(self) -> str:
@@ -120,7 +127,7 @@ class StripeServer:
         return made["id"]
 
     def fail(self, path: str, how: str, *, after: bool) -> None:
-        """Let the next request to `path` go wrong."""
+        """Let the next request to `path` go wrong, of any method or of one ("POST /v1/refunds")."""
         self.faults.append(Fault(path, how, after))
 
     def forget_keys(self) -> None:
@@ -446,7 +453,8 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
             path = urlsplit(self.path).path
             if server.is_away:
                 return self._go_wrong("drop")
-            fault = next((one for one in server.faults if one.path == path), None)
+            names = (path, f"{method} {path}")
+            fault = next((one for one in server.faults if one.path in names), None)
             if fault is not None:
                 server.faults.remove(fault)
             if self.headers["Authorization"] != f"Bearer {SECRET_KEY}":
