@@ -162,6 +162,14 @@ class Databases:
             Cast.enter(app, FixedClock(START))
         _close(app)
 
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now; nobody may be using it."""
+        self._copy("portal", name)
+
+    def put_back(self, name: str) -> None:
+        """Replace the database by what was kept; nobody may be using it."""
+        self._copy(name, "portal")
+
     def make(self, name: str) -> str:
         """A database with nothing in it yet; its URL."""
         self._create(name)

@@ -4,7 +4,7 @@ It shares no code with the portal. Amounts are integers of the smallest unit, ra
 An account is told what people and banks did, and when; what follows from it, it works out itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -50,7 +50,10 @@ Basket = tuple[Plan, dict[AddOn, int]]
 
 @dataclass(eq=False)
 class Line:
-    """A charge for `days`, or the credit of what of `source` is unused. `left`: net and tax."""
+    """A charge for `days`, or the credit of what of `source` is unused.
+
+    `left` of it, with tax, nobody was given back; once anything was, its time is `spent`.
+    """
 
     net: int
     rate: Fraction
@@ -59,7 +62,9 @@ class Line:
 
     def __post_init__(self) -> None:
         self.tax = rounded(self.net * self.rate)
-        self.left = (self.net, self.tax)
+        self.left = self.net + self.tax
+        self.spent = False
+        self.credit: Line | None = None
 
 
 @dataclass(eq=False)
@@ -88,6 +93,9 @@ class Invoice:
     def owed(self) -> int:
         return self.due - self.credited if self.status == "open" else 0
 
+    def is_due(self, now: datetime) -> bool:
+        return not self.waits and self.next_try_at is not None and self.next_try_at <= now
+
 
 @dataclass(eq=False)
 class Subscription:
@@ -111,12 +119,16 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a "change", a "downgrade" or a purchase of "add-ons" buys, on which invoice."""
+    """What a "change", a "downgrade" or a purchase of "add-ons" buys, on which invoice.
+
+    `then` is the next charge, before credit balance, and when.
+    """
 
     kind: str
     basket: Basket
     invoice: Invoice
     at: datetime
+    then: tuple[datetime, int]
 
 
 def rounded(amount: Fraction | int) -> int:
@@ -125,9 +137,11 @@ def rounded(amount: Fraction | int) -> int:
     return size if amount >= 0 else -size
 
 
-def fits(usage: Mapping[str, int], basket: Basket) -> bool:
+def fits(usage: Mapping[str, int], basket: Basket, metrics: Iterable[str] | None = None) -> bool:
+    """Whether what is used of some metrics, or of all, is within plan and add-ons."""
     plan, held = basket
-    for metric, limit in plan.limits.items():
+    for metric in plan.limits if metrics is None else metrics:
+        limit = plan.limits[metric]
         more = sum(add_on.gives.get(metric, 0) * n for add_on, n in held.items())
         if limit is not None and usage.get(metric, 0) > limit + more:
             return False
@@ -137,6 +151,20 @@ def fits(usage: Mapping[str, int], basket: Basket) -> bool:
 def bought(plan: Plan, wanted: Mapping[str, int]) -> dict[AddOn, int]:
     """So many of a plan's add-ons, by their keys; what the plan doesn't have is dropped."""
     return {plan.add_ons[key]: n for key, n in wanted.items() if n and key in plan.add_ons}
+
+
+def by_key(held: Mapping[AddOn, int]) -> dict[str, int]:
+    """How many of each add-on, whatever they were bought at."""
+    keys = {add_on.key for add_on in held}
+    return {key: sum(n for add_on, n in held.items() if add_on.key == key) for key in keys}
+
+
+def added(held: Mapping[AddOn, int], more: Mapping[AddOn, int]) -> dict[AddOn, int]:
+    return {add_on: held.get(add_on, 0) + more.get(add_on, 0) for add_on in {**held, **more}}
+
+
+def gross(lines: Iterable[Line]) -> int:
+    return sum(line.net + line.tax for line in lines)
 
 
 class Account:
@@ -178,34 +206,43 @@ class Account:
     def _bill(self, lines: list[Line], now: datetime) -> Invoice:
         return Invoice(lines, now, self.balance)
 
-    def quote(self, plan: Plan, wanted: Mapping[str, int] | None, now: datetime) -> Quote:
+    def quote(
+        self,
+        plan: Plan,
+        wanted: Mapping[str, int] | None,
+        now: datetime,
+        *,
+        automatic: bool = False,
+    ) -> Quote:
         """A first plan, an upgrade or a downgrade. Without `wanted` the add-ons come along."""
-        self._refuse_while_waiting()
+        self._refuse_while_waiting(now, scheduled=not automatic)
         running = self.subscription
         if wanted is None:
-            renewing = list(running.renewing.items()) if running else []
-            wanted = {key: sum(n for a, n in renewing if a.key == key) for key in plan.add_ons}
+            wanted = by_key(running.renewing) if running else {}
         basket = (plan, bought(plan, wanted))
+        lines = self._in_full(basket)
+        then = (now + plan.days * DAY, gross(lines))
         if running is None:
-            return Quote("change", basket, self._bill(self._in_full(basket), now), now)
+            return Quote("change", basket, self._bill(lines, now), now, then)
         if running.plan.key == plan.key:
             raise Refused("the plan is the same")
         longer = running.plan.key[:2] == plan.key[:2] and plan.days > running.plan.days
-        if not longer and plan.monthly <= running.plan.monthly:
-            if not fits(self.usage, basket):
-                raise Refused("usage does not fit")
-            return Quote("downgrade", basket, Invoice([], now, 0), now)
-        lines = self._in_full(basket) + self._unused(running, now)
-        return Quote("change", basket, self._bill(lines, now), now)
+        if longer or plan.monthly > running.plan.monthly:
+            lines += self._unused(running, now)
+            return Quote("change", basket, self._bill(lines, now), now, then)
+        if not fits(self.usage, basket):
+            raise Refused("usage does not fit")
+        return Quote("downgrade", basket, Invoice([], now, 0), now, (running.end, then[1]))
 
     def quote_add_ons(self, wanted: Mapping[str, int], now: datetime) -> Quote:
         """More add-ons, for the days left of the cycle, today included."""
-        self._refuse_while_waiting()
+        self._refuse_while_waiting(now)
         running = self._running
         held, left = bought(running.plan, wanted), running.unused_days(now)
         prices = [Fraction(add_on.price * n, running.plan.days) for add_on, n in held.items()]
         lines = [Line(rounded(price * left), self.rate, left) for price in prices]
-        return Quote("add-ons", (running.plan, held), self._bill(lines, now), now)
+        then = (running.end, gross(self._in_full((running.plan, added(running.renewing, held)))))
+        return Quote("add-ons", (running.plan, held), self._bill(lines, now), now, then)
 
     def carry_out(self, quote: Quote) -> None:
         """What was quoted: a downgrade when confirmed, else once its payment succeeded."""
@@ -214,26 +251,29 @@ class Account:
             self._running.scheduled = quote.basket
             return
         self._issue(quote.invoice)
-        self.answer(quote.invoice, "paid")
+        self.answer(quote.invoice, "paid", quote.at)
         charges = [line for line in quote.invoice.lines if line.source is None]
         if quote.kind == "change":
             self.subscription = Subscription(plan, held, quote.at, charges)
             return
         running = self._running
         running.lines += charges
-        for part in (running.held, running.renewing):
-            part.update({add_on: part.get(add_on, 0) + n for add_on, n in held.items()})
+        running.held = added(running.held, held)
+        running.renewing = added(running.renewing, held)
 
-    def renew_only(self, renewing: dict[AddOn, int]) -> None:
-        """From the cycle's end on no more of the add-ons than these, if usage then fits."""
-        self._refuse_while_waiting()
-        if not fits(self.usage, (self._running.plan, renewing)):
+    def renew_only(self, add_on: AddOn, n: int, now: datetime) -> None:
+        """From the cycle's end on only `n` of an add-on, if what it is for then still fits."""
+        self._refuse_while_waiting(now)
+        running = self._running
+        basket = (running.plan, running.renewing | {add_on: n})
+        if n < running.renewing[add_on] and not fits(self.usage, basket, add_on.gives):
             raise Refused("usage does not fit")
-        self._running.renewing = renewing
+        running.renewing[add_on] = n
 
-    def cancel(self) -> None:
-        self._refuse_while_waiting(unpaid=False)
-        self._running.cancelled = True
+    def cancel(self, now: datetime) -> None:
+        if self.change_waits or self._running.end <= now:
+            raise Refused("what is due comes first")
+        self._running.cancelled, self._running.scheduled = True, None
 
     def withdraw(self) -> None:
         """Take back a downgrade or a cancellation that waits for the cycle's end."""
@@ -243,30 +283,37 @@ class Account:
         """What fell due (cycles that ended, up to `until`), one after the other, done now."""
         while True:
             invoice = self.unpaid
-            if invoice and not invoice.waits and invoice.next_try_at and invoice.next_try_at <= now:
-                self.answer(invoice, bank(invoice.owed))
+            if self.subscription and invoice and invoice.is_due(now):
+                self.answer(invoice, bank(invoice.owed), now)
             elif not self._turn(until or now, now, bank):
                 return
 
-    def answer(self, invoice: Invoice, said: str, *, by_hand: bool = False) -> None:
+    def answer(self, invoice: Invoice, said: str, now: datetime, *, by_hand: bool = False) -> None:
         """What became of an attempt to collect. One by hand uses up no automatic one."""
         invoice.waits = said == "unknown"
         if said == "paid":
             invoice.paid, invoice.status = invoice.owed, "paid"
-        elif said == "declined" and not by_hand:
-            invoice.tries += 1
-            if invoice.tries > len(RETRY_DAYS):
-                invoice.next_try_at, self.subscription = None, None
-                return
-            invoice.next_try_at = invoice.issued_at + RETRY_DAYS[invoice.tries - 1] * DAY
+        if said != "declined" or self.subscription is None:
+            return
+        invoice.tries += not by_hand
+        if invoice.tries > len(RETRY_DAYS):
+            self.subscription = None
+            return
+        own_day = invoice.issued_at + RETRY_DAYS[invoice.tries - 1] * DAY
+        invoice.next_try_at = own_day if own_day > now else now + DAY
 
     def credit(self, invoice: Invoice, lines: list[Line], to_balance: bool) -> tuple[int, int, int]:
         """What is left of these lines: (taken off what is owed, refunded, to the balance)."""
-        total = sum(sum(line.left) for line in lines)
-        if total <= 0:
-            raise Refused("nothing is left")
+        total = sum(line.left for line in lines)
+        if total <= 0 or invoice.waits or self.change_waits:
+            raise Refused("nothing is left, or may be paid at this instant")
         for line in lines:
-            line.left = (0, 0)
+            # A credit that is taken back gives nothing any more; it stays with what gave the rest.
+            if line.source:
+                line.source.left -= line.left
+            if line.credit:
+                line.credit.left = 0
+            line.left, line.spent = 0, True
         off = min(total, invoice.owed)
         invoice.credited += off
         if off and not invoice.owed:
@@ -276,10 +323,13 @@ class Account:
         self.balance += total - off - refunded
         return off, refunded, total - off - refunded
 
-    def _refuse_while_waiting(self, *, unpaid: bool = True) -> None:
-        if self.change_waits or (unpaid and self.unpaid):
+    def _refuse_while_waiting(self, now: datetime, *, scheduled: bool = True) -> None:
+        running = self.subscription
+        if self.change_waits or self.unpaid:
             raise Refused("something is unpaid")
-        if self.subscription and (self.subscription.cancelled or self.subscription.scheduled):
+        if running and running.end <= now:
+            raise Refused("the renewal comes first")
+        if running and scheduled and (running.cancelled or running.scheduled):
             raise Refused("what is scheduled must be withdrawn first")
 
     def _in_full(self, basket: Basket) -> list[Line]:
@@ -289,7 +339,7 @@ class Account:
     def _unused(self, running: Subscription, now: datetime) -> list[Line]:
         """What is given back of each line that paid for this cycle."""
         days = running.unused_days(now)
-        paid = [line for line in running.lines if line.left[0]]
+        paid = [line for line in running.lines if line.net and not line.spent]
         shares = [(line, rounded(Fraction(line.net * days, line.days))) for line in paid]
         return [Line(-share, line.rate, days, line) for line, share in shares]
 
@@ -297,17 +347,21 @@ class Account:
         """What the next cycle is charged for: nothing that usage doesn't fit into."""
         if running.scheduled and fits(self.usage, running.scheduled):
             return running.scheduled
-        renewing = {add_on: n for add_on, n in running.renewing.items() if n}
-        kept = renewing if fits(self.usage, (running.plan, renewing)) else running.held
-        return running.plan, dict(kept)
+        after = dict(running.renewing)
+        for add_on, n in running.held.items():
+            if after[add_on] < n and not fits(
+                self.usage, (running.plan, running.renewing), add_on.gives
+            ):
+                after[add_on] = n
+        return running.plan, {add_on: n for add_on, n in after.items() if n}
 
     def _issue(self, invoice: Invoice) -> None:
         self.balance += invoice.surplus - invoice.balance_used
         self.invoices.append(invoice)
         for line in invoice.lines:
             if line.source:
-                net, tax = line.source.left
-                line.source.left = (net + line.net, tax + line.tax)
+                line.source.left += line.left
+                line.source.spent, line.source.credit = True, line
 
     def _turn(self, until: datetime, now: datetime, bank: Bank) -> bool:
         running = self.subscription
@@ -320,5 +374,5 @@ class Account:
         invoice = self._bill(self._in_full(basket), now)
         self._issue(invoice)
         self.subscription = Subscription(*basket, running.end, invoice.lines)
-        self.answer(invoice, bank(invoice.due) if invoice.due else "paid")
+        self.answer(invoice, bank(invoice.due) if invoice.due else "paid", now)
         return True

@@ -185,7 +185,7 @@ def test_a_new_card_on_day_4_pays_and_the_cycle_goes_on() -> None:
     account = subscribed(FIVE)
     account.catch_up(after(33), declines)
 
-    account.answer(account.invoices[-1], "paid", by_hand=True)
+    account.answer(account.invoices[-1], "paid", after(34), by_hand=True)
 
     assert (account.status, account.unpaid) == ("active", None)
     assert account.next_charge == (after(60), 5000)
@@ -194,7 +194,7 @@ def test_a_new_card_on_day_4_pays_and_the_cycle_goes_on() -> None:
 def test_a_cancelled_plan_ends_with_its_cycle_and_is_sold_again_in_full() -> None:
     """charge.cancel"""
     account = subscribed(FIVE)
-    account.cancel()
+    account.cancel(after(1))
     with pytest.raises(Refused):
         account.quote(TEN, None, after(1))
 
@@ -226,12 +226,19 @@ def test_a_credit_note_first_takes_off_what_is_owed() -> None:
     assert (account.status, account.unpaid) == ("active", None)
 
 
-def test_a_line_is_credited_once() -> None:
+@pytest.mark.parametrize(("order", "given_back"), [((0, 1), (2500, 10000)), ((1, 0), (7500, 5000))])
+def test_credited_whole_the_invoices_give_back_what_was_paid(
+    order: tuple[int, int], given_back: tuple[int, int]
+) -> None:
+    """$50.00 and $75.00 were paid; whichever is credited first, $125.00 come back, and no more."""
     account = subscribed(FIVE)
     account.carry_out(account.quote(TEN, None, after(15)))
-    first, second = account.invoices
+    notes = [
+        account.credit(i, i.lines, to_balance=True)
+        for i in map(account.invoices.__getitem__, order)
+    ]
 
-    assert account.credit(first, first.lines, to_balance=True) == (0, 0, 2500)
-    with pytest.raises(Refused):
-        account.credit(first, first.lines, to_balance=True)
-    assert account.credit(second, second.lines, to_balance=False) == (0, 7500, 0)
+    assert notes == [(0, 0, amount) for amount in given_back]
+    for invoice in account.invoices:
+        with pytest.raises(Refused):
+            account.credit(invoice, invoice.lines, to_balance=True)

@@ -1,0 +1,353 @@
+"""One account in the real portal: what people do in it, and everything it says about money."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from portal import collection
+from portal.audit import SYSTEM
+from portal.billing import (
+    accounts,
+    add_ons,
+    cancellations,
+    clients,
+    credit_notes,
+    forecast,
+    intentions,
+    ledger,
+    open_invoices,
+    payment_methods,
+    people,
+    plan_changes,
+    statuses,
+    subscriptions,
+    usage,
+)
+from portal.billing.gateways import sandbox
+from portal.billing.gateways.sandbox import CARDS
+from portal.billing.intentions import Confirmation
+from portal.billing.payment_methods import WayToPay
+from portal.billing.payments import FINAL
+from portal.billing.rules.client_details import ClientDetails
+from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.roles import Role
+from portal.extensions import db
+from portal.models import (
+    Account,
+    AddOnPrice,
+    CreditNote,
+    Invoice,
+    Membership,
+    Payment,
+    PaymentState,
+    PlanChange,
+    PlanChangeReason,
+    Price,
+    RefundTo,
+    Subscription,
+)
+from portal.transaction import transaction
+from tests.cast import FixedClock
+from tests.model.picture import Bill, Picture
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A quote as a page shows it: what was asked for, and the form's confirmation."""
+
+    price_id: int | None
+    wanted: Mapping[int, int] | None
+    terms: Quote
+    confirmation: Confirmation
+
+
+class Driver:
+    """The operations of one account. What the rules refuse raises RuleBroken or StaleQuote."""
+
+    def __init__(self, clock: FixedClock, *, currency: str, country: str) -> None:
+        self.clock = clock
+        with transaction() as session:
+            self.account_id = accounts.open_account(
+                session,
+                name="Acme",
+                country=country,
+                currency=currency,
+                time_zone="Europe/Helsinki",
+                now=clock.now(),
+                actor=SYSTEM,
+            ).id
+        self.members: list[int] = []
+        self.clients: list[str] = []
+        self.join(Role.ADMIN)
+
+    def join(self, role: Role = Role.MEMBER) -> None:
+        """One more person takes a seat."""
+        number = next(_numbers)
+        with transaction() as session:
+            account, now = accounts.lock(session, self.account_id), self.clock.now()
+            user = people.add_user(
+                session,
+                email=f"person-{number}@example.com",
+                name=f"Person {number}",
+                password_hash="never used",
+                now=now,
+            )
+            row = people.add_member(session, account, user, role, now=now, actor=SYSTEM)
+            self.members.append(row.id)
+
+    def leave(self) -> None:
+        """The one who joined last is deactivated."""
+        with transaction() as session:
+            row = session.get_one(Membership, self.members.pop())
+            people.deactivate(session, row, now=self.clock.now(), actor=SYSTEM)
+
+    def add_client(self) -> None:
+        with transaction() as session:
+            account, now = accounts.lock(session, self.account_id), self.clock.now()
+            status = statuses.built_in(statuses.of(session, account.id), statuses.CLIENT)
+            client = clients.add(
+                session,
+                account,
+                ClientDetails(name=f"Client {next(_numbers)}"),
+                status,
+                accepted=len(self.clients) + 1,
+                now=now,
+                actor=SYSTEM,
+            )
+            self.clients.append(client.public_id)
+
+    def suspend_client(self) -> None:
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            chosen = clients.Selection(public_ids=(self.clients.pop(),))
+            clients.suspend(session, account, chosen, now=self.clock.now(), actor=SYSTEM)
+
+    def use_card(self, card: str) -> None:
+        """Pay by another card from now on; what was declined is tried with it at once."""
+        way = WayToPay("sandbox", card, CARDS[card].label)
+        with transaction() as session:
+            account, now = accounts.lock(session, self.account_id), self.clock.now()
+            payment_methods.change(session, account, way, now=now, actor=SYSTEM)
+            tried = open_invoices.try_new_method(session, account, now=now, actor=SYSTEM)
+            payment_ids = [payment.id for payment in tried]
+        for payment_id in payment_ids:
+            collection.carry_payment(payment_id)
+
+    def pay(self) -> None:
+        """Pay now, on the page of the open invoice."""
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            invoice = open_invoices.unpaid(session, account.id)[0]
+            seen = open_invoices.mark(session, invoice)
+            payment = open_invoices.pay(
+                session, account, invoice, seen, now=self.clock.now(), actor=SYSTEM
+            )
+            payment_id = payment.id if payment else None
+        if payment_id is not None:
+            collection.carry_payment(payment_id)
+
+    def authenticate(self, *, succeeds: bool) -> None:
+        """The customer answers the bank, and comes back to the portal."""
+        payment = self._asked()
+        assert payment is not None
+        db.session.rollback()
+        sandbox.decide(payment.idempotency_key, authenticated=succeeds)
+        collection.look_again(payment)
+
+    def move_to(self, country: str) -> None:
+        """The account is taxed by another country's rate from now on."""
+        with transaction() as session:
+            accounts.lock(session, self.account_id).billing.country = country
+
+    def quote(self, price_id: int, wanted: Mapping[int, int] | None) -> Offer:
+        """The Change Plan page for a plan."""
+        price = db.session.get_one(Price, price_id)
+        terms = plan_changes.quote(
+            db.session(), self._account, price, add_ons=wanted, now=self.clock.now()
+        )
+        return self._offer(price_id, wanted, terms)
+
+    def quote_add_ons(self, wanted: Mapping[int, int]) -> Offer:
+        terms = add_ons.quote(db.session(), self._account, wanted, now=self.clock.now())
+        return self._offer(None, wanted, terms)
+
+    def confirm(self, offer: Offer) -> PlanChange:
+        """Post the form of an offer, and carry its payment; returns what became of it."""
+        with transaction() as session:
+            account, now = accounts.lock(session, self.account_id), self.clock.now()
+            if offer.price_id is None:
+                assert offer.wanted is not None
+                change = add_ons.confirm(
+                    session, account, offer.wanted, offer.confirmation, now=now, actor=SYSTEM
+                )
+            else:
+                change = plan_changes.confirm(
+                    session,
+                    account,
+                    session.get_one(Price, offer.price_id),
+                    offer.confirmation,
+                    add_ons=offer.wanted,
+                    now=now,
+                    actor=SYSTEM,
+                )
+            change_id = change.id
+        return collection.carry_change(change_id)
+
+    def renew_only(self, price_id: int, renewing: int) -> None:
+        self._command(add_ons.renew_only, price_id, renewing)
+
+    def withdraw_downgrade(self) -> None:
+        self._command(plan_changes.withdraw)
+
+    def cancel(self) -> None:
+        self._command(cancellations.cancel)
+
+    def withdraw_cancellation(self) -> None:
+        self._command(cancellations.withdraw)
+
+    def credit(self, number: int, positions: list[int] | None, *, to_balance: bool) -> None:
+        """A credit note for the account's invoice `number` (from 0), or for some of its lines."""
+        wish = credit_notes.Wish(
+            "A correction",
+            RefundTo.BALANCE if to_balance else RefundTo.METHOD,
+            None if positions is None else frozenset(positions),
+        )
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            invoice = self._invoices()[number]
+            credit_notes.issue(session, account, invoice, wish, now=self.clock.now(), actor=SYSTEM)
+
+    def asked(self) -> int:
+        """The id of the payment that waits for an answer of the gateway or the customer's bank."""
+        payment = self._asked()
+        assert payment is not None
+        return payment.id
+
+    def is_settled(self, payment_id: int) -> bool:
+        return db.session.get_one(Payment, payment_id).state in FINAL
+
+    def is_parked(self) -> bool:
+        return self._account.parked_at is not None
+
+    def auto_upgrades(self) -> list[PlanChange]:
+        statement = select(PlanChange).where(
+            PlanChange.account_id == self.account_id,
+            PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
+        )
+        return list(db.session.scalars(statement.order_by(PlanChange.id)))
+
+    def usage(self) -> dict[str, int]:
+        used = usage.counts(db.session(), self.account_id)
+        return {metric.value: count for metric, count in used.items()}
+
+    def picture(self) -> Picture:
+        """All that the account's pages say about money, read from the rows."""
+        db.session.rollback()
+        session, account = db.session(), self._account
+        running = subscriptions.live(session, account.id)
+        waiting = plan_changes.scheduled(session, account.id)
+        return Picture(
+            plan=_plan(running.price) if running else None,
+            add_ons=_held(running) if running else (),
+            cycle=(running.cycle_start_at, running.cycle_end_at) if running else None,
+            status=running.status.value if running else self._former_status(),
+            cancelled=running is not None and running.cancelled_at is not None,
+            scheduled=_scheduled(waiting) if waiting else None,
+            balance=ledger.credit_balance(session, account).amount,
+            next_charge=self._next_charge(running) if running else None,
+            bills=tuple(self._bill(invoice) for invoice in self._invoices()),
+        )
+
+    @property
+    def _account(self) -> Account:
+        return db.session.get_one(Account, self.account_id)
+
+    def _asked(self) -> Payment | None:
+        statement = select(Payment).where(
+            Payment.account_id == self.account_id,
+            Payment.state.in_((PaymentState.PROCESSING, PaymentState.UNKNOWN)),
+        )
+        return db.session.scalars(statement).first()
+
+    def _command(self, command: Callable[..., object], *given: object) -> None:
+        with transaction() as session:
+            account = accounts.lock(session, self.account_id)
+            command(session, account, *given, now=self.clock.now(), actor=SYSTEM)
+
+    def _offer(self, price_id: int | None, wanted: Mapping[int, int] | None, terms: Quote) -> Offer:
+        confirmation = Confirmation(
+            f"model-{next(_numbers)}", terms.fingerprint(), terms.valid_until
+        )
+        db.session.rollback()
+        return Offer(price_id, wanted, terms, confirmation)
+
+    def _invoices(self) -> list[Invoice]:
+        statement = select(Invoice).where(Invoice.account_id == self.account_id)
+        return list(db.session.scalars(statement.order_by(Invoice.id)))
+
+    def _former_status(self) -> str:
+        statement = select(Subscription.id).where(Subscription.account_id == self.account_id)
+        return "ended" if db.session.scalars(statement).first() else "none"
+
+    def _next_charge(self, running: Subscription) -> tuple[datetime, int] | None:
+        session, account = db.session(), self._account
+        coming = forecast.coming(
+            session,
+            account,
+            running,
+            balance=ledger.credit_balance(session, account),
+            scheduled=plan_changes.scheduled(session, account.id),
+            now=self.clock.now(),
+            until=running.cycle_end_at,
+        )
+        renewals = [charge for charge in coming if charge.cause is not forecast.Cause.AUTO_UPGRADE]
+        return (renewals[0].at, renewals[0].draft.due.amount) if renewals else None
+
+    def _bill(self, invoice: Invoice) -> Bill:
+        paid = db.session.scalars(
+            select(Payment.amount_minor).where(
+                Payment.invoice_id == invoice.id, Payment.state == PaymentState.SUCCEEDED
+            )
+        )
+        refunded = db.session.scalars(
+            select(CreditNote.to_method_minor).where(CreditNote.invoice_id == invoice.id)
+        )
+        return Bill(
+            lines=tuple(sorted((line.amount_minor, line.tax_minor) for line in invoice.lines)),
+            total=invoice.total_minor,
+            surplus=invoice.surplus_minor,
+            balance_used=invoice.balance_applied_minor,
+            due=invoice.due_minor,
+            status=invoice.status.value,
+            owed=invoice.outstanding.amount if invoice.status.value == "open" else 0,
+            paid=sum(paid),
+            credited=invoice.credited_minor,
+            refunded=sum(refunded),
+        )
+
+
+def _plan(price: Price) -> tuple[str, str, str, int]:
+    return price.tier.family.key, price.tier.key, price.interval.value, price.amount_minor
+
+
+def _held(running: Subscription) -> tuple[tuple[str, int, int, int], ...]:
+    return tuple(
+        sorted(
+            (row.price.add_on.key, row.price.amount_minor, row.quantity, row.renewing)
+            for row in running.add_ons
+        )
+    )
+
+
+def _scheduled(change: PlanChange) -> tuple[object, ...]:
+    add_ons = sorted(
+        (price.add_on.key, price.amount_minor, quantity)
+        for price_id, quantity in intentions.add_ons_of(change).items()
+        if (price := db.session.get_one(AddOnPrice, price_id))
+    )
+    return _plan(change.to_price), tuple(add_ons)

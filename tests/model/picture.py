@@ -1,0 +1,88 @@
+"""Everything about an account that the rules decide: as the portal says it, as the oracle does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.model import oracle
+
+INTERVALS = {30: "monthly", 365: "yearly"}
+# Family, tier, interval, price.
+PlanPicture = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What one invoice says, and what became of it; `lines` are (net, tax), sorted."""
+
+    lines: tuple[tuple[int, int], ...]
+    total: int
+    surplus: int
+    balance_used: int
+    due: int
+    status: str
+    owed: int
+    paid: int
+    credited: int
+    refunded: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`add_ons` are (key, price, how many now, how many renew), `scheduled` a plan with
+    (key, price, how many)."""
+
+    plan: PlanPicture | None
+    add_ons: tuple[tuple[str, int, int, int], ...]
+    cycle: tuple[datetime, datetime] | None
+    status: str
+    cancelled: bool
+    scheduled: tuple[PlanPicture, tuple[tuple[str, int, int], ...]] | None
+    balance: int
+    next_charge: tuple[datetime, int] | None
+    bills: tuple[Bill, ...]
+
+
+def expected(account: oracle.Account) -> Picture:
+    """What the portal must say."""
+    running = account.subscription
+    return Picture(
+        plan=_plan(running.plan) if running else None,
+        add_ons=_held(running) if running else (),
+        cycle=(running.start, running.end) if running else None,
+        status=account.status,
+        cancelled=running is not None and running.cancelled,
+        scheduled=_scheduled(*running.scheduled) if running and running.scheduled else None,
+        balance=account.balance,
+        next_charge=account.next_charge,
+        bills=tuple(_bill(invoice) for invoice in account.invoices),
+    )
+
+
+def _plan(plan: oracle.Plan) -> PlanPicture:
+    return plan.key[0], plan.key[1], INTERVALS[plan.days], plan.price
+
+
+def _held(running: oracle.Subscription) -> tuple[tuple[str, int, int, int], ...]:
+    rows = ((a.key, a.price, n, running.renewing.get(a, 0)) for a, n in running.held.items())
+    return tuple(sorted(rows))
+
+
+def _scheduled(
+    plan: oracle.Plan, held: dict[oracle.AddOn, int]
+) -> tuple[PlanPicture, tuple[tuple[str, int, int], ...]]:
+    return _plan(plan), tuple(sorted((a.key, a.price, n) for a, n in held.items()))
+
+
+def _bill(invoice: oracle.Invoice) -> Bill:
+    return Bill(
+        lines=tuple(sorted((line.net, line.tax) for line in invoice.lines)),
+        total=invoice.total,
+        surplus=invoice.surplus,
+        balance_used=invoice.balance_used,
+        due=invoice.due,
+        status=invoice.status,
+        owed=invoice.owed,
+        paid=invoice.paid,
+        credited=invoice.credited,
+        refunded=invoice.refunded,
+    )

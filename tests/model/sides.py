@@ -1,0 +1,251 @@
+"""The two sides of the model test: the portal and the oracle, told the same and compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import ClassVar
+
+import pytest
+from hypothesis.stateful import RuleBasedStateMachine
+
+from portal.billing.rules.errors import RuleBroken
+from portal.models import PlanChange, PlanChangeState
+from tests.model import oracle
+from tests.model.driver import Driver, Offer
+from tests.model.picture import expected
+from tests.model.shop import RATES, Shop
+from tests.model.world import World
+
+
+@dataclass(frozen=True)
+class Card:
+    """What its bank says when its owner is there, and when not; whether the answer gets through."""
+
+    there: str
+    away: str
+    answers: bool = True
+
+
+CARDS = {
+    "card_pays": Card("paid", "paid"),
+    "card_declines": Card("declined", "declined"),
+    "card_declines_later": Card("paid", "declined"),
+    "card_authenticates": Card("asks", "declined"),
+    "card_times_out_paid": Card("paid", "paid", answers=False),
+    "card_times_out_unpaid": Card("declined", "declined", answers=False),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A quote on somebody's screen: as the portal made it, and as the oracle makes it `again`."""
+
+    offer: Offer
+    quote: oracle.Quote
+    again: Callable[[], oracle.Quote]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A payment whose outcome nobody knows: what for, and what the bank says when it is asked.
+
+    "asks": it is the customer who is asked, and an hour's silence is a no.
+    """
+
+    subject: oracle.Quote | oracle.Invoice
+    payment_id: int
+    bank_says: str
+    by_hand: bool = False
+
+
+class Sides(RuleBasedStateMachine):
+    """One account on both sides. `world` is where all of them live, one after the other."""
+
+    world: ClassVar[World]
+
+    def begin(self, at: datetime, currency: str, country: str, card: str) -> None:
+        self.world.begin(at)
+        self.shop = Shop(currency)
+        self.real = Driver(self.world.clock, currency=currency, country=country)
+        self.ours = oracle.Account(rate_of(country))
+        self.ours.usage = {"seats": 1, "clients": 0, "storage": 0}
+        self.card = card
+        self.real.use_card(card)
+        self.page: Page | None = None
+        self.posted: tuple[Page, int] | None = None
+        self.waiting: Waiting | None = None
+        self.upgrades: set[int] = set()
+        self.is_sound = True
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    def compare(self) -> None:
+        """The portal says what the oracle says."""
+        self.is_sound = False
+        assert self.real.picture() == expected(self.ours)
+        self.is_sound = True
+
+    def teardown(self) -> None:
+        if getattr(self, "is_sound", False):
+            assert self.world.wrong() == []
+
+    def both(self, real: Callable[[], object], ours: Callable[[], object]) -> None:
+        """Both do it, or both refuse."""
+        try:
+            ours()
+        except oracle.Refused:
+            with pytest.raises(RuleBroken):
+                real()
+        else:
+            real()
+        self.compare()
+
+    # Buying.
+
+    def look_at_plan(self, pick: int, wanted: dict[str, int] | None) -> Page | None:
+        """The quote of a plan, with add-ons chosen or carried over; None where it is refused."""
+        key = self.shop.keys[pick % len(self.shop.keys)]
+        plan = self.shop.listed[key]
+        ids = None if wanted is None else self.shop.price_ids(oracle.bought(plan, wanted))
+        return self._page(
+            lambda: self.real.quote(self.shop.ids[plan], ids),
+            lambda: self.ours.quote(self.shop.listed[key], wanted, self.now),
+        )
+
+    def look_at_add_ons(self, wanted: dict[str, int]) -> Page | None:
+        """The same for more add-ons beside the running plan."""
+        running = self.ours.subscription
+        assert running
+        ids = self.shop.price_ids(oracle.bought(running.plan, wanted))
+        return self._page(
+            lambda: self.real.quote_add_ons(ids),
+            lambda: self.ours.quote_add_ons(wanted, self.now),
+        )
+
+    def buy(self, page: Page | None) -> None:
+        """Confirm what a page shows, at once."""
+        if page is not None:
+            self.take_up(page, self.real.confirm(page.offer))
+        self.compare()
+
+    def take_up(self, page: Page, change: PlanChange) -> None:
+        """The portal was given a confirmation: what must have become of it."""
+        self.posted = (page, change.id)
+        if page.quote.kind == "downgrade":
+            assert change.state is PlanChangeState.SCHEDULED
+            self.ours.carry_out(page.quote)
+        else:
+            self._charge(page.quote, change, CARDS[self.card].there)
+
+    def quoted(self, ours: Callable[[], oracle.Quote]) -> oracle.Quote | None:
+        try:
+            return ours()
+        except oracle.Refused:
+            return None
+
+    # What banks say.
+
+    def try_by_hand(self, invoice: oracle.Invoice) -> None:
+        """Somebody who is there tried to pay an invoice."""
+        card = CARDS[self.card]
+        if card.there == "asks" or not card.answers:
+            self.ours.answer(invoice, "unknown", self.now)
+            self._wait(invoice, card.there, by_hand=True)
+        else:
+            self.ours.answer(invoice, card.there, self.now, by_hand=True)
+
+    def hear(self) -> None:
+        """Where the portal learnt what became of a payment, the oracle is told."""
+        waiting = self.waiting
+        if waiting is None or not self.real.is_settled(waiting.payment_id):
+            return
+        self.waiting = None
+        said = "declined" if waiting.bank_says == "asks" else waiting.bank_says
+        if isinstance(waiting.subject, oracle.Invoice):
+            self.ours.answer(waiting.subject, said, self.now, by_hand=waiting.by_hand)
+            return
+        self.ours.change_waits = False
+        if said == "paid":
+            self.ours.carry_out(waiting.subject)
+
+    # Time.
+
+    def follow(self) -> None:
+        """What the worker did is what the rules say falls due until now."""
+        self.hear()
+        for change in self.real.auto_upgrades():
+            if change.id not in self.upgrades:
+                self.upgrades.add(change.id)
+                self._follow_upgrade(change)
+        self.ours.catch_up(self.now, self._bank)
+        self.compare()
+
+    def _follow_upgrade(self, change: PlanChange) -> None:
+        """over.upgrade: to the next tier, at the instant and the price that were told."""
+        self.ours.catch_up(self.now, self._bank, until=change.effective_at)
+        running = self.ours.subscription
+        assert running
+        assert not oracle.fits(self.ours.usage, (running.plan, running.held), ["seats"])
+        key = self.shop.next_tier(running.plan.key)
+        assert key
+        at = change.effective_at
+        quote = self.ours.quote(self.shop.listed[key], None, at, automatic=True)
+        assert change.due_minor == quote.invoice.due
+        self._charge(quote, change, CARDS[self.card].away)
+
+    def _charge(self, quote: oracle.Quote, change: PlanChange, bank_says: str) -> None:
+        """charge.paid-first: a change is carried out when it is paid, not before."""
+        if not quote.invoice.due:
+            bank_says = "paid"
+        elif bank_says == "asks" or not CARDS[self.card].answers:
+            assert change.state is PlanChangeState.PENDING
+            self.ours.change_waits = True
+            self._wait(quote, bank_says)
+            return
+        if bank_says == "paid":
+            assert change.state is PlanChangeState.APPLIED
+            self.ours.carry_out(quote)
+        else:
+            assert change.state is PlanChangeState.FAILED
+
+    def _wait(
+        self, subject: oracle.Quote | oracle.Invoice, bank_says: str, *, by_hand: bool = False
+    ) -> None:
+        self.waiting = Waiting(subject, self.real.asked(), bank_says, by_hand)
+
+    def _bank(self, _amount: int) -> str:
+        """What becomes of an attempt that the worker makes."""
+        card = CARDS[self.card]
+        if card.answers:
+            return card.away
+        assert self.ours.unpaid
+        self._wait(self.ours.unpaid, card.away)
+        return "unknown"
+
+    def _page(self, real: Callable[[], Offer], ours: Callable[[], oracle.Quote]) -> Page | None:
+        """charge.quote-is-charge: what the portal shows is what the oracle works out."""
+        quote = self.quoted(ours)
+        if quote is None:
+            with pytest.raises(RuleBroken):
+                self.real.confirm(real())
+            return None
+        offer = real()
+        terms = offer.terms
+        assert terms.due_now.amount == quote.invoice.due
+        assert terms.draft.surplus.amount == quote.invoice.surplus
+        assert (terms.next_charge_at, terms.next_charge.amount) == quote.then
+        return Page(offer, quote, ours)
+
+
+def figures(quote: oracle.Quote) -> tuple[object, ...]:
+    """Everything a person reads on a quote."""
+    invoice, (plan, held) = quote.invoice, quote.basket
+    lines = [(line.net, line.tax) for line in invoice.lines]
+    return quote.kind, plan, held, lines, invoice.due, invoice.surplus, quote.then
+
+
+def rate_of(country: str) -> Fraction:
+    return Fraction(RATES[country], 10_000)

@@ -1,0 +1,88 @@
+"""The portal under the model: one app in a process, and for each schedule a fresh database.
+
+What money has nothing to do with is left out: PDFs are a few bytes, and the clock stops only at
+instants at which something can happen to the account.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import pytest
+from flask import Flask
+
+from portal import invoice_pdf
+from portal.billing import catalog, overages, verify
+from portal.billing.rules import catalog as catalog_rules
+from portal.billing.rules.counting import Metric
+from portal.extensions import db
+from portal.jobs import limit_checks, schedule
+from portal.transaction import transaction
+from tests.cast import FixedClock
+from tests.model.shop import CATALOG
+
+BESIDE_THE_MATTER = {"upkeep"}
+
+
+class Databases(Protocol):
+    """The databases of a test process, which copy one another."""
+
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now."""
+
+    def put_back(self, name: str) -> None:
+        """Replace the database by what was kept."""
+
+
+class World:
+    """Where schedules happen, one after the other."""
+
+    def __init__(self, app: Flask, clock: FixedClock, place: Databases) -> None:
+        self.clock, self._place = clock, place
+        with transaction() as session:
+            catalog.apply(session, catalog_rules.parse(CATALOG), CATALOG, now=clock.now())
+        self._close()
+        place.keep("model")
+
+    def begin(self, at: datetime) -> None:
+        """A fresh database, in which nothing but the catalog exists, and this time."""
+        self._close()
+        self._place.put_back("model")
+        self.clock.at = at
+
+    def work(self) -> None:
+        """The worker does all that is due now."""
+        schedule.run_due()
+        db.session.rollback()
+
+    def travel(self, to: datetime, look: Callable[[], None]) -> None:
+        """Time passes with the worker at work: it stops, and looks, wherever something is due."""
+        while self.clock.at < to:
+            self.clock.at = min(self._next_stop() or to, to)
+            self.work()
+            look()
+
+    def wrong(self) -> list[verify.Finding]:
+        """What the portal's own proof of its books finds."""
+        db.session.rollback()
+        return verify.run(db.session())
+
+    def _next_stop(self) -> datetime | None:
+        now, session = self.clock.now(), db.session()
+        stops = [
+            sweep.next_at(session, now)
+            for sweep in schedule.SWEEPS
+            if sweep.due is not limit_checks.due or overages.found_over(session, Metric.SEATS)
+        ]
+        session.rollback()
+        return min((stop for stop in stops if stop), default=None)
+
+    def _close(self) -> None:
+        db.session.remove()
+        db.engine.dispose()
+
+
+def leave_out_what_costs_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invoice_pdf, "render", lambda issued: issued.number.encode())
+    kept = tuple(sweep for sweep in schedule.SWEEPS if sweep.name not in BESIDE_THE_MATTER)
+    monkeypatch.setattr(schedule, "SWEEPS", kept)
