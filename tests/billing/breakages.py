@@ -5,6 +5,7 @@
 from dataclasses import dataclass
 
 ACME = "(SELECT id FROM account WHERE name = 'Acme')"
+TAXED = "(SELECT id FROM account WHERE name = 'Taxed')"
 HOUR = 3600 * 10**6
 
 
@@ -31,13 +32,35 @@ BREAKAGES = (
         f"UPDATE usage SET limit_value = NULL WHERE metric = 'clients' AND account_id = {ACME}",
     ),
     Breakage(
+        "limits", "limit of seats of Taxed",
+        "UPDATE subscription_add_on SET quantity = quantity + 1, renewing = renewing + 1",
+    ),
+    Breakage(
         "receivables", "receivable of Acme",
         "UPDATE ledger_transfer SET amount_minor = amount_minor + 1"
         f" WHERE account_id = {ACME} AND credit = 'revenue'",
     ),
     Breakage(
         "credit-balances", "credit balance of Saver",
-        "UPDATE invoice SET surplus_minor = surplus_minor + 1 WHERE surplus_minor > 0",
+        "UPDATE invoice SET surplus_minor = surplus_minor + 1, subtotal_minor = subtotal_minor - 1"
+        " WHERE surplus_minor > 0",
+    ),
+    Breakage(
+        "credit-balances", "credit balance of Taxed",
+        "UPDATE credit_note SET to_balance_minor = to_balance_minor - 1,"
+        " to_method_minor = to_method_minor + 1 WHERE to_balance_minor > 0",
+    ),
+    Breakage(
+        "invoices-balance", "invoiced less credited of Other",
+        "UPDATE invoice SET credited_minor = 1 WHERE status = 'open'",
+    ),
+    Breakage(
+        "invoices-balance", "invoiced less credited of Fifteen",
+        "UPDATE refund SET amount_minor = amount_minor - 1 WHERE state = 'succeeded'",
+    ),
+    Breakage(
+        "invoices-balance", "invoiced less credited of Lost",
+        "UPDATE refund SET amount_minor = amount_minor - 1 WHERE state = 'created'",
     ),
     Breakage(
         "credit-not-negative", "credit balance of Acme",
@@ -54,13 +77,59 @@ BREAKAGES = (
         "bookings-of-payments", "payment-",
         "UPDATE payment SET amount_minor = amount_minor + 1 WHERE state = 'succeeded'",
     ),
+    Breakage(
+        "bookings-of-credit-notes", "credit note CN-2026-000001",
+        "UPDATE ledger_transfer SET amount_minor = amount_minor + 1"
+        " WHERE credit_note_id IS NOT NULL AND debit = 'revenue'",
+    ),
+    Breakage(
+        "bookings-of-credit-notes", "credit note CN-2026-",
+        "DELETE FROM ledger_transfer WHERE credit_note_id IS NOT NULL AND debit = 'tax'",
+    ),
+    Breakage(
+        "bookings-of-refunds", "refund-",
+        "DELETE FROM ledger_transfer WHERE refund_id IS NOT NULL",
+    ),
+    Breakage(
+        "bookings-of-refunds", "refund-",
+        "UPDATE refund SET state = 'declined' WHERE state = 'succeeded'",
+    ),
+    Breakage(
+        "bookings-of-nothing", "ledger transfer ",
+        "UPDATE ledger_transfer SET refund_id = NULL WHERE refund_id IS NOT NULL",
+    ),
+    Breakage(
+        "currencies", "subscription ",
+        "UPDATE price SET currency = 'XXX' WHERE currency = 'USD'",
+    ),
+    Breakage("currencies", "credit note 1", "UPDATE credit_note SET currency = 'EUR' WHERE id = 1"),
     Breakage("currencies", "payment 1", "UPDATE payment SET currency = 'EUR' WHERE id = 1"),
     Breakage(
         "number-gaps", "series INV-2026",
         "UPDATE invoice SET number = 999 WHERE number_text = 'INV-2026-000002'",
     ),
     Breakage(
+        "number-gaps", "series CN-2026",
+        "UPDATE credit_note SET number = 999 WHERE number = 2",
+    ),
+    Breakage(
         "last-numbers", "series INV-2026", "UPDATE invoice_series SET last_number = last_number + 1"
+    ),
+    Breakage(
+        "last-numbers", "series CN-2026", "UPDATE invoice_series SET last_number = last_number + 1"
+    ),
+    Breakage(
+        "number-order", "credit note CN-2026-000001",
+        "UPDATE credit_note SET number = 0 WHERE number = 2; UPDATE credit_note SET number = 2"
+        " WHERE number_text = 'CN-2026-000001'; UPDATE credit_note SET number = 1 WHERE number = 0",
+    ),
+    Breakage(
+        "number-texts", "credit note 1 of series CN-2026",
+        "UPDATE credit_note SET number_text = 'INV-2026-0' WHERE number = 1",
+    ),
+    Breakage(
+        "number-texts", "credit note 1 of series CN-2026",
+        "UPDATE credit_note SET issued_at = 0 WHERE number = 1",
     ),
     Breakage(
         "number-order", "invoice INV-2026-000001",
@@ -75,10 +144,30 @@ BREAKAGES = (
         "invoice-sums", "invoice INV-2026-000001",
         "UPDATE invoice_line SET amount_minor = amount_minor + 1",
     ),
+    Breakage("invoice-sums", "invoice INV-2026-", "UPDATE invoice SET tax_minor = tax_minor + 1,"
+        " total_minor = total_minor + 1, due_minor = due_minor + 1 WHERE tax_minor > 0",
+    ),
     Breakage(
         "invoice-amounts", "invoice INV-2026-000001",
         "UPDATE invoice SET balance_applied_minor = -1, due_minor = total_minor + 1"
         " WHERE number = 1",
+    ),
+    Breakage(
+        "invoice-amounts", "invoice INV-2026-000001",
+        "UPDATE invoice SET total_minor = 0, due_minor = 0, surplus_minor = -subtotal_minor"
+        " WHERE number = 1",
+    ),
+    Breakage(
+        "invoice-status", "invoice INV-2026-",
+        "UPDATE invoice SET status = 'paid', paid_at = issued_at WHERE status = 'credited'",
+    ),
+    Breakage(
+        "invoice-status", "invoice INV-2026-000001",
+        "UPDATE invoice SET status = 'credited', paid_at = NULL WHERE number = 1",
+    ),
+    Breakage(
+        "invoice-status", "invoice INV-2026-000001",
+        "UPDATE invoice SET credited_minor = 1 WHERE number = 1",
     ),
     Breakage(
         "invoice-status", "invoice INV-2026-000001",
@@ -90,8 +179,36 @@ BREAKAGES = (
         " (SELECT id FROM invoice WHERE number = 1)",
     ),
     Breakage(
+        "line-arithmetic", "unused_time on invoice",
+        "UPDATE invoice_line SET amount_minor = amount_minor + 1 WHERE kind = 'unused_time'",
+    ),
+    Breakage(
+        "line-arithmetic", "add_on on invoice",
+        "UPDATE invoice_line SET quantity = quantity + 1 WHERE kind = 'add_on'",
+    ),
+    Breakage(
+        "line-arithmetic", "plan on invoice INV-2026-000001",
+        "UPDATE invoice_line SET days = 15, base_minor = 2 * base_minor WHERE kind = 'plan'",
+    ),
+    Breakage(
+        "line-arithmetic", "plan on invoice INV-2026-000001",
+        "UPDATE invoice_line SET days_in_cycle = 0",
+    ),
+    Breakage(
+        "line-taxes", "tax of plan on invoice",
+        "UPDATE invoice_line SET tax_minor = tax_minor + 1 WHERE tax_minor > 0",
+    ),
+    Breakage(
+        "line-taxes", "tax of plan on invoice INV-2026-000001",
+        "UPDATE invoice_line SET tax_basis_points = 1900 WHERE tax_basis_points = 0",
+    ),
+    Breakage(
         "plan-lines", "invoice INV-2026-000001",
         "UPDATE invoice_line SET period_end_at = period_end_at + 1",
+    ),
+    Breakage(
+        "plan-lines", "plan line of invoice",
+        "UPDATE invoice_line SET kind = 'plan' WHERE kind = 'add_on'",
     ),
     Breakage(
         "credit-lines", "credit on invoice",
@@ -102,10 +219,96 @@ BREAKAGES = (
         "UPDATE invoice_line SET source_line_id = NULL WHERE kind = 'unused_time'",
     ),
     Breakage(
+        "credit-lines", "credit on invoice",
+        "UPDATE invoice_line SET tax_basis_points = 700 WHERE kind = 'unused_time'"
+        " AND tax_basis_points > 0",
+    ),
+    Breakage(
+        "credit-lines", "credit on invoice",
+        "UPDATE invoice_line SET tax_name = 'Sales tax' WHERE kind = 'plan'",
+    ),
+    Breakage(
+        "credit-lines", "credit on invoice",
+        "UPDATE invoice_line SET source_line_id = (SELECT min(own.id) FROM invoice_line AS own"
+        " WHERE own.invoice_id = invoice_line.invoice_id) WHERE kind = 'unused_time'"
+        f" AND account_id = {ACME}",
+    ),
+    Breakage(
+        "cycles-credited", "plan on invoice",
+        "UPDATE invoice_line SET source_line_id = NULL WHERE kind = 'unused_time'",
+    ),
+    Breakage(
+        "cycles-credited", "add_on on invoice",
+        f"UPDATE invoice_line SET source_line_id = NULL WHERE account_id = {TAXED}",
+    ),
+    Breakage("renewed-prices", "price on renewal",
+        "UPDATE invoice_line SET base_minor = base_minor + 1 WHERE invoice_id IN"
+        " (SELECT id FROM invoice WHERE reason = 'renewal')",
+    ),
+    Breakage(
+        "add-on-prices", "add-on on invoice",
+        "UPDATE add_on_price SET amount_minor = amount_minor - 1",
+    ),
+    Breakage(
+        "add-on-prices", "add-on on invoice",
+        "UPDATE invoice_line SET add_on_price_id = NULL WHERE kind = 'add_on'",
+    ),
+    Breakage(
+        "add-on-prices", "add-on on invoice INV-2026-000001",
+        "UPDATE invoice_line SET add_on_price_id = (SELECT min(id) FROM add_on_price)"
+        " WHERE kind = 'plan'",
+    ),
+    Breakage(
+        "running-plans", "running plan of Acme",
+        f"UPDATE subscription SET price_id = (SELECT max(id) FROM price) WHERE account_id = {ACME}",
+    ),
+    Breakage(
+        "running-add-ons", "add-ons of Taxed",
+        "UPDATE subscription_add_on SET quantity = quantity + 1",
+    ),
+    Breakage("running-add-ons", "add-ons of Taxed", "DELETE FROM subscription_add_on"),
+    Breakage(
+        "credit-note-sums", "credit note CN-2026-000001",
+        "UPDATE credit_note_line SET amount_minor = amount_minor - 1",
+    ),
+    Breakage(
+        "credit-note-sums", "credit note CN-2026-000001",
+        "DELETE FROM credit_note_line",
+    ),
+    Breakage(
+        "credit-note-lines", "of credit note CN-2026-000001",
+        "UPDATE credit_note_line SET amount_minor = amount_minor + 1",
+    ),
+    Breakage(
+        "credit-note-lines", "of credit note CN-2026-",
+        "UPDATE credit_note_line SET tax_minor = 0 WHERE tax_minor > 0",
+    ),
+    Breakage(
+        "credit-note-lines", "of credit note CN-2026-",
+        "UPDATE credit_note_line SET tax_basis_points = 700 WHERE tax_basis_points > 0",
+    ),
+    Breakage(
+        "credit-note-lines", "of credit note CN-2026-000001",
+        "UPDATE credit_note SET invoice_id = (SELECT min(id) FROM invoice"
+        " WHERE account_id = credit_note.account_id)",
+    ),
+    Breakage(
+        "credited-invoices", "credited on invoice",
+        "UPDATE credit_note SET off_invoice_minor = off_invoice_minor - 1,"
+        " to_balance_minor = to_balance_minor + 1 WHERE off_invoice_minor > 0",
+    ),
+    Breakage(
         "documents", "invoice INV-2026-000001",
         f"UPDATE invoice_document SET sha256 = '{'0' * 64}'",
     ),
+    Breakage(
+        "documents", "credit note CN-2026-000001",
+        "UPDATE credit_note_document SET size_bytes = size_bytes + 1",
+    ),
     Breakage("documents-made", "invoice INV-2026-000001", "DELETE FROM invoice_document"),
+    Breakage(
+        "documents-made", "credit note CN-2026-000001", "DELETE FROM credit_note_document"
+    ),
     Breakage(
         "one-subscription", "subscriptions of Acme",
         "DROP INDEX uq_subscription_live; INSERT INTO subscription (account_id, status, price_id,"
@@ -124,6 +327,28 @@ BREAKAGES = (
         "cycles", "running cycle of Acme",
         "UPDATE subscription SET cycle_start_at = cycle_start_at + 1,"
         " cycle_end_at = cycle_end_at + 1",
+    ),
+    Breakage(
+        "cycles", "cycle of invoice INV-2026-",
+        "UPDATE invoice SET period_start_at = period_start_at + 1 WHERE reason = 'add_ons'",
+    ),
+    Breakage(
+        "cycles", "cycle of invoice INV-2026-",
+        "UPDATE invoice SET period_end_at = period_end_at + 1 WHERE reason = 'add_ons'",
+    ),
+    Breakage(
+        "endings", "of Leaver", "UPDATE subscription SET ended_at = ended_at + 1",
+    ),
+    Breakage(
+        "endings", "of Leaver",
+        "UPDATE subscription SET cancelled_at = NULL WHERE end_reason = 'cancelled'",
+    ),
+    Breakage(
+        "endings", "of Leaver", "UPDATE subscription SET end_reason = NULL WHERE status = 'ended'"
+    ),
+    Breakage(
+        "endings", "of Other",
+        "UPDATE subscription SET cancelled_at = cycle_start_at - 1 WHERE status = 'past_due'",
     ),
     Breakage(
         "one-episode", "open episodes of seats of Crowded",
@@ -181,6 +406,11 @@ BREAKAGES = (
         "UPDATE plan_change SET due_minor = due_minor + 1",
     ),
     Breakage(
+        "changes-invoiced", "plan change more clients",
+        "UPDATE plan_change SET effective_at = effective_at + 31 * 86400000000"
+        " WHERE reason = 'add_ons'",
+    ),
+    Breakage(
         "changes-paid", "plan change ",
         "UPDATE plan_change SET state = 'failed' WHERE state = 'applied'",
     ),
@@ -204,8 +434,42 @@ BREAKAGES = (
         "UPDATE payment SET state = 'declined', settled_at = 0 WHERE state = 'created'",
     ),
     Breakage(
-        "sandbox-charges", "payment-", "UPDATE sandbox_charge SET succeeded = NOT succeeded"
+        "attempts", "payment-",
+        "UPDATE payment SET retry = retry + 1 WHERE retry > 0 AND state = 'created'",
     ),
+    Breakage(
+        "attempts", "payment-",
+        "UPDATE payment SET retry = 3 WHERE retry = 0 AND state = 'declined'",
+    ),
+    Breakage(
+        "sandbox-charges", "payment-",
+        "UPDATE sandbox_charge SET state = 'declined' WHERE state = 'paid'",
+    ),
+    Breakage(
+        "refunds-of-payments", "refunds of payment-",
+        "UPDATE refund SET amount_minor = 1000000 WHERE state = 'created'",
+    ),
+    Breakage(
+        "refunds-of-payments", "refunds of payment-",
+        "UPDATE payment SET state = 'declined' WHERE id IN (SELECT payment_id FROM refund)",
+    ),
+    Breakage(
+        "refunds-of-notes", "refund of credit note CN-2026-",
+        "UPDATE refund SET amount_minor = amount_minor - 1",
+    ),
+    Breakage(
+        "refunds-of-notes", "refund of credit note CN-2026-000001",
+        "DELETE FROM ledger_transfer WHERE refund_id IS NOT NULL; DELETE FROM refund",
+    ),
+    Breakage(
+        "refunds-carried", "refund-",
+        "UPDATE outbox SET state = 'done' WHERE work = 'refund' AND state = 'waiting'",
+    ),
+    Breakage(
+        "refunds-carried", "refund-",
+        "UPDATE refund SET settled_at = NULL WHERE state = 'succeeded'",
+    ),
+    Breakage("sandbox-refunds", "refund-", "DELETE FROM sandbox_refund"),
     Breakage(
         "audit-chain", "audit entry 2 of Acme",
         f"UPDATE audit_entry SET action = 'nothing.happened' WHERE position = 2"
@@ -219,6 +483,18 @@ BREAKAGES = (
     Breakage("outbox-alive", "notice", "UPDATE outbox SET state = 'dead' WHERE work = 'notice'"),
     Breakage(
         "notices-carried", "email 1", "UPDATE notice SET state = 'waiting', settled_at = NULL"
+    ),
+    Breakage(
+        "events-applied", "stripe event event-1", "UPDATE gateway_event SET applied_at = NULL"
+    ),
+    Breakage(
+        "billing-details", "billing details of Acme",
+        f"DELETE FROM billing_details WHERE account_id = {ACME}",
+    ),
+    Breakage(
+        "one-charging-stop", "stops of automatic charging",
+        "DROP INDEX uq_charging_stop_running; UPDATE charging_stop SET released_at = NULL;"
+        " INSERT INTO charging_stop (is_running, stopped_at, reason) VALUES (1, 0, 'x')",
     ),
     Breakage(
         "price-versions", "price 1", "UPDATE price SET version = 2 WHERE id = 1"

@@ -9,53 +9,35 @@ from flask import Flask
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from portal import clock as portal_clock
-from portal import collection, document_store, invoice_pdf
-from portal.audit import SYSTEM
-from portal.billing import accounts, plan_changes, usage, verify
+from portal import document_store, invoice_pdf
+from portal.billing import usage, verify
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.period import Interval
-from portal.billing.rules.roles import Role
 from portal.engine import WRITES
 from portal.extensions import db
-from portal.models import Account, InvoiceDocument, Price
+from portal.models import InvoiceDocument
 from portal.transaction import transaction
+from tests.billing import everything
 from tests.billing.breakages import BREAKAGES
-from tests.cast import Cast, FixedClock
+from tests.cast import Cast
 
 FROZEN = (
     "invoice", "invoice_line", "invoice_document", "ledger_transfer", "audit_entry", "price",
+    "add_on_price", "credit_note", "credit_note_line", "credit_note_document",
 )  # fmt: skip
 
 
 @pytest.fixture
-def world(cast: Cast, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Cast:
-    """Everything at once: renewed, upgraded, auto-upgraded, over, unpaid, waiting, in credit."""
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
-    fifteen = cast.account("Fifteen", "standard", "5-users")
-    saver = cast.account("Saver", "standard", "5-users", interval=Interval.YEARLY)
-    cast.members(cast.acme, 9)
-    cast.use_card(cast.other, "card_declines")
-    cast.let_pass(days=15)
-    cast.change_plan(fifteen, cast.price("standard", "10-users"))
-    cast.change_plan(saver, cast.price("standard", "10-users"))
-    cast.change_plan(saver, cast.price("standard", "5-users"))
-    cast.let_pass(days=15.5)
-    crowded = cast.account("Crowded", "standard", "5-users")
-    cast.member(crowded, "Dora", Role.ADMIN)
-    cast.members(crowded, 5)
-    waiting = cast.account("Waiting", "standard", "5-users")
-    cast.use_card(waiting, "card_times_out_unpaid")
-    cast.let_pass(days=1)
-    _begin_change(waiting, cast.price("standard", "10-users"))
-    return cast
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of invoices and credit notes are a few bytes each."""
+    monkeypatch.setattr(invoice_pdf, "render", lambda issued: issued.number.encode())
 
 
-def test_nothing_is_wrong_where_nobody_broke_anything(world: Cast) -> None:
+def test_every_check_names_the_row_that_is_wrong_and_no_other(
+    cast: Cast, small_files: None, subtests: pytest.Subtests
+) -> None:
+    everything.happens(cast)
     assert verify.run(db.session()) == []
 
-
-def test_every_check_names_the_row_that_is_wrong(world: Cast, subtests: pytest.Subtests) -> None:
     checks = {check.name: check for check in verify.CHECKS}
     assert {breakage.check for breakage in BREAKAGES} == set(checks)
     for breakage in BREAKAGES:
@@ -64,23 +46,24 @@ def test_every_check_names_the_row_that_is_wrong(world: Cast, subtests: pytest.S
             assert any(breakage.names in wrong.subject for wrong in found), found
 
 
-def test_a_finding_says_what_is_there_and_what_must_be(world: Cast) -> None:
+def test_a_finding_says_what_is_there_and_what_must_be(cast: Cast) -> None:
     with transaction() as session:
-        clients = usage.of(session, world.acme.id)[Metric.CLIENTS]
+        clients = usage.of(session, cast.acme.id)[Metric.CLIENTS]
         clients.used = 40
 
     assert verify.run(db.session()) == [
         verify.Finding(
             check="counts",
             invariant="count.exact",
-            subject=f"clients of Acme ({world.acme.public_id})",
+            subject=f"clients of Acme ({cast.acme.public_id})",
             found="40",
             expected="0",
         )
     ]
 
 
-def test_a_damaged_file_is_named(world: Cast, app: Flask) -> None:
+def test_a_damaged_file_is_named(cast: Cast, app: Flask, small_files: None) -> None:
+    cast.let_pass(minutes=1)
     document = db.session.query(InvoiceDocument).order_by(InvoiceDocument.invoice_id).first()
     assert document is not None
     path: Path = app.config["PORTAL"].documents / f"{document.sha256}.pdf"
@@ -91,19 +74,6 @@ def test_a_damaged_file_is_named(world: Cast, app: Flask) -> None:
     assert (finding.check, finding.found) == ("documents", "a file with other bytes")
     with pytest.raises(document_store.DocumentDamaged):
         document_store.read(document.sha256)
-
-
-def _begin_change(account: Account, price: Price) -> None:
-    """Confirm a plan change whose payment gets no answer."""
-    now = portal_clock.now()
-    quote = plan_changes.quote(db.session(), account, price, now=now)
-    confirmation = plan_changes.Confirmation("waits", quote.fingerprint(), quote.valid_until)
-    with transaction() as session:
-        locked = accounts.lock(session, account.id)
-        change_id = plan_changes.confirm(
-            session, locked, price, confirmation, now=now, actor=SYSTEM
-        ).id
-    collection.carry_change(change_id)
 
 
 @contextmanager

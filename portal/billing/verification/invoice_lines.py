@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     case,
+    cast,
     exists,
     func,
     not_,
@@ -41,7 +42,7 @@ def line_arithmetic(session: Session) -> Iterator[Wrong]:
             line.quantity < 1,
             not_(line.days.between(0, line.days_in_cycle)),
             line.days_in_cycle < 1,
-            func.coalesce(span, 0) != line.days * DAY,
+            func.coalesce(span, 0) != cast(line.days, BigInteger) * DAY,
         )
     )
     for row, number in session.execute(statement):
