@@ -4,15 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.billing import plan_changes
+from portal.billing import forecast, ledger, open_invoices, payments, plan_changes
+from portal.billing.forecast import Cause
+from portal.billing.gateways.manual import TransferTerms, transfer_terms
+from portal.billing.payments import FINAL, Stage
+from portal.billing.rules.dunning import LAST_RETRY
 from portal.billing.rules.money import Money
 from portal.invoice_display import Attempt, attempt, payments_of, succeeded
 from portal.models import (
+    Account,
     Invoice,
     InvoiceStatus,
+    OutboxState,
     Payment,
     PaymentState,
     Subscription,
@@ -20,45 +27,74 @@ from portal.models import (
     Work,
 )
 
-TRIED = {PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.DECLINED}
-
 
 @dataclass(frozen=True)
 class NextCharge:
-    """What the subscription is charged next, before credit balance, and when."""
+    """What the subscription is charged next, with tax, before credit balance, and when."""
 
     plan: str
     price: Money
     at: datetime
     every_days: int
+    is_auto_upgrade: bool
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A payment that has no outcome yet, and what it waits for.
+
+    `look_at` is when the portal goes on with it: tries, asks the gateway, reminds, calls it off;
+    None where only a person can. With `is_last` the plan ends if that fails. `transfer` says how
+    to make a bank transfer.
+    """
+
+    stage: Stage
+    amount: Money
+    method: str
+    action_url: str | None
+    look_at: datetime | None
+    is_last: bool
+    transfer: TransferTerms | None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an invoice stands now; `attempts` are oldest first.
+    """Where an invoice stands now; `declined` are the attempts that failed, oldest first.
 
-    `next_try_at` is when an unpaid one is charged again; `next_charge` what its subscription
+    `mark` is what somebody who pays it by hand acts on. `next_charge` is what its subscription
     charges next, None where a later invoice has done so already or nothing more is charged.
     """
 
+    is_open: bool
     is_past_due: bool
+    outstanding: Money
+    credited: Money
     paid: Attempt | None
-    attempts: tuple[Attempt, ...]
-    next_try_at: datetime | None
+    declined: tuple[Attempt, ...]
+    pending: Pending | None
+    can_be_paid: bool
+    mark: str
     next_charge: NextCharge | None
+    ends_at: datetime | None
     has_ended: bool
 
 
-def progress(session: Session, invoice: Invoice) -> Progress:
+def progress(session: Session, invoice: Invoice, *, now: datetime) -> Progress:
     """Payments and what comes next, as of now."""
-    payments = session.scalars(payments_of(invoice)).all()
+    tried = session.scalars(payments_of(invoice)).all()
     subscription = session.get_one(Subscription, invoice.subscription_id)
     return Progress(
+        is_open=invoice.status is InvoiceStatus.OPEN,
         is_past_due=is_past_due(session, invoice),
-        paid=succeeded(payments),
-        attempts=tuple(attempt(p) for p in payments if p.state in TRIED),
-        next_try_at=_next_try_at(session, payments),
-        next_charge=_next_charge(session, subscription, invoice),
+        outstanding=invoice.outstanding,
+        credited=invoice.money(invoice.credited_minor),
+        paid=succeeded(tried),
+        declined=tuple(attempt(p) for p in tried if p.state is PaymentState.DECLINED),
+        pending=_pending(session, tried),
+        can_be_paid=open_invoices.can_be_paid(session, invoice),
+        mark=open_invoices.mark(session, invoice),
+        next_charge=_next_charge(session, subscription, invoice, now=now),
+        ends_at=subscription.cycle_end_at if subscription.cancelled_at else None,
         has_ended=subscription.ended_at is not None,
     )
 
@@ -71,16 +107,56 @@ def is_past_due(session: Session, invoice: Invoice) -> bool:
     return subscription.status is not SubscriptionStatus.ACTIVE
 
 
-def _next_try_at(session: Session, payments: Sequence[Payment]) -> datetime | None:
-    waiting = [p for p in payments if p.state is PaymentState.CREATED]
-    return outbox.find(session, Work.PAYMENT, waiting[-1].id).next_at if waiting else None
+def pending(session: Session, payment: Payment) -> Pending | None:
+    """What a payment waits for; None when it has its outcome."""
+    if payment.state in FINAL:
+        return None
+    item, stage = outbox.find(session, Work.PAYMENT, payment.id), payments.stage(payment)
+    return Pending(
+        stage=stage,
+        amount=payment.money,
+        method=payment.method.label,
+        action_url=payment.action_url,
+        look_at=item.next_at if item.state is OutboxState.WAITING else None,
+        is_last=payment.retry == LAST_RETRY,
+        transfer=_terms(payment) if stage is Stage.TRANSFER else None,
+    )
+
+
+def _pending(session: Session, tried: Sequence[Payment]) -> Pending | None:
+    under_way = [payment for payment in tried if payment.state not in FINAL]
+    return pending(session, under_way[-1]) if under_way else None
+
+
+def _terms(payment: Payment) -> TransferTerms:
+    settings = current_app.config["PORTAL"]
+    asked_at = payment.created_at
+    return transfer_terms(payment.idempotency_key, asked_at=asked_at, settings=settings)
 
 
 def _next_charge(
-    session: Session, subscription: Subscription, invoice: Invoice
+    session: Session, subscription: Subscription, invoice: Invoice, *, now: datetime
 ) -> NextCharge | None:
-    is_latest = subscription.cycle_end_at == invoice.period_end_at
-    if subscription.ended_at is not None or not is_latest:
+    ends_at = subscription.cycle_end_at
+    if subscription.ended_at is not None or ends_at != invoice.period_end_at:
         return None
-    price = plan_changes.next_price(session, subscription)
-    return NextCharge(price.plan_name, price.money, subscription.cycle_end_at, price.interval.days)
+    account = session.get_one(Account, invoice.account_id)
+    coming = forecast.coming(
+        session,
+        account,
+        subscription,
+        balance=ledger.credit_balance(session, account),
+        scheduled=plan_changes.scheduled(session, account.id),
+        now=now,
+        until=ends_at,
+    )
+    if not coming:
+        return None
+    charge, plan = coming[0], coming[0].basket.plan
+    return NextCharge(
+        plan=plan.name,
+        price=charge.draft.total,
+        at=charge.at,
+        every_days=plan.interval.days,
+        is_auto_upgrade=charge.cause is Cause.AUTO_UPGRADE,
+    )

@@ -31,7 +31,9 @@ PLACES = (
     ("invoices.index", "Invoices", Permission.SEE_INVOICES),
 )
 # Pages that belong to a place without being of its blueprint.
-WITHIN = dict.fromkeys(("change_plan", "billing_details", "history", "balance"), "account")
+WITHIN = dict.fromkeys(
+    ("change_plan", "billing_details", "history", "balance", "payment_method"), "account"
+)
 WITHIN["credit_notes"] = "invoices"
 
 

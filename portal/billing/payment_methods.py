@@ -41,6 +41,22 @@ def change(
     )
 
 
+def adopt(
+    session: Session, account: Account, way: WayToPay, *, now: datetime, actor: Actor
+) -> bool:
+    """Pay by what a gateway has just saved, unless the account has had it before: that news may
+    come twice, and late. Returns whether it is what the account pays with now."""
+    had = select(PaymentMethod.replaced_at).where(
+        PaymentMethod.account_id == account.id,
+        PaymentMethod.gateway == way.gateway,
+        PaymentMethod.reference == way.reference,
+    )
+    before = session.scalars(had).all()
+    if not before:
+        change(session, account, way, now=now, actor=actor)
+    return not before or None in before
+
+
 def take_back(session: Session, account: Account, payment: Payment, *, now: datetime) -> None:
     """A plan change failed that brought its own way to pay: the one before it is back."""
     current, tried = payments.method_of(session, account.id), payment.method

@@ -37,8 +37,8 @@ from portal.payment_notices import Failure
 
 DECLINED = "The payment was declined."
 NOT_ARRIVED = "The transfer has not arrived."
-# What waits for a person can be called off; what the gateway is busy with can't.
-CAN_BE_CALLED_OFF = frozenset({Stage.AUTHENTICATION, Stage.TRANSFER})
+CALLED_OFF = "It was called off."
+WAITS_FOR_CUSTOMER = frozenset({Stage.AUTHENTICATION, Stage.TRANSFER})
 
 
 def apply(
@@ -76,15 +76,20 @@ def call_off(
     carried: its gateway says whether this was in time.
     """
     payment = payments.of_change(session, change)
-    if payment is None or payments.stage(payment) not in CAN_BE_CALLED_OFF:
+    if payment is None or not can_be_called_off(change, payment):
         return False
-    if change.reason is PlanChangeReason.AUTO_UPGRADE:
-        return False
-    payment.call_off_at = now
+    payment.call_off_at, payment.failure = now, CALLED_OFF
     payments.hasten(session, payment, now=now)
     plan = plan_outcomes.what(session, change)
     record(session, account, "plan.change_called_off", at=now, actor=actor, plan=plan)
     return True
+
+
+def can_be_called_off(change: PlanChange, payment: Payment) -> bool:
+    """Whether it waits for the customer, who wanted it: not what the portal announced."""
+    if change.reason is PlanChangeReason.AUTO_UPGRADE:
+        return False
+    return payments.stage(payment) in WAITS_FOR_CUSTOMER
 
 
 def chase_transfer(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.billing import accounts, payments, people, plan_changes
+from portal.billing.payment_methods import WayToPay as WayToPay
 from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.models import Account, PlanChange, Price, User
@@ -34,15 +35,11 @@ class Person:
 
 
 @dataclass(frozen=True)
-class WayToPay:
-    gateway: str
-    reference: str
-    label: str
-
-
-@dataclass(frozen=True)
 class Application:
-    """What the form asked for. `op_id` is its own, minted when it was shown."""
+    """What the form asked for. `op_id` is its own, minted when it was shown.
+
+    Without a way to pay, which is given on a page of its own then, no plan begins yet.
+    """
 
     op_id: str
     person: Person
@@ -50,14 +47,14 @@ class Application:
     country: str
     time_zone: str
     price: Price
-    way_to_pay: WayToPay
+    way_to_pay: WayToPay | None
 
 
 @dataclass(frozen=True)
 class Opened:
     user: User
     account: Account
-    plan_change: PlanChange
+    plan_change: PlanChange | None
 
 
 def open_account(session: Session, application: Application, *, now: datetime) -> Opened:
@@ -83,7 +80,12 @@ def open_account(session: Session, application: Application, *, now: datetime) -
     )
     account.public_id = _public_id(application.op_id)
     people.add_member(session, account, user, Role.ADMIN, now=now, actor=actor)
-    _set_way_to_pay(session, account, application.way_to_pay, now=now)
+    way = application.way_to_pay
+    if way is None:
+        return Opened(user, account, None)
+    payments.set_method(
+        session, account, gateway=way.gateway, reference=way.reference, label=way.label, now=now
+    )
     change = plan_changes.subscribe(
         session, account, application.price, op_id=application.op_id, now=now, actor=actor
     )
@@ -99,13 +101,15 @@ def _opened_before(session: Session, application: Application) -> Opened | None:
         select(PlanChange).where(
             PlanChange.account_id == account.id, PlanChange.op_id == application.op_id
         )
-    ).one()
+    ).one_or_none()
     user = application.person.user
     if user is None:
         raise Overtaken
     if people.membership_in(session, account.id, user.id) is None:
         raise UsedForSomethingElse
-    if account.name != application.company or change.to_price_id != application.price.id:
+    if account.name != application.company:
+        raise UsedForSomethingElse
+    if change is not None and change.to_price_id != application.price.id:
         raise UsedForSomethingElse
     return Opened(user, account, change)
 
@@ -121,12 +125,6 @@ def _user(session: Session, person: Person, *, now: datetime) -> User:
         name=person.name,
         password_hash=person.password_hash,
         now=now,
-    )
-
-
-def _set_way_to_pay(session: Session, account: Account, way: WayToPay, *, now: datetime) -> None:
-    payments.set_method(
-        session, account, gateway=way.gateway, reference=way.reference, label=way.label, now=now
     )
 
 

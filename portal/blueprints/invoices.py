@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
-from portal import clock, invoice_display, invoice_progress
+from portal import clock, collection, invoice_display, invoice_progress, notices
 from portal.access import Permission, principal, requires
-from portal.billing import credit_notes
-from portal.blueprints import stored_pdf
+from portal.billing import accounts, credit_notes, open_invoices, payments
+from portal.billing.payments import Stage
+from portal.billing.rules.errors import NoPaymentMethod
+from portal.billing.rules.roles import Role
+from portal.blueprints import paying, stored_pdf
 from portal.extensions import db
-from portal.htmx import page_or_fragment
+from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import Invoice, InvoiceStatus
+from portal.transaction import transaction
 
 bp = Blueprint("invoices", __name__)
 
@@ -26,6 +30,9 @@ BADGES = {
     InvoiceStatus.CREDITED: ("Credited", "neutral"),
 }
 PAST_DUE = ("Past due", "bad")
+# While a payment is one of these, an open page follows it.
+FOLLOWED = frozenset({Stage.UNDER_WAY, Stage.AUTHENTICATION, Stage.UNKNOWN})
+AS_IT_STANDS = "Nothing new was charged: this is how the invoice stands now."
 
 
 @bp.get("/invoices")
@@ -52,18 +59,37 @@ def index() -> ResponseReturnValue:
 @requires(Permission.SEE_INVOICES)
 def show(number: str) -> ResponseReturnValue:
     """One invoice; for htmx only the region that waits for the PDF."""
+    return _page(_load(number), "invoice_document")
+
+
+@bp.get("/invoices/<number>/payment")
+@requires(Permission.SEE_INVOICES)
+def follow_payment(number: str) -> ResponseReturnValue:
+    """What an open page asks for while a payment is under way; loads anew once it is not."""
     row = _load(number)
-    return page_or_fragment(
-        "invoices/show.html",
-        "invoice_document",
-        invoice=invoice_display.issued(db.session(), row),
-        progress=invoice_progress.progress(db.session(), row),
-        badge=_badge(row),
-        notes=credit_notes.of_invoice(db.session(), row),
-        outstanding=row.outstanding if row.status is InvoiceStatus.OPEN else None,
-        document=row.document,
-        is_soon=clock.now() - row.issued_at < SOON,
-    )
+    if not wants_fragment():
+        return redirect_after(url_for("invoices.show", number=row.number_text))
+    waiting = payments.in_flight(db.session(), row)
+    if waiting is None or payments.stage(waiting) not in FOLLOWED:
+        return "", 204, {"HX-Refresh": "true"}
+    return _page(row, "invoices/_payment.html")
+
+
+@bp.post("/invoices/<number>/payment")
+@requires(Permission.MANAGE_BILLING)
+def pay(number: str) -> ResponseReturnValue:
+    """Collect what is owed now; a second click, or one on an old page, begins nothing."""
+    row = _load(number)
+    page = url_for("invoices.show", number=row.number_text)
+    try:
+        payment_id = _begin_payment(row.id)
+    except NoPaymentMethod as reason:
+        flash(str(reason), "error")
+        return redirect_after(url_for("payment_method.show", next=page))
+    if payment_id is None:
+        flash(AS_IT_STANDS, "info")
+        return redirect_after(page)
+    return paying.follow(collection.carry_payment(payment_id))
 
 
 @bp.get("/invoices/<number>.pdf")
@@ -73,6 +99,33 @@ def pdf(number: str) -> ResponseReturnValue:
     row = _load(number)
     page = url_for("invoices.show", number=row.number_text)
     return stored_pdf.answer(row.document, number=row.number_text, what="Invoice", page=page)
+
+
+def _page(row: Invoice, region: str) -> ResponseReturnValue:
+    session, account = db.session(), principal().account
+    return page_or_fragment(
+        "invoices/show.html",
+        region,
+        invoice=invoice_display.issued(session, row),
+        progress=invoice_progress.progress(session, row, now=clock.now()),
+        badge=_badge(row),
+        notes=credit_notes.of_invoice(session, row),
+        outstanding=row.outstanding if row.status is InvoiceStatus.OPEN else None,
+        method=payments.method_of(session, account.id),
+        may_pay=principal().may(Permission.MANAGE_BILLING),
+        admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
+        document=row.document,
+        is_soon=clock.now() - row.issued_at < SOON,
+    )
+
+
+def _begin_payment(invoice_id: int) -> int | None:
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        invoice, seen = session.get_one(Invoice, invoice_id), request.form.get("seen", "")
+        begun = open_invoices.pay(session, account, invoice, seen, now=clock.now(), actor=actor)
+        return begun.id if begun else None
 
 
 def _own() -> Select[Invoice]:

@@ -64,9 +64,10 @@ class Company:
         with transaction() as session:
             opened = sign_ups.open_account(session, application, now=clock.now())
             opened.user.is_example = True
-            self.account_id, change_id = opened.account.id, opened.plan_change.id
+            self.account_id, change = opened.account.id, opened.plan_change
             self.admin = _actor(opened.user, Role.ADMIN)
-        collection.carry_change(change_id)
+        if change is not None:
+            collection.carry_change(change.id)
 
     def invite(self, email: str, role: Role) -> None:
         now = clock.now()

@@ -173,7 +173,7 @@ def test_everything_else_is_checked_before_the_email_is_looked_up(form: SignUp, 
         ({"password": "Password1234"}, "tried first"),
         ({"password": "Ninety & Co 1"}, "too close"),
         ({"password": "x y" * 400}, "at most 128"),
-        ({"card": "card_stolen"}, "Not a valid choice"),
+        ({"card": "card_stolen"}, "Choose one of the test cards"),
         ({"plan": ""}, "Choose a plan"),
         ({"plan": "77777"}, "Choose a plan"),
         ({"op_id": "'; --"}, "load the page again"),
@@ -237,7 +237,9 @@ def test_where_money_comes_by_transfer_no_card_is_asked_for(
     app.config["PORTAL"] = type(app.config["PORTAL"])(gateway="manual")
     assert "bank transfer" in form.client.get("/signup").text
     del form.fields["card"]
-    assert form.send().headers["Location"] == "/account"
+    landed = form.client.get(form.send().headers["Location"]).text
+    assert "when your transfer of $59.50 has arrived" in landed
+    assert "RF" in landed
     nina = db.session.scalars(select(User).where(User.email == NINA)).one()
     [place] = people.memberships_of(db.session(), nina.id)
     assert subscriptions.live(db.session(), place.account_id) is None

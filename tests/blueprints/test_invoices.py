@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from portal import collection, document_store, invoice_pdf, outbox
 from portal.audit import SYSTEM
-from portal.billing import accounts, invoices, payments, price_list, renewals, subscriptions
+from portal.billing import accounts, invoices, payments, renewals, subscriptions
 from portal.billing.rules import invoicing
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
@@ -294,8 +294,8 @@ def auto_upgraded(account: Account, clock: FixedClock, evidence: dict[str, Any])
         locked = accounts.lock(session, account.id)
         subscription = subscriptions.live(session, account.id)
         assert subscription is not None
-        terms = price_list.terms(session, subscription.price)
-        draft = invoicing.renewal(terms, subscription.cycle, Money.zero("USD"))
+        basket = subscriptions.basket(session, subscription)
+        draft = invoicing.for_cycle(basket, subscription.cycle, Money.zero("USD"))
         occasion = invoices.Occasion(InvoiceReason.AUTO_UPGRADE, subscription.cycle, evidence)
         invoices.issue(session, locked, subscription, draft, occasion, now=now, actor=SYSTEM)
     return made(account)

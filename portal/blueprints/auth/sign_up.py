@@ -10,20 +10,20 @@ at an email that isn't in use opens an account, and guesses count as failed sign
 
 import secrets
 
-from flask import current_app, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
-from wtforms import HiddenField, RadioField, SelectChoice, SelectField
+from wtforms import HiddenField, SelectChoice, SelectField
 from wtforms.validators import DataRequired, Regexp
 
 from portal import attempts, clock, collection, passwords, sign_ins
 from portal.access import Permission, requires
 from portal.billing import people, sign_ups
-from portal.billing.gateways import sandbox
 from portal.billing.rules.errors import UsedForSomethingElse
-from portal.billing.sign_ups import Application, Opened, Overtaken, Person, WayToPay
+from portal.billing.sign_ups import Application, Opened, Overtaken, Person
+from portal.blueprints import paying, ways_to_pay
 from portal.blueprints.auth import bp, plan_chooser
 from portal.blueprints.auth.places import countries, time_zone_of
 from portal.blueprints.auth.plan_chooser import PlanChooser
@@ -37,7 +37,6 @@ NO_MATCH = (
     "This email and password don't go together. Whoever signs in here already opens another"
     " account with the same password."
 )
-CARDS = {"card_pays": "which pays", "card_declines": "which is declined"}
 
 
 class SignUpForm(FlaskForm):
@@ -57,13 +56,7 @@ class SignUpForm(FlaskForm):
     name = text_field("Your name", "Enter your name.", autocomplete="name")
     email = email_field(autocomplete="username")
     password = password_field("Password", "Enter a password.", new=True)
-    card = RadioField(
-        "Test card",
-        choices=[
-            SelectChoice(key, f"{sandbox.CARDS[key].label}, {does}") for key, does in CARDS.items()
-        ],
-        default=next(iter(CARDS)),
-    )
+    card = ways_to_pay.card_field()
 
 
 @bp.route("/signup", methods=["GET", "POST"])
@@ -79,13 +72,15 @@ def signup() -> ResponseReturnValue:
     opened = _open(form, chooser) if _is_complete(form, chooser) else None
     if opened is None:
         return _page(form, chooser, status=422)
+    if opened.plan_change is None:
+        return _ask_for_card(chooser)
     return _land(collection.carry_change(opened.plan_change.id))
 
 
 def _form() -> SignUpForm:
     known = current_user.user if current_user.is_authenticated else None
     form = SignUpForm(name=known and known.name, email=known and known.email)
-    if _gateway() != "sandbox":
+    if not ways_to_pay.test_cards():
         del form.card
     return form
 
@@ -99,6 +94,7 @@ def _page(form: SignUpForm, chooser: PlanChooser, status: int = 200) -> Response
         form=form,
         chooser=chooser,
         error=chooser.error if status == 422 else None,
+        has_card_page=ways_to_pay.has_card_page(),
     )
 
 
@@ -163,15 +159,16 @@ def _application(form: SignUpForm, price: Price, person: Person) -> Application:
         country=form.country.data,
         time_zone=time_zone_of(form.country.data),
         price=price,
-        way_to_pay=_way_to_pay(form),
+        way_to_pay=ways_to_pay.chosen(form.card.data if form.card else None),
     )
 
 
-def _way_to_pay(form: SignUpForm) -> WayToPay:
-    if _gateway() != "sandbox":
-        return WayToPay(_gateway(), "bank-transfer", "Bank transfer")
-    card = sandbox.CARDS[form.card.data]
-    return WayToPay("sandbox", card.reference, card.label)
+def _ask_for_card(chooser: PlanChooser) -> ResponseReturnValue:
+    """Cards are entered on the gateway's own page; then the plan is confirmed."""
+    flash("Your account is open. Add a card, and your plan begins when you confirm it.", "success")
+    plan = chooser.chosen.id if chooser.chosen else 0
+    page = url_for("change_plan.quote", price_id=plan)
+    return redirect(url_for("payment_method.show", next=page), 303)
 
 
 def _land(change: PlanChange) -> ResponseReturnValue:
@@ -188,9 +185,5 @@ def _land(change: PlanChange) -> ResponseReturnValue:
             return redirect(url_for("change_plan.show"), 303)
         case _:
             flash(f"Your account is open. {plan} starts when the payment is confirmed.", "info")
+            return paying.follow_change(change)
     return redirect(url_for("account.show"), 303)
-
-
-def _gateway() -> str:
-    name: str = current_app.config["PORTAL"].gateway
-    return name

@@ -1,0 +1,53 @@
+"""Coming back from the bank, and calling off what waits for it."""
+
+from flask import Blueprint, abort, flash, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal import clock, collection
+from portal.access import Permission, principal, requires
+from portal.billing import accounts, settlements
+from portal.blueprints import paying
+from portal.extensions import db
+from portal.htmx import redirect_after
+from portal.models import Payment, PlanChange
+from portal.transaction import transaction
+
+bp = Blueprint("payments", __name__)
+
+TOO_LATE = "It can't be called off any more: this is how it stands."
+
+
+@bp.get("/payments/<key>")
+@requires(Permission.MANAGE_BILLING)
+def come_back(key: str) -> ResponseReturnValue:
+    """From the bank: it is asked at once what became of the payment."""
+    statement = select(Payment).where(
+        Payment.account_id == principal().account.id, Payment.idempotency_key == key
+    )
+    payment = db.session.scalars(statement).one_or_none()
+    if payment is None:
+        abort(404)
+    payment = collection.look_again(payment)
+    paying.tell(payment)
+    return redirect_after(paying.page_of(payment))
+
+
+@bp.post("/account/plan-changes/<op_id>/withdrawal")
+@requires(Permission.MANAGE_BILLING)
+def call_off(op_id: str) -> ResponseReturnValue:
+    """Give up a plan change that waits for authentication or a transfer."""
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        statement = select(PlanChange).where(
+            PlanChange.account_id == account_id, PlanChange.op_id == op_id
+        )
+        change = session.scalars(statement).one_or_none() or abort(404)
+        change_id = change.id
+        done = settlements.call_off(session, account, change, now=clock.now(), actor=actor)
+    if done:
+        collection.carry_change(change_id)
+    else:
+        flash(TOO_LATE, "info")
+    return redirect_after(url_for("change_plan.outcome", op_id=op_id))

@@ -1,0 +1,93 @@
+"""The ways to pay that forms offer: the sandbox's test cards, or a bank transfer.
+
+Shared by signing up, changing plan and the page of the payment method. Where cards are entered on
+a gateway's own pages there is nothing to choose here.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from flask import current_app, request
+from sqlalchemy.orm import Session
+from wtforms import RadioField
+from wtforms.validators import AnyOf
+
+from portal.access import principal
+from portal.billing import payment_methods, payments
+from portal.billing.gateways import MANUAL, SANDBOX
+from portal.billing.gateways.sandbox import CARDS
+from portal.billing.payment_methods import WayToPay
+from portal.extensions import db
+from portal.models import Account, PaymentMethod
+
+TRANSFER = WayToPay(MANUAL, "bank-transfer", "Bank transfer")
+
+
+def gateway() -> str:
+    """By which gateway people pay from now on."""
+    name: str = current_app.config["PORTAL"].gateway
+    return name
+
+
+def has_card_page() -> bool:
+    """Whether cards are entered on the gateway's own page."""
+    return gateway() not in (SANDBOX, MANUAL)
+
+
+def test_cards() -> list[tuple[str, str]]:
+    """Each test card by its reference, with what it does; none outside the sandbox gateway."""
+    if gateway() != SANDBOX:
+        return []
+    return [(key, f"{card.label}, which {card.does}") for key, card in CARDS.items()]
+
+
+def card_field() -> RadioField:
+    """The choice of a test card; to be taken off forms where there are none."""
+    return RadioField(
+        "Test card",
+        choices=test_cards,
+        default=next(iter(CARDS)),
+        validate_choice=False,
+        validators=[AnyOf(CARDS, "Choose one of the test cards.")],
+    )
+
+
+def choice() -> dict[str, Any]:
+    """What a form that pays shows, for `payment_method/_choice.html`: the way to pay, and the
+    test cards to choose from with the one it begins with."""
+    method = payments.method_of(db.session(), principal().account.id)
+    return {
+        "method": method,
+        "cards": test_cards(),
+        "card": preselected(request.form.get("card"), method),
+        "has_card_page": has_card_page(),
+    }
+
+
+def preselected(asked: str | None, method: PaymentMethod | None) -> str:
+    """The test card a form begins with: the one asked for, else the one paid with now."""
+    wanted = asked or (method.reference if method else None)
+    return wanted if wanted in CARDS else next(iter(CARDS))
+
+
+def chosen(card: str | None) -> WayToPay | None:
+    """What a form says: the test card by its reference, or a transfer; None where it says none."""
+    match gateway():
+        case "sandbox":
+            known = CARDS.get(card or "")
+            return WayToPay(SANDBOX, known.reference, known.label) if known else None
+        case "manual":
+            return TRANSFER
+        case _:
+            return None
+
+
+def set_as_chosen(session: Session, account: Account, *, now: datetime) -> None:
+    """Pay as the form says from now on; the account must be locked.
+
+    Only for what is really new: a form that is posted again changes nothing.
+    """
+    way, method = chosen(request.form.get("card")), payments.method_of(session, account.id)
+    if way is None or (way == TRANSFER and method is not None):
+        return
+    payment_methods.change(session, account, way, now=now, actor=principal().actor)
