@@ -1,7 +1,5 @@
 """Add-ons: what runs beside the plan, buying more for the days left, letting some go."""
 
-from typing import Any
-
 from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -19,6 +17,7 @@ from portal.billing import accounts, add_ons, capacity, intentions, price_list, 
 from portal.billing.intentions import StaleQuote
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.rules.plan_change import Quote
+from portal.blueprints import paying, ways_to_pay
 from portal.confirmations import NotSigned, Signed
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
@@ -141,23 +140,25 @@ def _quote(
         chosen=capacity.way_by_add_ons(session, account, wanted, now=now),
         comparison=capacity.compare(session, account, subscription, now=now),
         confirmation=None if obstacle else _signed(terms),
-        **_ways_to_pay(),
+        **ways_to_pay.choice(),
     )
 
 
 def _confirm(signed: Signed) -> int:
     actor, account_id = principal().actor, principal().account.id
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account, now = accounts.lock(session, account_id), clock.now()
+        if intentions.done_before(session, account, signed.confirmation) is None:
+            ways_to_pay.set_as_chosen(session, account, now=now)
         return add_ons.confirm(
-            session, account, signed.wanted, signed.confirmation, now=clock.now(), actor=actor
+            session, account, signed.wanted, signed.confirmation, now=now, actor=actor
         ).id
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:
     """Where a confirmation leads: what came of it, or the quote again when the card said no."""
     if change.state is not PlanChangeState.FAILED:
-        return redirect_after(url_for("change_plan.outcome", op_id=change.op_id))
+        return paying.follow_change(change)
     problem = f"{change.failure} Nothing was charged, and nothing was added."
     wanted = intentions.add_ons_of(change)
     try:
@@ -183,7 +184,3 @@ def _subscription() -> Subscription | None:
 def _without_plan() -> ResponseReturnValue:
     flash(NO_PLAN, "info")
     return redirect_after(url_for("change_plan.show"))
-
-
-def _ways_to_pay() -> dict[str, Any]:
-    return {}
