@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from portal import clock, collection, outbox, queue
 from portal.audit import SYSTEM
-from portal.billing import accounts, open_invoices, payment_methods
-from portal.billing.gateways import STRIPE, MethodPages, SavedMethod
+from portal.billing import accounts, open_invoices, payment_methods, payments
+from portal.billing.gateways import STRIPE, MethodPages
 from portal.billing.gateways.stripe.answers import PAYMENT, REFUND
 from portal.billing.gateways.stripe.events import News
 from portal.billing.payment_methods import WayToPay
@@ -25,7 +25,6 @@ from portal.models import (
     GatewayCustomer,
     GatewayEvent,
     Payment,
-    PaymentMethod,
     PaymentState,
     Refund,
     Work,
@@ -134,20 +133,11 @@ def _look_for_card(customer: str | None) -> str | None:
     card = pages.newest_method(customer) if isinstance(pages, MethodPages) else None
     if card is None:
         return "Stripe did not say which card was saved"
+    way = WayToPay(STRIPE, card.reference, card.label)
     with transaction() as session:
         account, now = accounts.lock(session, account_id), clock.now()
-        if not _has_had(session, account_id, card):
-            way = WayToPay(STRIPE, card.reference, card.label)
-            payment_methods.change(session, account, way, now=now, actor=SYSTEM)
+        before = payments.method_of(session, account_id)
+        payment_methods.adopt(session, account, way, now=now, actor=SYSTEM)
+        if payments.method_of(session, account_id) is not before:
             open_invoices.try_new_method(session, account, now=now, actor=SYSTEM)
     return None
-
-
-def _has_had(session: Session, account_id: int, card: SavedMethod) -> bool:
-    """Whether the account has paid by the card, be it before another one."""
-    statement = select(PaymentMethod.id).where(
-        PaymentMethod.account_id == account_id,
-        PaymentMethod.gateway == STRIPE,
-        PaymentMethod.reference == card.reference,
-    )
-    return session.scalar(statement) is not None
