@@ -17,7 +17,16 @@ from sqlalchemy import select
 from portal import clock as wall
 from portal import collection, passwords, tokens
 from portal.audit import SYSTEM
-from portal.billing import accounts, payments, people, plan_changes
+from portal.billing import (
+    accounts,
+    add_ons,
+    cancellations,
+    payments,
+    people,
+    plan_changes,
+    price_list,
+    subscriptions,
+)
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
@@ -25,12 +34,14 @@ from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import (
     Account,
+    AddOnPrice,
     Family,
     Membership,
     PlanChange,
     PlanChangeState,
     Price,
     SignIn,
+    SubscriptionAddOn,
     Tier,
     User,
 )
@@ -148,21 +159,67 @@ class Cast:
             ).id
         return collection.carry_change(change_id)
 
-    def change_plan(self, account: Account, price: Price) -> PlanChange:
+    def change_plan(
+        self, account: Account, price: Price, *, add_ons: dict[int, int] | None = None
+    ) -> PlanChange:
         """What a person does who reads the quote and confirms it at once."""
         now = self.clock.now()
-        quote = plan_changes.quote(db.session(), account, price, now=now)
+        quote = plan_changes.quote(db.session(), account, price, add_ons=add_ons, now=now)
         confirmation = plan_changes.Confirmation(
             f"test-{next(_numbers)}", quote.fingerprint(), quote.valid_until
         )
         with transaction() as session:
             locked = accounts.lock(session, account.id)
             change_id = plan_changes.confirm(
-                session, locked, price, confirmation, now=now, actor=SYSTEM
+                session, locked, price, confirmation, add_ons=add_ons, now=now, actor=SYSTEM
             ).id
         change = collection.carry_change(change_id)
         assert change.state in (PlanChangeState.APPLIED, PlanChangeState.SCHEDULED)
         return change
+
+    def buy(self, account: Account, **quantities: int) -> PlanChange:
+        """Add-ons bought beside the running plan by who reads the price and confirms it at once;
+        `seat=2`, `clients_100=1`."""
+        now = self.clock.now()
+        wanted = {self.add_on(account, key).id: count for key, count in quantities.items()}
+        quote = add_ons.quote(db.session(), account, wanted, now=now)
+        confirmation = plan_changes.Confirmation(
+            f"test-{next(_numbers)}", quote.fingerprint(), quote.valid_until
+        )
+        with transaction() as session:
+            locked = accounts.lock(session, account.id)
+            change_id = add_ons.confirm(
+                session, locked, wanted, confirmation, now=now, actor=SYSTEM
+            ).id
+        return collection.carry_change(change_id)
+
+    def let_go(self, account: Account, key: str, *, renewing: int = 0) -> None:
+        """Only `renewing` of an add-on go on after the cycle's end."""
+        price_id = self.running_add_on(account, key).add_on_price_id
+        with transaction() as session:
+            locked = accounts.lock(session, account.id)
+            add_ons.renew_only(
+                session, locked, price_id, renewing, now=self.clock.now(), actor=SYSTEM
+            )
+
+    def cancel(self, account: Account) -> None:
+        """The plan is to end with its cycle."""
+        with transaction() as session:
+            locked = accounts.lock(session, account.id)
+            cancellations.cancel(session, locked, now=self.clock.now(), actor=SYSTEM)
+
+    def add_on(self, account: Account, key: str) -> AddOnPrice:
+        """What is sold of an add-on today beside the account's plan."""
+        subscription = subscriptions.live(db.session(), account.id)
+        assert subscription is not None
+        sold = price_list.add_ons_for(db.session(), subscription.price)
+        return next(row for row in sold if row.add_on.key == key.replace("_", "-"))
+
+    def running_add_on(self, account: Account, key: str) -> SubscriptionAddOn:
+        subscription = subscriptions.live(db.session(), account.id)
+        assert subscription is not None
+        rows = subscription.add_ons
+        return next(row for row in rows if row.price.add_on.key == key.replace("_", "-"))
 
     def member(self, account: Account, name: str, role: Role) -> User:
         """A new person in an account."""
@@ -188,6 +245,23 @@ class Cast:
             session.add(
                 Price(
                     tier_id=current.tier_id,
+                    interval=current.interval,
+                    currency=current.currency,
+                    amount_minor=amount_minor,
+                    version=current.version + 1,
+                    offered_at=self.clock.now(),
+                )
+            )
+
+    def reprice_add_on(self, price: AddOnPrice, amount_minor: int) -> None:
+        """The vendor sells the add-on at another price from now on."""
+        with transaction() as session:
+            current = session.get_one(AddOnPrice, price.id)
+            current.retired_at = self.clock.now()
+            session.flush()
+            session.add(
+                AddOnPrice(
+                    add_on_id=current.add_on_id,
                     interval=current.interval,
                     currency=current.currency,
                     amount_minor=amount_minor,
