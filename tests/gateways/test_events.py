@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from portal import clock as wall
 from portal import outbox
-from portal.billing import payments
+from portal.audit import SYSTEM
+from portal.billing import accounts, credit_notes, payments
 from portal.config import Settings
 from portal.extensions import db
 from portal.jobs import schedule
@@ -27,6 +28,7 @@ from portal.models import (
     Payment,
     PaymentMethod,
     PaymentState,
+    Refund,
     Subscription,
     User,
     Work,
@@ -246,6 +248,29 @@ def test_news_of_what_is_none_of_the_portals_is_laid_aside(
     assert [event.applied_at is not None for event in events()] == [True] * 5
 
 
+# --- What became of a refund ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+def test_news_tells_when_a_refund_has_arrived_or_came_back(
+    cast: Cast, browser: Browser, stripe_at: StripeServer, status: str
+) -> None:
+    account, _ = a_customer(cast, stripe_at)
+    cast.subscribe(account, cast.price("standard", "5-users"))
+    stripe_at.refund_status = "pending"
+    refund = a_refund(cast, account)
+    schedule.run_due()
+    assert refund_state(refund) is PaymentState.PROCESSING
+    (at_stripe,) = stripe_at.refunds.values()
+    at_stripe["status"] = status
+    for kind in ("refund.updated", "charge.refund.updated", "refund.updated"):
+        send(browser(None), stripe_at.event(kind, at_stripe))
+        schedule.run_due()
+    outcomes = {"succeeded": PaymentState.SUCCEEDED, "failed": PaymentState.DECLINED}
+    assert refund_state(refund) is outcomes[status]
+    assert stripe_at.given_back(refund.idempotency_key) == [5000]
+
+
 # --- A saved card --------------------------------------------------------------------------------
 
 
@@ -360,6 +385,22 @@ def invoices(account: Account) -> list[tuple[str, int]]:
     owned = select(Subscription.id).where(Subscription.account_id == account.id)
     assert len(db.session.scalars(owned).all()) == len(found)
     return [(str(invoice.status), invoice.total_minor) for invoice in found]
+
+
+def a_refund(cast: Cast, account: Account) -> Refund:
+    """All of the account's first invoice is given back."""
+    now = cast.clock.now()
+    with transaction() as session:
+        locked = accounts.lock(session, account.id)
+        invoice = session.scalars(select(Invoice).where(Invoice.account_id == account.id)).one()
+        wish = credit_notes.Wish("Not what was expected.")
+        credit_notes.issue(session, locked, invoice, wish, now=now, actor=SYSTEM)
+    return db.session.scalars(select(Refund).where(Refund.account_id == account.id)).one()
+
+
+def refund_state(refund: Refund) -> PaymentState:
+    db.session.rollback()
+    return db.session.get_one(Refund, refund.id).state
 
 
 def hold(payment: Payment, *, seconds: int) -> None:
