@@ -16,13 +16,12 @@ from portal import credit_notices, outbox
 from portal.audit import Actor, record
 from portal.billing import (
     credited_lines,
-    invoices,
     ledger,
     payments,
     plan_changes,
     refunds,
     series,
-    subscriptions,
+    settlements,
 )
 from portal.billing.credited_lines import CreditedLine
 from portal.billing.payments import Stage
@@ -41,7 +40,7 @@ from portal.models import (
     PaymentState,
     Refund,
     RefundTo,
-    SubscriptionStatus,
+    Subscription,
     Work,
 )
 
@@ -142,7 +141,7 @@ def issue(
     note.lines = _lines(note, terms)
     session.flush()
     ledger.credit_note_issued(session, note)
-    _take_off(session, account, invoice, note, now=now)
+    _take_off(session, invoice, note, now=now)
     refund = _refund(session, invoice, note, now=now)
     outbox.put(session, Work.CREDIT_NOTE_PDF, note.id, account_id=account.id, at=now)
     record(
@@ -249,9 +248,7 @@ def _refund(
     return refunds.write(session, note, paid, now=now) if paid else None
 
 
-def _take_off(
-    session: Session, account: Account, invoice: Invoice, note: CreditNote, *, now: datetime
-) -> None:
+def _take_off(session: Session, invoice: Invoice, note: CreditNote, *, now: datetime) -> None:
     """Less is owed on the invoice, and less is collected; where nothing is left, nothing is."""
     if not note.off_invoice_minor:
         return
@@ -265,7 +262,8 @@ def _take_off(
     if is_settled:
         invoice.status = InvoiceStatus.CREDITED
         session.flush()
-        _end_past_due(session, account)
+        subscription = session.get_one(Subscription, invoice.subscription_id)
+        settlements.end_past_due(session, subscription)
 
 
 def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: datetime) -> None:
@@ -274,9 +272,3 @@ def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: date
     payment.failure = f"Called off: {note.number_text} credits what was owed."
     payment.call_off_at = payment.settled_at = now
     outbox.settle(outbox.find(session, Work.PAYMENT, payment.id), at=now)
-
-
-def _end_past_due(session: Session, account: Account) -> None:
-    subscription = subscriptions.live(session, account.id)
-    if subscription and invoices.open_invoice(session, account.id) is None:
-        subscription.status = SubscriptionStatus.ACTIVE

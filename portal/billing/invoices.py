@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from portal import notices, outbox
 from portal.audit import Actor, record
-from portal.billing import bounds, ledger
+from portal.billing import bounds, ledger, series
 from portal.billing.rules import describe
 from portal.billing.rules.invoicing import InvoiceDraft, number_text
 from portal.billing.rules.lines import Line, LineKind
@@ -29,15 +27,12 @@ from portal.models import (
     Invoice,
     InvoiceLine,
     InvoiceReason,
-    InvoiceSeries,
     InvoiceStatus,
     Payment,
     Subscription,
     Vendor,
     Work,
 )
-
-SERIES = "INV"
 
 
 @dataclass(frozen=True)
@@ -139,13 +134,13 @@ def _row(
     now: datetime,
 ) -> Invoice:
     """The invoice with the next number, without its lines; not yet added to the session."""
-    series, number = _next_number(session, now)
+    key, number = series.next_number(session, series.INVOICES, now)
     return Invoice(
         account_id=account.id,
         subscription_id=subscription.id,
-        series=series,
+        series=key,
         number=number,
-        number_text=number_text(SERIES, now.year, number),
+        number_text=number_text(series.INVOICES, now.year, number),
         reason=occasion.reason,
         status=InvoiceStatus.OPEN,
         currency=draft.currency,
@@ -164,23 +159,6 @@ def _row(
         customer=_customer_snapshot(account),
         evidence=dict(occasion.evidence) if occasion.evidence else None,
     )
-
-
-def _next_number(session: Session, now: datetime) -> tuple[str, int]:
-    """The series of the year and its next number, locked until the transaction ends.
-
-    A counter row instead of a sequence: a transaction that rolls back gives its number back.
-    """
-    key = f"{SERIES}-{now.year}"
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing())
-    statement = (
-        update(InvoiceSeries)
-        .where(InvoiceSeries.key == key)
-        .values(last_number=InvoiceSeries.last_number + 1)
-        .returning(InvoiceSeries.last_number)
-    )
-    return key, session.execute(statement).scalar_one()
 
 
 def _lines(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:

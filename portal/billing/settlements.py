@@ -118,6 +118,12 @@ def chase_transfer(
     return next_at
 
 
+def end_past_due(session: Session, subscription: Subscription) -> None:
+    """The plan is past due no more when nothing is owed for it; the account must be locked."""
+    if subscription.status is SubscriptionStatus.PAST_DUE and not _owes(session, subscription):
+        subscription.status = SubscriptionStatus.ACTIVE
+
+
 def _settle_change(
     session: Session, account: Account, change: PlanChange, payment: Payment, *, now: datetime
 ) -> None:
@@ -140,8 +146,7 @@ def _settle_invoice(
     subscription = session.get_one(Subscription, invoice.subscription_id)
     if payment.state is PaymentState.SUCCEEDED:
         invoices.settle(session, invoice, payment, now=now)
-        if subscription.status is SubscriptionStatus.PAST_DUE and not _owes(session, subscription):
-            subscription.status = SubscriptionStatus.ACTIVE
+        end_past_due(session, subscription)
     elif invoice.status is InvoiceStatus.OPEN and subscription.status in subscriptions.LIVE:
         _try_again(session, account, subscription, invoice, payment, now=now)
 
@@ -196,7 +201,7 @@ def _end(session: Session, account: Account, subscription: Subscription, *, now:
 
 
 def _owes(session: Session, subscription: Subscription) -> bool:
-    """Whether another invoice of the subscription is unpaid."""
+    """Whether an invoice of the subscription is unpaid."""
     statement = select(Invoice.id).where(
         Invoice.account_id == subscription.account_id,
         Invoice.subscription_id == subscription.id,
