@@ -16,7 +16,7 @@ from portal.billing.rules.money import Money
 LOCALE = "en"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 DATE_PATTERN = "d MMM y"
-DATE_TIME_PATTERN = "d MMM y, HH:mm"
+TIME_PATTERN = "HH:mm"
 
 
 def register(app: Flask) -> None:
@@ -37,8 +37,13 @@ def date(value: Date, zone: str | None = None) -> str:
 
 def date_time(value: datetime, zone: str | None = None) -> str:
     """27 Nov 2026, 14:00 CET, in the zone of the account."""
+    return f"{date(value, zone)}, {time(value, zone)}"
+
+
+def time(value: datetime, zone: str | None = None) -> str:
+    """14:00 CET, in the zone of the account."""
     local = value.astimezone(zone_of(zone))
-    return f"{format_datetime(local, DATE_TIME_PATTERN, locale=LOCALE)} {zone_name(local)}"
+    return f"{format_datetime(local, TIME_PATTERN, locale=LOCALE)} {zone_name(local)}"
 
 
 def relative_days(value: Date, now: datetime, zone: str | None = None) -> str:
@@ -71,6 +76,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
     "date": date,
     "date_time": date_time,
+    "time": time,
     "relative_days": relative_days,
     "count": describe.number,
     "bytes": describe.storage,

@@ -25,7 +25,7 @@ def _confirmed(details: Details) -> Words:
 
 def _plan_changed(details: Details) -> Words:
     plan, before, reason = details["after"], details.get("before"), details["reason"]
-    paid = f"Paid {details['paid']}." if "paid" in details else ""
+    paid = _paid_for(details)
     match reason:
         case "initial":
             return f"{plan} began", paid, "good"
@@ -57,7 +57,7 @@ def _downgrade_withdrawn(details: Details) -> Words:
 
 
 def _add_ons_bought(details: Details) -> Words:
-    return f"{details['what']} added", f"Paid {details['paid']}.", "good"
+    return f"{details['what']} added", _paid_for(details), "good"
 
 
 def _add_ons_removed(details: Details) -> Words:
@@ -93,7 +93,7 @@ def _ended(details: Details) -> Words:
 
 def _invoiced(details: Details) -> Words:
     due, total, number = details["due"], details["total"], details["number"]
-    of_it = "" if due == total else f", {due} of it after the credit balance"
+    to_pay = "" if due == total else f", {_or_nothing(due)} to pay after the credit balance"
     titles = {
         "initial": "First invoice",
         "renewal": "The plan was renewed",
@@ -101,7 +101,7 @@ def _invoiced(details: Details) -> Words:
         "auto_upgrade": "Invoice for the automatic upgrade",
     }
     title = titles.get(details["reason"], "Invoice for the change of plan")
-    return title, f"{total} by invoice {number}{of_it}.", "neutral"
+    return title, f"{total} by invoice {number}{to_pay}.", "neutral"
 
 
 def _by_hand(details: Details) -> Words:
@@ -215,6 +215,17 @@ def _value(field: str, value: Any) -> str:
     if field == "country":
         return countries.name_of(value)
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _paid_for(details: Details) -> str:
+    paid = details.get("paid")
+    if not paid:
+        return ""
+    return f"Paid {paid}." if _is_some(paid) else "Nothing to pay: credit covered it."
+
+
+def _or_nothing(amount: str) -> str:
+    return amount if _is_some(amount) else "nothing"
 
 
 def _is_some(amount: str) -> bool:

@@ -70,8 +70,7 @@ class BillingDetailsForm(FlaskForm):
     )
 
     def validate(self, extra_validators: Any = None) -> bool:
-        if not super().validate(extra_validators):
-            return False
+        is_complete = bool(super().validate(extra_validators))
         try:
             self.details = billing_details.check(
                 {name: self[name].data or "" for name in Details.__dataclass_fields__}
@@ -79,7 +78,7 @@ class BillingDetailsForm(FlaskForm):
         except DetailsRefused as refused:
             self.refuse(refused)
             return False
-        return True
+        return is_complete
 
     def refuse(self, refused: DetailsRefused) -> None:
         for name, problem in refused.problems.items():
@@ -151,4 +150,4 @@ def _tax_words(tax: Tax) -> str:
     """What an invoice of today carries, in a sentence or two."""
     if tax.basis_points:
         return f"{tax.name} {describe.percent(tax.basis_points)}."
-    return f"None. {tax.note}".strip()
+    return f"None. The invoice says: “{tax.note}”" if tax.note else "None."

@@ -118,6 +118,12 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
     assert billing_details.of(cast.acme).company == "Acme"
 
 
+def test_all_that_is_wrong_is_said_at_once(cast: Cast, browser: Browser) -> None:
+    wrong = {"company": "", "country": "XX", "tax_id": "!", "invoice_emails": "no"}
+    page = browser(cast.alice).post("/billing", data=FORM | wrong).text
+    assert [field for field in wrong if f'id="{field}-error"' not in page] == []
+
+
 def test_the_former_country_s_tax_id_is_caught(cast: Cast, browser: Browser) -> None:
     client = browser(cast.alice)
     save(client, FORM | {"country": "MZ", "tax_id": "123456785"})
@@ -163,7 +169,7 @@ def test_invoice_tax_the_page_says_what_a_change_means_from_the_next_invoice_on(
     assert "Tax on them: VAT 19 %. Until now: None." in page
     assert "Tax on your next invoice VAT 19 %." in words(page)
     page = save(client, FORM | {"tax_id": "DE123456788"})
-    reverse = "None. Reverse charge: the customer accounts for the tax."
+    reverse = "None. The invoice says: “Reverse charge: the customer accounts for the tax.”"
     assert f"Tax on them: {reverse} Until now: VAT 19 %." in page
     assert f"Tax on your next invoice {reverse}" in words(page)
     page = save(client, FORM | {"tax_id": "DE123456788", "po_number": "PO-8"})
