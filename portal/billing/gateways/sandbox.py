@@ -161,10 +161,11 @@ def _heard_of_refund(session: Session, repayment: Repayment) -> Answer:
 
 
 def _refunded(session: Session, repayment: Repayment) -> Answer:
+    """The charge is locked first: of two with the same key, the second finds the first's row."""
+    charge = _locked(session, repayment.charge_key)
     known = _known_refund(session, repayment)
     if known.outcome is not Outcome.NEVER_HEARD:
         return known
-    charge = _locked(session, repayment.charge_key)
     amount = repayment.amount
     if charge is None or charge.state is not PAID or charge.currency != amount.currency:
         return Answer(Outcome.DECLINED, message=MORE_THAN_LEFT)
