@@ -85,7 +85,7 @@ class Standing:
     `unpaid`.
 
     `coming` are the charges of the next twelve months as things stand, the next one first;
-    `add_ons` is what runs beside the plan, `price` what plan and add-ons cost for a cycle, before
+    `is_parked`: nothing is charged by itself until the vendor has looked. `add_ons` is what runs beside the plan, `price` what plan and add-ons cost for a cycle, before
     tax.
     """
 
@@ -98,6 +98,7 @@ class Standing:
     pending: PlanChange | None
     scheduled: Scheduled | None
     unpaid: Invoice | None
+    is_parked: bool
     next_try_at: datetime | None
 
     @property
@@ -131,6 +132,7 @@ def standing(session: Session, account: Account, *, now: datetime) -> Standing:
         pending=waiting.get(PlanChangeState.PENDING),
         scheduled=_scheduled(session, account.id, waiting),
         unpaid=unpaid,
+        is_parked=account.parked_at is not None,
         next_try_at=_next_try_at(session, account.id) if unpaid else None,
     )
 

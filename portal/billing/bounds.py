@@ -61,7 +61,7 @@ def park(session: Session, account: Account, reason: str, *, now: datetime) -> N
         subject=f"{account.name} is parked: nothing is charged until you look",
         text=f"A charge was stopped before it was made: {reason}.\n\n"
         "Nothing was invoiced and nothing is charged by itself until you release the account"
-        " with: flask accounts release",
+        " with: flask charging release",
         now=now,
     )
 
@@ -79,6 +79,15 @@ def running_stop(session: Session) -> ChargingStop | None:
     """The stop of all automatic charging, if there is one."""
     statement = select(ChargingStop).where(ChargingStop.released_at.is_(None))
     return session.scalars(statement).one_or_none()
+
+
+def resume(session: Session, *, now: datetime) -> bool:
+    """Let automatic charging go on; False where it doesn't stand still."""
+    stop = running_stop(session)
+    if stop is None:
+        return False
+    stop.released_at = now
+    return True
 
 
 def stop_if_unusual(session: Session, *, floor: int, now: datetime) -> ChargingStop | None:
@@ -102,7 +111,7 @@ def stop_if_unusual(session: Session, *, floor: int, now: datetime) -> ChargingS
         None,
         subject="Automatic charging has stopped",
         text=f"{reason}.\n\nNo renewal and no automatic upgrade is charged until you release it"
-        " with: flask jobs release-charging",
+        " with: flask charging resume",
         now=now,
     )
     return stop

@@ -102,6 +102,8 @@ def quote(
     `add_ons` says how many of which add-on price go with it; None carries over what renews today.
     Raises RuleBroken where it can't be done now; the sentence says why.
     """
+    if account.parked_at is not None:
+        raise AccountParked
     subscription = subscriptions.live(session, account.id)
     if add_ons is None:
         add_ons = price_list.carried_over(session, subscription, price)

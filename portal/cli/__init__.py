@@ -2,7 +2,18 @@
 
 from flask import Flask
 
-from portal.cli import accounts, catalog, clock, demo, invoices, jobs, payments, users, verify
+from portal.cli import (
+    accounts,
+    catalog,
+    charging,
+    clock,
+    demo,
+    invoices,
+    jobs,
+    payments,
+    users,
+    verify,
+)
 
 
 def register_commands(app: Flask) -> None:
@@ -10,6 +21,7 @@ def register_commands(app: Flask) -> None:
     for command in (
         accounts.accounts,
         catalog.catalog,
+        charging.charging,
         clock.clock,
         demo.demo,
         invoices.invoices,

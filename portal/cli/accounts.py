@@ -115,6 +115,8 @@ def _show_standing(facts: Facts) -> None:
         "Pays by": facts["pays_by"] or "nothing on file",
         "Plan": f"{_plan(facts, plan)}, {plan['status']}" if plan else "none",
     }
+    if facts["parked"]:
+        shown["Parked"] = facts["parked"]
     if plan:
         cycle = f"{instant(plan['cycle_start_at'])} to {instant(plan['cycle_end_at'])}"
         shown["Cycle"] = cycle
