@@ -1,6 +1,5 @@
 """The vendor changes its catalog: who keeps what, who gets what, and what is sold no more."""
 
-
 import pytest
 from sqlalchemy import select
 
@@ -23,7 +22,7 @@ from portal.models import (
 )
 from tests.cast import Cast, FixedClock
 from tests.client_stories import ClientList
-from tests.scenarios.vendor import VendorsFile, add_on, buy, lines, running
+from tests.scenarios.vendor import VendorsFile, add_on, buy, in_dollars_alone, lines, running
 
 FIVE, TEN, TWENTY = 'key = "5-users"', 'key = "10-users"', 'key = "20-users"'
 SEAT = 'key = "seat"'
@@ -428,11 +427,8 @@ def test_the_tax_table_is_as_the_file_says(cast: Cast, file: VendorsFile) -> Non
 def test_a_currency_taken_off_the_list_and_put_on_again(cast: Cast, file: VendorsFile) -> None:
     """Who pays in euros keeps doing so; the prices that come back are version 2."""
     account = cast.account("Euro", "standard", "5-users", currency="EUR")
-    whole, dollars = file.text, file.text.replace('["USD", "EUR"]', '["USD"]')
-    for line in whole.splitlines():
-        if ", EUR = " in line:
-            dollars = dollars.replace(line, line.split(", EUR = ")[0] + " }")
-    file.text = dollars
+    whole = file.text
+    file.text = in_dollars_alone(whole)
     report = file.apply()
     assert [each.accounts for told in report.changes for each in told.touched] == [1]
     assert price_list.offered(db.session(), currency="EUR") == []

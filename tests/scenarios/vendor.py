@@ -1,6 +1,7 @@
 """The vendor at work on its catalog file, and customers buying add-ons from it."""
 
 import itertools
+import re
 from pathlib import Path
 
 from portal import collection
@@ -37,6 +38,11 @@ class VendorsFile:
     def apply(self) -> Report:
         with transaction() as session:
             return catalog.apply(session, parse(self.text), self.text, now=self.clock.now())
+
+
+def in_dollars_alone(text: str) -> str:
+    """A catalog file in dollars and euros without the euros."""
+    return re.sub(r', EUR = "[0-9.]+"', "", text.replace('["USD", "EUR"]', '["USD"]'))
 
 
 def add_on(account: Account, key: str) -> AddOnPrice:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from portal.billing import price_list
 from portal.billing.rules.period import Cycle, Interval
-from portal.models import Price
+from portal.models import Family, Price, Tier
 
 MOVED = "The price is another one now: look at it again, then open the account."
 MISSING = "Choose a plan."
@@ -60,7 +60,13 @@ def read(session: Session, values: MultiDict[str, str], *, now: datetime) -> Pla
 
 def _currencies(session: Session) -> list[str]:
     """Currencies something is sold in, in the order of the catalog."""
-    statement = select(Price.currency).where(Price.retired_at.is_(None)).order_by(Price.id)
+    statement = (
+        select(Price.currency)
+        .join(Tier, Tier.id == Price.tier_id)
+        .join(Family, Family.id == Tier.family_id)
+        .where(Price.retired_at.is_(None), Tier.hidden.is_(False), Family.hidden.is_(False))
+        .order_by(Price.id)
+    )
     return list(dict.fromkeys(session.scalars(statement)))
 
 
