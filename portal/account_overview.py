@@ -84,9 +84,9 @@ class Standing:
     """The account's plan at an instant; without a subscription only `balance`, `pending` and
     `unpaid`.
 
-    `coming` are the charges of the next twelve months as things stand, the next one first;
-    `is_parked`: nothing is charged by itself until the vendor has looked. `add_ons` is what runs beside the plan, `price` what plan and add-ons cost for a cycle, before
-    tax.
+    `add_ons` is what runs beside the plan, `price` what both cost for a cycle, before tax.
+    `coming` are the charges of the next twelve months as things stand, the next one first. While
+    the account `is_parked` none of them is made.
     """
 
     now: datetime
