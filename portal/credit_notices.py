@@ -60,8 +60,8 @@ def refund_without_answer(
         account,
         subject=f"Nobody knows what became of a refund of {amount} to {account.name}",
         text=f"The gateway ({refund.payment.gateway}) did not say whether it gave {amount} back,"
-        f" however often it was asked.\n\nLook for the refund there by its key, {key}, and record"
-        f" what became of it with: flask payments record {key}",
+        f" however often it was asked.\n\nLook for the refund there by its key, {key}, and ask"
+        f" again with: flask payments ask {key}",
         now=now,
     )
 

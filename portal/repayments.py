@@ -16,7 +16,8 @@ from portal.billing.gateways import MANUAL, Answer, Outcome, Repayment
 from portal.billing.payments import FINAL
 from portal.billing.rules import dunning
 from portal.billing.rules.period import DAY
-from portal.models import Account, OutboxItem, PaymentState, Refund
+from portal.extensions import db
+from portal.models import Account, OutboxItem, PaymentState, Refund, Work
 from portal.transaction import assert_outside, transaction
 
 NO_ANSWER = "the gateway has not answered"
@@ -43,6 +44,19 @@ def carry(item_id: int) -> bool:
     with transaction() as session:
         _put_down(session, item_id, owner, answer)
     return True
+
+
+def ask_again(refund: Refund) -> Refund:
+    """Ask the gateway now what became of a refund that has no answer; returns it as it is then."""
+    account_id, refund_id = refund.account_id, refund.id
+    with transaction() as session:
+        accounts.lock(session, account_id)
+        item = outbox.find(session, Work.REFUND, refund_id)
+        if session.get_one(Refund, refund_id).state is PaymentState.UNKNOWN:
+            outbox.hasten(item, at=clock.now())
+        item_id = item.id
+    carry(item_id)
+    return db.session.get_one(Refund, refund_id)
 
 
 def _claim(session: Session, item_id: int, owner: str) -> Claim | None:

@@ -110,7 +110,6 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         progress=invoice_progress.progress(session, row, now=clock.now()),
         badge=_badge(row),
         notes=credit_notes.of_invoice(session, row),
-        outstanding=row.outstanding if row.status is InvoiceStatus.OPEN else None,
         method=payments.method_of(session, account.id),
         may_pay=principal().may(Permission.MANAGE_BILLING),
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
