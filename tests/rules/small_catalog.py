@@ -71,3 +71,53 @@ def problems(text: str) -> list[CatalogProblem]:
     with pytest.raises(CatalogErrors) as caught:
         parse(text)
     return caught.value.problems
+
+
+def in_three_currencies() -> str:
+    """Three sizes and a seat, in dollars, euros and yen; yen have no minor units.
+
+    Yen are 100 times the dollars, euros 0.90 of them; yearly is 12 × 30 days less 20 %.
+    """
+    sizes = [(5, 300, 50), (10, 600, 100), (20, 1200, 180)]
+    tiers = "\n".join(
+        f"""[[family.tier]]
+key = "{seats}-users"
+name = "{seats} users"
+seats = {seats}
+clients = {clients}
+storage_gb = "unlimited"
+{_prices(dollars)}
+"""
+        for seats, clients, dollars in sizes
+    )
+    return f"""{_BEFORE_TIERS}{tiers}
+[[family.add_on]]
+key = "seat"
+name = "1 seat"
+seats = 1
+{_prices(10)}
+"""
+
+
+def _prices(dollars: int) -> str:
+    return "\n".join(
+        f'{interval} = {{ USD = "{cents // 100}.{cents % 100:02}", '
+        f'EUR = "{cents * 9 // 1000}.{cents * 9 // 10 % 100:02}", JPY = "{cents}" }}'
+        for interval, cents in (("monthly", dollars * 100), ("yearly", dollars * 960))
+    )
+
+
+_BEFORE_TIERS = (
+    SMALL[: SMALL.index("[[family.tier]]")]
+    .replace('["USD"]', '["USD", "EUR", "JPY"]')
+    .replace(
+        "[[family]]",
+        """[[tax]]
+country = "JP"
+name = "Consumption tax"
+rate = "10"
+reverse_charge = false
+
+[[family]]""",
+    )
+)
