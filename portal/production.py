@@ -5,10 +5,11 @@ from flask import Flask, current_app
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
+from portal.billing.gateways import SANDBOX
 from portal.billing.rules import describe
 from portal.config import ConfigError
 from portal.extensions import db
-from portal.models import ClockState, User
+from portal.models import ClockState, PaymentMethod, User
 
 
 def refusals(session: Session) -> list[str]:
@@ -18,7 +19,7 @@ def refusals(session: Session) -> list[str]:
     """
     if not inspect(session.connection()).has_table(ClockState.__tablename__):
         return []
-    return [*_example_sign_ins(session), *_moved_clock(session)]
+    return [*_example_sign_ins(session), *_moved_clock(session), *_test_cards(session)]
 
 
 def check() -> None:
@@ -56,4 +57,19 @@ def _moved_clock(session: Session) -> list[str]:
         return []
     return [
         "The database's clock was moved in the sandbox: start production on a database of its own."
+    ]
+
+
+def _test_cards(session: Session) -> list[str]:
+    """Whoever pays by one would go on being served for nothing."""
+    count = session.scalar(
+        select(func.count(PaymentMethod.id)).where(
+            PaymentMethod.gateway == SANDBOX, PaymentMethod.replaced_at.is_(None)
+        )
+    )
+    if not count:
+        return []
+    return [
+        f"The database has {describe.counted(count, 'account')} that would be charged by the"
+        " sandbox, which moves no money: start production on a database of its own."
     ]

@@ -11,10 +11,12 @@ from flask import Flask
 
 from portal import clock as portal_clock
 from portal import create_app, production
+from portal.billing import accounts, payments
 from portal.config import ConfigError, MailSettings, Mode, Settings
 from portal.extensions import db
+from portal.models import Account
 from portal.transaction import transaction
-from tests.cast import Cast
+from tests.cast import START, Cast
 
 Run = Callable[..., Result]
 
@@ -32,6 +34,8 @@ def for_production(settings: Settings) -> Settings:
 
 
 def test_a_database_of_its_own_is_fine(cast: Cast, for_production: Settings) -> None:
+    for account in (cast.acme, cast.other):
+        _pay_by_transfer(account)
     assert production.refusals(db.session()) == []
     create_app(for_production)
 
@@ -48,6 +52,14 @@ def test_a_moved_clock_is_refused(cast: Cast, for_production: Settings) -> None:
         portal_clock.state().offset_us = 1
 
     with pytest.raises(ConfigError, match="clock was moved in the sandbox"):
+        create_app(for_production)
+
+
+def test_a_card_of_the_sandbox_is_refused(cast: Cast, for_production: Settings) -> None:
+    """Its account would go on being served for nothing."""
+    _pay_by_transfer(cast.acme)
+
+    with pytest.raises(ConfigError, match="has 1 account that would be charged by the sandbox"):
         create_app(for_production)
 
 
@@ -85,6 +97,13 @@ def test_the_development_server_is_refused_too(
             return
         with pytest.raises(ConfigError, match="has 1 example sign-in"):
             create_app(for_production)
+
+
+def _pay_by_transfer(account: Account) -> None:
+    with transaction() as session:
+        locked = accounts.lock(session, account.id)
+        way = {"gateway": "manual", "reference": "bank-transfer", "label": "Bank transfer"}
+        payments.set_method(session, locked, **way, now=START)
 
 
 def _mark_as_example(cast: Cast) -> None:
