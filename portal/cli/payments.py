@@ -2,13 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection
+from portal import clock, collection, repayments
 from portal.billing import accounts, refunds, settlements
 from portal.billing import payments as operations
 from portal.billing.gateways import MANUAL, Answer, Outcome
@@ -19,6 +20,8 @@ from portal.cli.output import json_option, show_json, show_table
 from portal.extensions import db
 from portal.models import Account, Invoice, Payment, PaymentState, PlanChange, Refund
 from portal.transaction import transaction
+
+Row = TypeVar("Row", Payment, Refund)
 
 payments = AppGroup("payments", help="Bank transfers, and payments nobody knows the outcome of.")
 
@@ -72,19 +75,32 @@ def record(key: str, reference: str | None) -> None:
 @payments.command("ask")
 @click.argument("key")
 def ask(key: str) -> None:
-    """Ask the gateway again what became of the payment with KEY."""
-    statement = select(Payment).where(Payment.idempotency_key == key)
-    payment = db.session.scalars(statement).one_or_none()
-    if payment is None:
+    """Ask the gateway again what became of the payment or refund with KEY."""
+    payment = _by_key(db.session(), Payment, key)
+    refund = _by_key(db.session(), Refund, key)
+    if payment is not None:
+        payment = _ask_payment(payment)
+        click.echo(f"{describe.money(payment.money)}: {payment.state}.")
+    elif refund is not None:
+        refund = repayments.ask_again(refund)
+        click.echo(f"{describe.money(refund.money)} back: {refund.state}.")
+    else:
         raise click.ClickException(f"There is no payment “{key}”: see payments list.")
+
+
+def _by_key(session: Session, table: type[Row], key: str) -> Row | None:
+    statement = select(table).where(table.idempotency_key == key)
+    return session.scalars(statement).one_or_none()
+
+
+def _ask_payment(payment: Payment) -> Payment:
     account_id, payment_id = payment.account_id, payment.id
     with transaction() as session:
         accounts.lock(session, account_id)
         waiting = session.get_one(Payment, payment_id)
         if waiting.state is PaymentState.UNKNOWN:
             operations.hasten(session, waiting, now=clock.now())
-    payment = collection.carry_payment(payment_id)
-    click.echo(f"{describe.money(payment.money)}: {payment.state}.")
+    return collection.carry_payment(payment_id)
 
 
 def _payments(session: Session) -> list[Waiting]:
@@ -118,7 +134,12 @@ def _refunds(session: Session) -> list[Waiting]:
     statement = (
         select(Refund)
         .join(Payment, Payment.id == Refund.payment_id)
-        .where(Payment.gateway == MANUAL, Refund.state == PaymentState.PROCESSING)
+        .where(
+            or_(
+                Refund.state == PaymentState.UNKNOWN,
+                (Payment.gateway == MANUAL) & (Refund.state == PaymentState.PROCESSING),
+            )
+        )
         .order_by(Refund.id)
     )
     return [
@@ -128,7 +149,9 @@ def _refunds(session: Session) -> list[Waiting]:
             account=session.get_one(Account, refund.account_id).name,
             amount=describe.money(refund.money),
             what_for=refund.credit_note.number_text,
-            waits_for="you, to send it back",
+            waits_for="you, to send it back"
+            if refund.payment.gateway == MANUAL
+            else f"{refund.payment.gateway}'s answer",
             asked_for_at=refund.created_at,
         )
         for refund in session.scalars(statement)
