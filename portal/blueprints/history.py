@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import attempts, clock, formatting
@@ -20,7 +21,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.client_file import safe_cell
 from portal.blueprints.paging import Paging
 from portal.extensions import db
-from portal.htmx import page_or_fragment
+from portal.htmx import page_or_fragment, wants_fragment
 
 bp = Blueprint("history", __name__)
 
@@ -46,6 +47,10 @@ class Form:
     def filters(self) -> dict[str, str]:
         parts = {"kind": self.kind, "from": self.first, "to": self.last}
         return {name: value for name, value in parts.items() if value}
+
+    def url(self, page: int) -> str:
+        values: dict[str, Any] = dict(self.filters)
+        return url_for("history.index", **values | ({"page": page} if page > 1 else {}))
 
 
 @bp.get("/account/history")
@@ -81,7 +86,7 @@ def _page(form: Form) -> ResponseReturnValue:
         if total
         else []
     )
-    return page_or_fragment(
+    response = page_or_fragment(
         "history/index.html",
         "history_list",
         status=422 if form.problems else 200,
@@ -91,6 +96,10 @@ def _page(form: Form) -> ResponseReturnValue:
         paging=paging,
         sees_people=_sees_people(),
     )
+    if wants_fragment():
+        # Without the fields that say nothing.
+        response.headers["HX-Push-Url"] = form.url(paging.number)
+    return response
 
 
 def _form() -> Form:

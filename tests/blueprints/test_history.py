@@ -188,6 +188,8 @@ def test_it_is_read_a_page_at_a_time_and_keeps_the_filter(
     assert "kind=people&from=2026-03-01&page=2" in unescape(first)
     last = client.get("/account/history?kind=people&page=2", headers=HTMX).text
     in_order(words(last), "Alice was added", "page 2 of 2")
+    chosen = client.get("/account/history?kind=people&from=&to=&page=2", headers=HTMX)
+    assert chosen.headers["HX-Push-Url"] == "/account/history?kind=people&page=2"
     assert "Alice was added" in words(client.get("/account/history?kind=people&page=77").text)
 
 
