@@ -47,6 +47,13 @@ from portal.blueprints import (
 from portal.cli import register_commands
 from portal.config import Settings
 
+ACCOUNT = (account, change_plan, add_ons, cancellation, history, balance)
+BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
+PAGES = (
+    *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),
+    *(sandbox, sandbox_cards, gateway_news, dev, health),
+)
+
 
 def create_app(settings: Settings | None = None, the_clock: clock.Clock | None = None) -> Flask:
     """Assemble the portal. `settings` default to the environment's; `the_clock` to the mode's."""
@@ -75,23 +82,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     htmx.register(app)
     page_context.init_app(app)
 
-    pages = (
-        auth,
-        account,
-        change_plan,
-        add_ons,
-        cancellation,
-        clients,
-        users,
-        invoices,
-        live_pages,
-        sandbox,
-        dev,
-        health,
-    )
-    of_billing = (billing_details, history, balance, credit_notes, payment_method, payments)
-    for blueprint in (*pages, *of_billing, sandbox_cards, gateway_news):
-        app.register_blueprint(blueprint.bp)
+    for pages in PAGES:
+        app.register_blueprint(pages.bp)
     register_commands(app)
     production.check_start(app)
     return app
