@@ -31,10 +31,17 @@ PLACES = (
     ("invoices.index", "Invoices", Permission.SEE_INVOICES),
 )
 # Pages that belong to a place without being of its blueprint.
-WITHIN = dict.fromkeys(
-    ("change_plan", "billing_details", "history", "balance", "payment_method"), "account"
-)
-WITHIN["credit_notes"] = "invoices"
+WITHIN = {
+    "change_plan": "account",
+    "add_ons": "account",
+    "cancellation": "account",
+    "history": "account",
+    "balance": "account",
+    "billing_details": "account",
+    "payment_method": "account",
+    "payments": "invoices",
+    "credit_notes": "invoices",
+}
 
 
 @dataclass(frozen=True)
