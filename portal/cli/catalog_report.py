@@ -85,11 +85,11 @@ def _show_exceeded(exceeded: Sequence[Exceeded]) -> None:
 def _counted(accounts: Sequence[Exceeded]) -> str:
     before = sum(each.was_over for each in accounts)
     upgrades = sum(each.moves_to is not None for each in accounts)
-    told = [describe.counted(len(accounts), "account")]
+    told = describe.counted(len(accounts), "account")
     if before:
-        told.append(f"{describe.number(before)} over before")
-    led = describe.counted(upgrades, "automatic upgrade") if upgrades else "no automatic upgrade"
-    return ", ".join([*told, f"leads to {led}"])
+        told += f", {describe.number(before)} over before"
+    lead = "leads" if upgrades == 1 else "lead"
+    return f"{told}; {describe.number(upgrades) if upgrades else 'none'} {lead} to an upgrade"
 
 
 def _account(each: Exceeded) -> str:
@@ -136,6 +136,7 @@ def _change_facts(change: Change) -> dict[str, Any]:
                 "currency": _currency(change.before, after),
                 "before_minor": change.before and change.before.amount,
                 "after_minor": after and after.amount,
+                "version": change.version if isinstance(change, Priced) else None,
             }
     return {}
 
