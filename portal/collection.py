@@ -26,10 +26,18 @@ from portal.billing import (
     subscriptions,
 )
 from portal.billing.bounds import OutOfBounds
-from portal.billing.gateways import MANUAL, SANDBOX, STRIPE, Answer, Charge, Outcome, PaymentGateway
+from portal.billing.gateways import (
+    MANUAL,
+    SANDBOX,
+    STRIPE,
+    Answer,
+    Charge,
+    Outcome,
+    PaymentGateway,
+    stripe,
+)
 from portal.billing.gateways.manual import ManualGateway, transfer_terms
 from portal.billing.gateways.sandbox import SandboxGateway
-from portal.billing.gateways.stripe import StripeGateway
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules import dunning
 from portal.billing.rules.period import DAY
@@ -54,7 +62,7 @@ EXTENSION = "portal.gateways"
 GATEWAYS: dict[str, Callable[[Settings], PaymentGateway]] = {
     SANDBOX: lambda _settings: SandboxGateway(),
     MANUAL: lambda _settings: ManualGateway(),
-    STRIPE: StripeGateway,
+    STRIPE: lambda settings: stripe.StripeGateway(settings),
 }
 HOUR = timedelta(hours=1)
 NO_ANSWER = "the gateway has not answered"

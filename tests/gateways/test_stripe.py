@@ -1,6 +1,8 @@
 """What is Stripe's own: saved cards, reasons, how it counts money, and what is sent to it."""
 
 import logging
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -261,6 +263,12 @@ def test_a_wrong_key_is_unknown_and_an_error_for_the_operator(
     assert wrong.charge(charge) == Answer(Outcome.UNKNOWN)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "sk_test" not in caplog.text
+
+
+def test_the_sdk_is_loaded_only_where_it_is_used() -> None:
+    """It is larger than the portal, in memory and in time to start."""
+    script = "import portal, sys; sys.exit('stripe' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 # --- The stand-in itself -------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import stripe
-
 from portal.config import Settings
 
 TOLERANCE_SECONDS = 300
@@ -25,6 +23,8 @@ class News:
 
 def read(body: bytes, signature: str | None, settings: Settings) -> News | None:
     """The news in a request; None unless Stripe signed it, within the last five minutes."""
+    import stripe  # only where news comes, for it is large
+
     secret = settings.stripe.webhook_secret
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
