@@ -5,6 +5,9 @@ from dataclasses import is_dataclass
 import pytest
 
 from portal.billing.rules import (
+    catalog_changes,
+    catalog_cover,
+    catalog_entries,
     catalog_file,
     catalog_steps,
     catalog_values,
@@ -21,6 +24,9 @@ from portal.billing.rules import (
 )
 
 MODULES = [
+    catalog_changes,
+    catalog_cover,
+    catalog_entries,
     catalog_file,
     catalog_steps,
     catalog_values,

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from portal.billing import plan_changes, price_list, usage
+from portal.billing import accounts, plan_changes, price_list, usage
 from portal.billing.rules.catalog import CatalogErrors
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import DoesNotFit, NoLongerSold
@@ -146,6 +146,21 @@ def test_a_plan_changes_nothing_and_says_what_applying_says(
     assert everything() != before
     assert file.plan().changes == ()
     assert file.apply().changes == ()
+
+
+def test_a_plan_locks_no_account(
+    cast: Cast, file: VendorsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Account:
+        raise AssertionError("an account was locked")
+
+    file.edit("seats = 5", "seats = 4", below=FIVE)
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts, "lock", refuse)
+        file.plan()
+        with pytest.raises(AssertionError):
+            file.apply()
+    assert len(file.apply().changes) == 1
 
 
 def test_a_price_change_tells_how_many_keep_which_price(
