@@ -193,7 +193,14 @@ def invoice_row_full_of(text: str) -> Invoice:
     party = {"name": text, "address": [text] * 9, "tax_id": text, "email": text, "country": text}
     warning = {"accepted_at": ISSUED_AT.isoformat(), "used": 11, "limit": 10, "recipients": [text]}
     line = InvoiceLine(
-        kind="plan", description=text, explanation=text, amount_minor=75_00, currency="USD"
+        kind="plan",
+        description=text,
+        explanation=text,
+        amount_minor=75_00,
+        tax_name="VAT",
+        tax_basis_points=0,
+        tax_minor=0,
+        currency="USD",
     )
     return Invoice(
         account_id=1,
@@ -206,11 +213,12 @@ def invoice_row_full_of(text: str) -> Invoice:
         balance_applied_minor=0,
         due_minor=75_00,
         surplus_minor=0,
+        tax_note=text,
         issued_at=ISSUED_AT,
         period_start_at=ISSUED_AT,
         period_end_at=ISSUED_AT + 30 * DAY,
         vendor=party,
-        customer=party | {"time_zone": "UTC"},
+        customer=party | {"time_zone": "UTC", "po_number": text},
         lines=[line],
         evidence={
             "rule": text,
