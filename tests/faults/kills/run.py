@@ -17,7 +17,6 @@ import signal
 import tempfile
 import time
 import traceback
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,9 +28,8 @@ from portal.jobs import schedule
 from tests.faults.kills import points, state
 from tests.faults.kills.sabotages import SABOTAGES
 from tests.faults.kills.scenarios import SCENARIOS
-from tests.faults.kills.stage import Stage, Told, let_leases_run_out
+from tests.faults.kills.stage import MEMORY, Stage, Told, let_leases_run_out, of_the_code
 
-PORTAL = Path(__file__).parents[3] / "portal"
 SECONDS = 60
 LONGEST = 4000
 # Edges are killed at this much more often than statements.
@@ -79,7 +77,7 @@ def main() -> None:
     parser.add_argument("--server", default="")
     parser.add_argument("--stride", type=int, default=1)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="portal-kills-") as folder:
+    with tempfile.TemporaryDirectory(prefix="portal-kills-", dir=MEMORY) as folder:
         stage = Stage(arguments.server, Path(folder))
         start_at = stage.keep("start")
         with stage.app.app_context():
@@ -203,8 +201,7 @@ def _chosen(labels: list[str], stride: int) -> list[int]:
     Where something leaves the process they lie denser. Which ones are chosen moves when the
     portal's code changes: the same code is killed at the same points.
     """
-    code = (path.read_bytes() for path in sorted(PORTAL.rglob("*.py")))
-    offset = zlib.crc32(b"".join(code))
+    offset = of_the_code()
     numbers = range(1, len(labels) + 1)
     edges = [number for number in numbers if points.is_edge(labels[number - 1])]
     statements = [number for number in numbers if not points.is_edge(labels[number - 1])]

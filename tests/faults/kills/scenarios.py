@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from portal.billing import price_list
+from portal.billing.rules.counting import Metric
+from portal.extensions import db
 from portal.models import Price
 from tests.cast import PASSWORD, START
 from tests.faults.kills.stage import Stage, Told
 
 PLANS = "/account/change-plan"
-CYCLE = timedelta(days=30)
+HOUR, DAY, CYCLE = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
+BEFORE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -53,22 +57,75 @@ def upgrade(stage: Stage) -> Scenario:
 
 def renewal(stage: Stage) -> Scenario:
     """charge.renewal: $100.00 and $50.00 on day 30."""
-    stage.work_until(START + CYCLE - timedelta(seconds=1))
+    stage.work_until(START + CYCLE - BEFORE)
     return Scenario(START + CYCLE)
 
 
 def downgrade(stage: Stage) -> Scenario:
     """charge.downgrade: chosen an hour before day 30, in effect on day 30: $50.00."""
-    stage.work_until(START + CYCLE - timedelta(hours=1))
+    stage.work_until(START + CYCLE - HOUR)
     return Scenario(START + CYCLE, _confirming(stage, "5-users"))
+
+
+def cancellation(stage: Stage) -> Scenario:
+    """charge.cancel: asked for an hour before day 30, when the plan ends."""
+    stage.work_until(START + CYCLE - HOUR)
+    alice = stage.person("alice")
+    return Scenario(START + CYCLE, lambda: [alice.post("/account/cancellation")])
+
+
+def add_ons(stage: Stage) -> Scenario:
+    """charge.add-ons: two seats on day 15, for the 15 days left."""
+    half = START + CYCLE / 2
+    stage.work_until(half)
+    alice = stage.person("alice")
+    with stage.context() as cast:
+        sold = price_list.add_ons_for(db.session(), cast.price("standard", "10-users"))
+        seat = next(price.id for price in sold if price.add_on.metric is Metric.SEATS)
+    quote = f"/account/add-ons/quote?add_on_{seat}=2"
+    confirmation = alice.field(quote, "confirmation")
+    return Scenario(half, lambda: [alice.post("/account/add-ons", confirmation=confirmation)])
+
+
+def refund(stage: Stage) -> Scenario:
+    """A credit note over the first invoice, $100.00 back to the card, by the operator."""
+    stage.work_until(START + DAY)
+    credit = ["invoices", "credit", "INV-2026-000001", "--reason", "Goodwill", "--yes"]
+    return Scenario(START + DAY, lambda: stage.command(*credit))
 
 
 def failed_payment(stage: Stage) -> Scenario:
     """pay.fails: declined on days 30, 33, 35 and 37; then the plan ends."""
     with stage.context() as cast:
         cast.use_card(cast.acme, "card_declines")
-    stage.work_until(START + CYCLE - timedelta(seconds=1))
-    return Scenario(START + CYCLE + timedelta(days=8))
+    stage.work_until(START + CYCLE - BEFORE)
+    return Scenario(START + CYCLE + 8 * DAY)
+
+
+def new_card(stage: Stage) -> Scenario:
+    """pay.fails: declined on days 30 and 33, paid on day 34 by another card."""
+    with stage.context() as cast:
+        cast.use_card(cast.acme, "card_declines")
+    stage.work_until(START + CYCLE + 4 * DAY)
+    alice = stage.person("alice")
+    way = "/account/payment-method"
+    return Scenario(START + CYCLE + 4 * DAY, lambda: [alice.post(way, card="card_pays")])
+
+
+def silent_gateway(stage: Stage) -> Scenario:
+    """pay.unknown: the money is taken on day 30, the gateway says so 5 minutes later."""
+    with stage.context() as cast:
+        cast.use_card(cast.acme, "card_times_out_paid")
+    stage.work_until(START + CYCLE - BEFORE)
+    return Scenario(START + CYCLE + HOUR)
+
+
+def over_the_limit(stage: Stage) -> Scenario:
+    """over.upgrade: 11 of 10 seats, three warnings, and the upgrade 5 days after the first."""
+    stage.work_until(START + 2 * DAY)
+    with stage.context() as cast:
+        cast.members(cast.acme, 9)
+    return Scenario(START + 8 * DAY)
 
 
 SCENARIOS: dict[str, Callable[[Stage], Scenario]] = {
@@ -76,7 +133,13 @@ SCENARIOS: dict[str, Callable[[Stage], Scenario]] = {
     "upgrade": upgrade,
     "renewal": renewal,
     "downgrade": downgrade,
+    "cancellation": cancellation,
+    "add-ons": add_ons,
+    "refund": refund,
     "failed-payment": failed_payment,
+    "new-card": new_card,
+    "silent-gateway": silent_gateway,
+    "over-the-limit": over_the_limit,
 }
 
 

@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from tests.cast import START, Cast, sign_in
 from tests.conftest import Databases
 from tests.faults.kills import points
 
+PORTAL = Path(__file__).parents[3] / "portal"
+# Where there is one, a folder that no disk is behind: a kill leaves it as it is.
+MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # noqa: S108
 FORM_VALUE = r'name="{}"[^>]*value="([^"]*)"'
 Told = tuple[int, str | None]
 
@@ -129,6 +133,12 @@ class Stage:
     def stranger(self) -> Person:
         return Person(FlaskClient(self.app, self.app.response_class))
 
+    def command(self, *words: str) -> list[Told]:
+        """What the operator types. Typed again it may be refused: nobody is answered otherwise."""
+        result = self.app.test_cli_runner().invoke(args=words)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        return []
+
     def work(self) -> None:
         """What a worker does until nothing is due."""
         with self.context():
@@ -178,6 +188,7 @@ class Stage:
             data=self.folder / "data",
             database_url=self.databases.url,
             mail=MailSettings(server="mail.example.com"),
+            charges_floor=1_000_000,
         )
         app = create_app(settings, self.clock)
         app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
@@ -190,6 +201,12 @@ def let_leases_run_out() -> None:
     """A lease runs out by the wall's hour: from now on, in this process, that is later."""
     shift, real = outbox.LEASE + timedelta(seconds=1), clock.wall_now
     clock.wall_now = lambda: real() + shift
+
+
+def of_the_code() -> int:
+    """A number that is another whenever the portal's code is: what a part is chosen by."""
+    code = (path.read_bytes() for path in sorted(PORTAL.rglob("*.py")))
+    return zlib.crc32(b"".join(code))
 
 
 class _Copies(Databases):

@@ -1,0 +1,199 @@
+"""The nine things that two may do to one account at the same instant.
+
+An action is made ready, as by a person who opened the page a minute ago, and then let go. What
+people do is posted as their forms post it; what the worker does is done as the worker does it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from portal import clock, confirmations
+from portal.audit import SYSTEM
+from portal.billing import accounts, add_ons, credit_notes, open_invoices, plan_changes, price_list
+from portal.billing.credit_notes import Wish
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.plan_change import Quote
+from portal.extensions import db
+from portal.jobs import outbox_items, overages, renewals
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeState,
+    Invoice,
+    InvoiceStatus,
+    OutboxItem,
+    OutboxState,
+    Price,
+    Work,
+)
+from portal.transaction import transaction
+from tests.faults.kills.stage import Stage
+from tests.races.situations import CYCLE_OVER, EPISODE_DUE, UNPAID, Admin, Needs, Place
+
+NOTICE = re.compile(r'<div class="notice tone-(?:bad|warn)"[^>]*>(.*?)</div>', re.DOTALL)
+TAGS = re.compile(r"<[^>]+>|\s+")
+MINUTE = timedelta(minutes=1)
+MONEY = (Work.PAYMENT, Work.REFUND)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: of a page its status and the sentence it says, of a job its sentence."""
+
+    status: int
+    text: str
+
+
+LetGo = Callable[[], Answer]
+
+
+@dataclass(frozen=True)
+class Action:
+    """`ready(stage, place, admin)` gives what is done when it is let go."""
+
+    ready: Callable[[Stage, Place, Admin], LetGo]
+    needs: Needs = frozenset()
+
+
+def _upgrade(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    return _change_plan(stage, place, admin, "20-users")
+
+
+def _downgrade(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    return _change_plan(stage, place, admin, "5-users")
+
+
+def _cancel(_stage: Stage, _place: Place, admin: Admin) -> LetGo:
+    return lambda: _post(admin, "/account/cancellation")
+
+
+def _renew(stage: Stage, place: Place, _admin: Admin) -> LetGo:
+    return lambda: _job(stage, place, lambda: renewals.renew(place.account_id))
+
+
+def _auto_upgrade(stage: Stage, place: Place, _admin: Admin) -> LetGo:
+    with stage.context():
+        episode_id = db.session.scalars(
+            select(Episode.id).where(
+                Episode.account_id == place.account_id, Episode.state == EpisodeState.OPEN
+            )
+        ).one()
+    return lambda: _job(stage, place, lambda: overages.step(episode_id))
+
+
+def _pay(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    with stage.context():
+        invoice = db.session.scalars(
+            select(Invoice).where(
+                Invoice.account_id == place.account_id, Invoice.status == InvoiceStatus.OPEN
+            )
+        ).one()
+        path = f"/invoices/{invoice.number_text}/payment"
+        seen = open_invoices.mark(db.session(), invoice)
+    return lambda: _post(admin, path, seen=seen)
+
+
+def _refund(stage: Stage, place: Place, _admin: Admin) -> LetGo:
+    """The newest invoice is credited in full."""
+    with stage.context():
+        invoice_id = db.session.scalars(
+            select(Invoice.id)
+            .where(Invoice.account_id == place.account_id)
+            .order_by(Invoice.id.desc())
+            .limit(1)
+        ).one()
+
+    def credit() -> None:
+        with transaction() as session:
+            account = accounts.lock(session, place.account_id)
+            invoice = session.get_one(Invoice, invoice_id)
+            wish = Wish("Goodwill")
+            credit_notes.issue(session, account, invoice, wish, now=clock.now(), actor=SYSTEM)
+
+    return lambda: _job(stage, place, credit)
+
+
+def _add_on(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    """One more seat."""
+    with stage.context() as cast:
+        sold = price_list.add_ons_for(db.session(), cast.price("standard", "10-users"))
+        seat = next(price.id for price in sold if price.add_on.metric is Metric.SEATS)
+        account = db.session.get_one(Account, place.account_id)
+        terms = add_ons.quote(db.session(), account, {seat: 1}, now=clock.now() - MINUTE)
+        token = _signed(terms, place, admin)
+    return lambda: _post(admin, "/account/add-ons", confirmation=token)
+
+
+def _change_card(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    """To a card that pays, and another than before."""
+    with stage.context():
+        account = db.session.get_one(Account, place.account_id)
+        unpaid = open_invoices.unpaid(db.session(), account.id)
+    card = "card_pays" if unpaid else "card_declines_later"
+    return lambda: _post(admin, "/account/payment-method", card=card)
+
+
+ACTIONS = {
+    "upgrade": Action(_upgrade),
+    "downgrade": Action(_downgrade),
+    "cancel": Action(_cancel),
+    "renew": Action(_renew, frozenset({CYCLE_OVER})),
+    "auto-upgrade": Action(_auto_upgrade, frozenset({EPISODE_DUE})),
+    "pay": Action(_pay, frozenset({UNPAID})),
+    "refund": Action(_refund),
+    "add-on": Action(_add_on),
+    "change card": Action(_change_card),
+}
+
+
+def _change_plan(stage: Stage, place: Place, admin: Admin, tier: str) -> LetGo:
+    with stage.context() as cast:
+        price: Price = cast.price("standard", tier)
+        account = db.session.get_one(Account, place.account_id)
+        terms = plan_changes.quote(db.session(), account, price, now=clock.now() - MINUTE)
+        token = _signed(terms, place, admin)
+    return lambda: _post(admin, "/account/change-plan", confirmation=token)
+
+
+def _signed(terms: Quote, place: Place, admin: Admin) -> str:
+    """What the quote's page carries."""
+    return confirmations.sign(terms, account_id=place.account_id, user_id=admin.user_id)
+
+
+def _post(admin: Admin, path: str, **fields: str) -> Answer:
+    with admin.client.session_transaction() as cookie:
+        cookie.pop("_flashes", None)
+    page = admin.client.post(path, data=fields)
+    with admin.client.session_transaction() as cookie:
+        said = [text for _, text in cookie.get("_flashes", [])]
+    said += [TAGS.sub(" ", notice) for notice in NOTICE.findall(page.text)]
+    return Answer(page.status_code, " ".join(" ".join(said[:1]).split()))
+
+
+def _job(stage: Stage, place: Place, do: Callable[[], object]) -> Answer:
+    """What a worker does, and then what it finds due for the account: payments and refunds."""
+    with stage.app.app_context():
+        try:
+            do()
+        except RuleBroken as refusal:
+            return Answer(409, str(refusal))
+        for item_id in _due_money(place):
+            outbox_items.perform(item_id)
+    return Answer(200, "")
+
+
+def _due_money(place: Place) -> list[int]:
+    statement = select(OutboxItem.id).where(
+        OutboxItem.account_id == place.account_id,
+        OutboxItem.work.in_(MONEY),
+        OutboxItem.state == OutboxState.WAITING,
+        OutboxItem.next_at <= clock.now(),
+    )
+    found = list(db.session.scalars(statement))
+    db.session.rollback()
+    return found
