@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from portal.billing import (
     add_ons,
@@ -17,6 +17,7 @@ from portal.billing import (
     intentions,
     invoices,
     ledger,
+    plan_changes,
     price_list,
     subscriptions,
     usage,
@@ -119,7 +120,7 @@ class Standing:
 def standing(session: Session, account: Account, *, now: datetime) -> Standing:
     """How the account stands at `now`."""
     subscription = subscriptions.live(session, account.id)
-    waiting = _waiting(session, account.id)
+    waiting = plan_changes.waiting(session, account.id)
     unpaid = _unpaid(session, account.id, subscription)
     balance = ledger.credit_balance(session, account)
     return Standing(
@@ -176,19 +177,6 @@ def last_ended(session: Session, account_id: int) -> Subscription | None:
         .limit(1)
     )
     return session.scalars(statement).one_or_none()
-
-
-def _waiting(session: Session, account_id: int) -> dict[PlanChangeState, PlanChange]:
-    """The pending and the scheduled change; of each there is at most one."""
-    statement = (
-        select(PlanChange)
-        .options(joinedload(PlanChange.to_price))
-        .where(
-            PlanChange.account_id == account_id,
-            PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
-        )
-    )
-    return {change.state: change for change in session.scalars(statement)}
 
 
 def _scheduled(

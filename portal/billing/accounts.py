@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal.audit import Actor, record
 from portal.billing import usage
@@ -20,7 +20,8 @@ def lock(session: Session, account_id: int) -> Account:
     statement = (
         select(Account)
         .where(Account.id == account_id)
-        .with_for_update(key_share=True)
+        .options(joinedload(Account.billing, innerjoin=True))
+        .with_for_update(key_share=True, of=Account)
         .execution_options(populate_existing=True)
     )
     return session.scalars(statement).one()

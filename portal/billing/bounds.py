@@ -41,12 +41,12 @@ def check(
     session: Session, account: Account, draft: InvoiceDraft, reason: InvoiceReason, *, now: datetime
 ) -> None:
     """Raise OutOfBounds for an invoice that is too large, or one automatic charge too many."""
-    most = _dearest(session, draft.currency) * TIMES_DEAREST
-    if draft.total - draft.tax > most:
+    dearest, automatic = _known(session, account, draft.currency, now)
+    if draft.total - draft.tax > dearest * TIMES_DEAREST:
         raise OutOfBounds(
             f"{describe.money(draft.total)} is more than {TIMES_DEAREST} times the dearest plan"
         )
-    if reason in AUTOMATIC and _automatic(session, account, now) >= MOST_AUTOMATIC:
+    if reason in AUTOMATIC and automatic >= MOST_AUTOMATIC:
         raise OutOfBounds(f"more than {MOST_AUTOMATIC} automatic charges within 24 hours")
 
 
@@ -117,19 +117,17 @@ def stop_if_unusual(session: Session, *, floor: int, now: datetime) -> ChargingS
     return stop
 
 
-def _dearest(session: Session, currency: str) -> Money:
-    statement = select(func.max(Price.amount_minor)).where(Price.currency == currency)
-    return Money(session.execute(statement).scalar_one() or 0, currency)
-
-
-def _automatic(session: Session, account: Account, now: datetime) -> int:
-    """How often the account was charged by itself within the last 24 hours."""
-    statement = select(func.count(Invoice.id)).where(
+def _known(session: Session, account: Account, currency: str, now: datetime) -> tuple[Money, int]:
+    """The dearest plan ever sold in a currency, and how often the account was charged by itself
+    within the last 24 hours: in one question."""
+    dearest = select(func.max(Price.amount_minor)).where(Price.currency == currency)
+    automatic = select(func.count(Invoice.id)).where(
         Invoice.account_id == account.id,
         Invoice.reason.in_(AUTOMATIC),
         Invoice.issued_at > now - DAY,
     )
-    return session.execute(statement).scalar_one()
+    row = session.execute(select(dearest.scalar_subquery(), automatic.scalar_subquery())).one()
+    return Money(row[0] or 0, currency), row[1]
 
 
 def _issued_between(session: Session, start_at: datetime, end_at: datetime) -> int:

@@ -70,7 +70,7 @@ def write(
         state=PlanChangeState.PENDING,
         from_price=subscription.price if subscription else None,
         to_price=session.get_one(Price, terms.target.price_id),
-        to_add_ons=[[item.add_on.price_id, item.quantity] for item in items],
+        to_add_ons=[(item.add_on.price_id, item.quantity) for item in items],
         quote_sha256=terms.fingerprint(),
         invoice_draft=drafts.dump(terms.draft),
         due_minor=terms.due_now.amount,
@@ -99,7 +99,7 @@ def begin(session: Session, account: Account, change: PlanChange, *, actor: Acto
 
 def add_ons_of(change: PlanChange) -> dict[int, int]:
     """How many of which add-on price a change is about."""
-    return {price_id: quantity for price_id, quantity in change.to_add_ons}
+    return dict(change.to_add_ons)
 
 
 def wanted(items: tuple[Item, ...]) -> dict[int, int]:

@@ -23,6 +23,7 @@ from portal.billing.rules.tax import Tax
 from portal.billing.rules.terms import Charged
 from portal.models import (
     Account,
+    BillingDetails,
     CreditNoteLine,
     Invoice,
     InvoiceLine,
@@ -64,9 +65,8 @@ def issue(
     """
     bounds.check(session, account, draft, occasion.reason, now=now)
     invoice = _row(session, account, subscription, draft, occasion, now)
-    session.add(invoice)
-    session.flush()
     invoice.lines = _lines(invoice, draft)
+    session.add(invoice)
     session.flush()
     ledger.invoice_issued(session, invoice)
     outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=now)
@@ -156,7 +156,7 @@ def _row(
         period_end_at=occasion.cycle.end_at,
         issued_at=now,
         vendor=_vendor_snapshot(session),
-        customer=_customer_snapshot(account),
+        customer=_customer_snapshot(session, account),
         evidence=dict(occasion.evidence) if occasion.evidence else None,
     )
 
@@ -169,7 +169,6 @@ def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
     """A line as a row; `source_line_id` is unique, so nothing is credited twice."""
     return InvoiceLine(
         account_id=invoice.account_id,
-        invoice_id=invoice.id,
         position=position,
         kind=line.kind,
         description=line.description,
@@ -227,8 +226,8 @@ def _vendor_snapshot(session: Session) -> dict[str, Any]:
     }
 
 
-def _customer_snapshot(account: Account) -> dict[str, Any]:
-    billing = account.billing
+def _customer_snapshot(session: Session, account: Account) -> dict[str, Any]:
+    billing = session.get_one(BillingDetails, account.id)
     return {
         "name": billing.company,
         "address": billing.address,

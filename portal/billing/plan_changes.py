@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
@@ -203,12 +203,25 @@ def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor)
 
 def pending(session: Session, account_id: int) -> PlanChange | None:
     """The change that waits for its payment, if there is one."""
-    return _in_state(session, account_id, PlanChangeState.PENDING)
+    return waiting(session, account_id).get(PlanChangeState.PENDING)
 
 
 def scheduled(session: Session, account_id: int) -> PlanChange | None:
     """The downgrade that waits for the cycle's end, if there is one."""
-    return _in_state(session, account_id, PlanChangeState.SCHEDULED)
+    return waiting(session, account_id).get(PlanChangeState.SCHEDULED)
+
+
+def waiting(session: Session, account_id: int) -> Mapping[PlanChangeState, PlanChange]:
+    """The pending and the scheduled change; of each there is at most one."""
+    statement = (
+        select(PlanChange)
+        .options(joinedload(PlanChange.to_price))
+        .where(
+            PlanChange.account_id == account_id,
+            PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
+        )
+    )
+    return {change.state: change for change in session.scalars(statement)}
 
 
 def what_waits(session: Session, account: Account) -> RuleBroken | None:
@@ -256,10 +269,3 @@ def _schedule(
         plan=change.to_price.plan_name,
         on=change.effective_at.isoformat(),
     )
-
-
-def _in_state(session: Session, account_id: int, state: PlanChangeState) -> PlanChange | None:
-    statement = select(PlanChange).where(
-        PlanChange.account_id == account_id, PlanChange.state == state
-    )
-    return session.scalars(statement).one_or_none()

@@ -93,12 +93,15 @@ def begin_cycle(
 ) -> None:
     """The subscription is on `price` with these add-ons (how many of which price id) for `cycle`
     from now on, with the limits they hold together."""
+    before = subscriptions.limits(subscription)
     subscription.price = price
     subscription.cycle_start_at = cycle.start_at
     subscription.cycle_end_at = cycle.end_at
     if add_ons or subscription.add_ons:
         _set_add_ons(session, subscription, add_ons)
-    usage.set_limits(session, subscription.account_id, subscriptions.limits(subscription))
+    limits = subscriptions.limits(subscription)
+    if limits != before:
+        usage.set_limits(session, subscription.account_id, limits)
 
 
 def withdraw_scheduled(session: Session, account: Account, *, now: datetime) -> PlanChange | None:
@@ -139,6 +142,7 @@ def _first(session: Session, change: PlanChange) -> Subscription:
     )
     session.add(subscription)
     session.flush()
+    usage.set_limits(session, change.account_id, subscriptions.limits(subscription))
     return subscription
 
 
@@ -209,8 +213,7 @@ def _move(
 ) -> None:
     """Another plan, from the start of `cycle` on."""
     now = invoice.issued_at
-    add_ons = {price_id: quantity for price_id, quantity in change.to_add_ons}
-    begin_cycle(session, subscription, change.to_price, add_ons, cycle)
+    begin_cycle(session, subscription, change.to_price, dict(change.to_add_ons), cycle)
     withdraw_scheduled(session, account, now=now)
     _record_change(session, account, change, invoice, actor=actor)
     episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)

@@ -71,11 +71,13 @@ def renew(session: Session, account: Account, *, now: datetime) -> Invoice | Non
     subscription = subscriptions.live(session, account.id)
     if subscription is None or subscription.cycle_end_at > now or account.parked_at is not None:
         return None
-    if plan_changes.pending(session, account.id) is not None:
+    waiting = plan_changes.waiting(session, account.id)
+    if PlanChangeState.PENDING in waiting:
         return None
     if overages.upgrade_comes_first(session, account, subscription, now=now):
         return None
-    coming = next_cycle.of(session, subscription)
+    scheduled = waiting.get(PlanChangeState.SCHEDULED)
+    coming = next_cycle.following(session, subscription, scheduled)
     if coming is None:
         cancellations.end(
             session, account, subscription, EndReason.CANCELLED, now=now, actor=SYSTEM

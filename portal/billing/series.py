@@ -19,12 +19,27 @@ def next_number(session: Session, prefix: str, now: datetime) -> tuple[str, int]
     A counter row instead of a sequence: a transaction that rolls back gives its number back.
     """
     key = f"{prefix}-{now.year}"
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing())
+    number = _count_up(session, key)
+    if number is None:
+        _open(session, key)
+        number = _count_up(session, key)
+    if number is None:
+        raise LookupError(f"the series {key} is not there")
+    return key, number
+
+
+def _count_up(session: Session, key: str) -> int | None:
+    """The next number; None where the year's series has not begun."""
     statement = (
         update(InvoiceSeries)
         .where(InvoiceSeries.key == key)
         .values(last_number=InvoiceSeries.last_number + 1)
         .returning(InvoiceSeries.last_number)
     )
-    return key, session.execute(statement).scalar_one()
+    return session.execute(statement).scalar_one_or_none()
+
+
+def _open(session: Session, key: str) -> None:
+    """Begin a series, unless another transaction does so at this instant."""
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    session.execute(insert(InvoiceSeries).values(key=key, last_number=0).on_conflict_do_nothing())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal.billing import invoices, price_list
 from portal.billing.rules.counting import Metric
@@ -15,10 +15,12 @@ LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
 def live(session: Session, account_id: int) -> Subscription | None:
     """The account's subscription, unless it has none or it ended."""
-    statement = select(Subscription).where(
-        Subscription.account_id == account_id, Subscription.status.in_(LIVE)
+    statement = (
+        select(Subscription)
+        .options(joinedload(Subscription.add_ons))
+        .where(Subscription.account_id == account_id, Subscription.status.in_(LIVE))
     )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(statement).unique().one_or_none()
 
 
 def running(session: Session, subscription: Subscription) -> Running:

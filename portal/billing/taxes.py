@@ -2,25 +2,24 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, true
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
 from portal.billing.rules import tax, text
 from portal.billing.rules.tax import Customer, Rate, Tax
-from portal.models import Account, BillingDetails, TaxRate, Vendor
+from portal.models import Account, TaxRate, Vendor
 
 REASON_LENGTH = 200
 
 
 def applying(session: Session, account: Account) -> Tax:
     """The tax that a sale to `account` carries today. Needs a vendor: a catalog was applied."""
-    details, rate, vendor_country = session.execute(
-        select(BillingDetails, TaxRate, Vendor.country)
-        .select_from(BillingDetails)
-        .join(Vendor, true())
-        .join(TaxRate, TaxRate.country == BillingDetails.country, isouter=True)
-        .where(BillingDetails.account_id == account.id)
+    details = account.billing
+    vendor_country, rate = session.execute(
+        select(Vendor.country, TaxRate).join(
+            TaxRate, TaxRate.country == details.country, isouter=True
+        )
     ).one()
     customer = Customer(
         country=details.country,

@@ -161,7 +161,7 @@ class PlanChange(Model):
     state: Mapped[PlanChangeState] = mapped_column(Name(PlanChangeState))
     from_price_id: Mapped[int | None] = mapped_column(ForeignKey("price.id"))
     to_price_id: Mapped[int] = mapped_column(ForeignKey("price.id"))
-    to_add_ons: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    to_add_ons: Mapped[list[tuple[int, int]]] = mapped_column(JSON, default=list)
     quote_sha256: Mapped[str] = mapped_column(String(64))
     # The terms as they were confirmed: a later outcome is carried out from these alone.
     invoice_draft: Mapped[dict[str, Any]] = mapped_column(JSON)
