@@ -7,7 +7,8 @@ import pytest
 from portal.billing.gateways.stripe import StripeGateway, calls
 from portal.config import Settings, StripeSettings
 from tests.gateways import stripe_server
-from tests.gateways.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer
+from tests.gateways.stripe_server import StripeServer
+from tests.gateways.stripe_wire import SECRET_KEY, WEBHOOK_SECRET
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.gateways import stripe_server
 from tests.gateways.conftest import settings_for
-from tests.gateways.stripe_server import GOOD, JSON, Card, StripeServer, declining, signed
+from tests.gateways.stripe_server import GOOD, Card, StripeServer, declining
+from tests.gateways.stripe_wire import JSON, signed
 
 Browser = Callable[[User | None], FlaskClient]
 ADDRESS = "/gateways/stripe/events"

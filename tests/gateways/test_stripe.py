@@ -12,7 +12,8 @@ from portal.billing.gateways import Answer, Charge, MethodPages, Outcome, Repaym
 from portal.billing.gateways.stripe import StripeGateway, answers
 from portal.billing.rules.money import Money
 from tests.gateways.conftest import settings_for
-from tests.gateways.stripe_server import ASKS, GOOD, SECRET_KEY, Card, StripeServer, declining
+from tests.gateways.stripe_server import ASKS, GOOD, Card, StripeServer, declining
+from tests.gateways.stripe_wire import SECRET_KEY
 
 BACK = "https://billing.example.com/payments/7"
 
