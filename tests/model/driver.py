@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -53,6 +54,8 @@ from portal.transaction import transaction
 from tests.cast import FixedClock
 from tests.model.picture import Bill, Picture
 
+# Where the account reads its dates.
+HOME = ZoneInfo("Europe/Helsinki")
 _numbers = itertools.count(1)
 
 
@@ -77,7 +80,7 @@ class Driver:
                 name="Acme",
                 country=country,
                 currency=currency,
-                time_zone="Europe/Helsinki",
+                time_zone=HOME.key,
                 now=clock.now(),
                 actor=SYSTEM,
             ).id
@@ -137,6 +140,8 @@ class Driver:
             payment_ids = [payment.id for payment in tried]
         for payment_id in payment_ids:
             collection.carry_payment(payment_id)
+        # A card that is added at the instant of a purchase is taken for a part of it.
+        self.clock.advance(microseconds=1)
 
     def pay(self) -> None:
         """Pay now, on the page of the open invoice."""

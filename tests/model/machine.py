@@ -29,6 +29,8 @@ spans = st.one_of(
     st.integers(1, 20 * DAY),
     st.integers(20 * DAY, 70 * DAY),
 )
+# More would be out of the bounds of what is charged at once.
+MOST_ADD_ONS = 3
 picks = st.integers(0, 11)
 few = st.integers(0, 2)
 cards = st.sampled_from(["card_pays", "card_pays", *CARDS])
@@ -91,9 +93,10 @@ class Lives(Sides):
     @precondition(lambda self: self.ours.subscription)
     @rule(seats=few, clients=few)
     def buy_add_ons(self, seats: int, clients: int) -> None:
-        held = oracle.by_key(self.ours.subscription.held)
-        wanted = {"seat": seats, "clients": clients}
-        if any(wanted.values()) and all(held.get(key, 0) + n <= 3 for key, n in wanted.items()):
+        running = self.ours.subscription
+        held, chosen = oracle.by_key(running.held), {"seat": seats, "clients": clients}
+        wanted = {key: n for key, n in chosen.items() if n and key in running.plan.add_ons}
+        if wanted and all(held.get(key, 0) + n <= MOST_ADD_ONS for key, n in wanted.items()):
             self.buy(self.look_at_add_ons(wanted))
 
     @rule(pick=picks)
@@ -132,7 +135,7 @@ class Lives(Sides):
         self.compare()
 
     @precondition(lambda self: self.ours.subscription and self.ours.subscription.held)
-    @rule(pick=picks, renewing=st.integers(0, 3))
+    @rule(pick=picks, renewing=st.integers(0, MOST_ADD_ONS))
     def keep_add_ons(self, pick: int, renewing: int) -> None:
         """So many of an add-on renew, the others go with the cycle."""
         held = self.ours.subscription.held

@@ -206,16 +206,12 @@ class Account:
     def _bill(self, lines: list[Line], now: datetime) -> Invoice:
         return Invoice(lines, now, self.balance)
 
-    def quote(
-        self,
-        plan: Plan,
-        wanted: Mapping[str, int] | None,
-        now: datetime,
-        *,
-        automatic: bool = False,
-    ) -> Quote:
-        """A first plan, an upgrade or a downgrade. Without `wanted` the add-ons come along."""
-        self._refuse_while_waiting(now, scheduled=not automatic)
+    def quote(self, plan: Plan, wanted: Mapping[str, int] | None, now: datetime) -> Quote:
+        """A first plan, an upgrade or a downgrade. Without `wanted` the add-ons come along.
+
+        It takes the place of a downgrade that waits for the cycle's end.
+        """
+        self._refuse_while_waiting(now)
         running = self.subscription
         if wanted is None:
             wanted = by_key(running.renewing) if running else {}
@@ -236,7 +232,7 @@ class Account:
 
     def quote_add_ons(self, wanted: Mapping[str, int], now: datetime) -> Quote:
         """More add-ons, for the days left of the cycle, today included."""
-        self._refuse_while_waiting(now)
+        self._refuse_while_scheduled(now)
         running = self._running
         held, left = bought(running.plan, wanted), running.unused_days(now)
         prices = [Fraction(add_on.price * n, running.plan.days) for add_on, n in held.items()]
@@ -263,7 +259,7 @@ class Account:
 
     def renew_only(self, add_on: AddOn, n: int, now: datetime) -> None:
         """From the cycle's end on only `n` of an add-on, if what it is for then still fits."""
-        self._refuse_while_waiting(now)
+        self._refuse_while_scheduled(now)
         running = self._running
         basket = (running.plan, running.renewing | {add_on: n})
         if n < running.renewing[add_on] and not fits(self.usage, basket, add_on.gives):
@@ -323,14 +319,17 @@ class Account:
         self.balance += total - off - refunded
         return off, refunded, total - off - refunded
 
-    def _refuse_while_waiting(self, now: datetime, *, scheduled: bool = True) -> None:
+    def _refuse_while_waiting(self, now: datetime) -> None:
         running = self.subscription
         if self.change_waits or self.unpaid:
             raise Refused("something is unpaid")
-        if running and running.end <= now:
-            raise Refused("the renewal comes first")
-        if running and scheduled and (running.cancelled or running.scheduled):
-            raise Refused("what is scheduled must be withdrawn first")
+        if running and (running.end <= now or running.cancelled):
+            raise Refused("the renewal comes first, or the cancellation must be withdrawn")
+
+    def _refuse_while_scheduled(self, now: datetime) -> None:
+        self._refuse_while_waiting(now)
+        if self._running.scheduled:
+            raise Refused("the downgrade must be withdrawn first")
 
     def _in_full(self, basket: Basket) -> list[Line]:
         prices = [basket[0].price, *(add_on.price * n for add_on, n in basket[1].items())]

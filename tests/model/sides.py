@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from portal.billing.rules.errors import RuleBroken
 from portal.models import PlanChange, PlanChangeState
 from tests.model import oracle
-from tests.model.driver import Driver, Offer
+from tests.model.driver import HOME, Driver, Offer
 from tests.model.picture import expected
 from tests.model.shop import RATES, Shop
 from tests.model.world import World
@@ -192,7 +192,7 @@ class Sides(RuleBasedStateMachine):
         key = self.shop.next_tier(running.plan.key)
         assert key
         at = change.effective_at
-        quote = self.ours.quote(self.shop.listed[key], None, at, automatic=True)
+        quote = self.ours.quote(self.shop.listed[key], None, at)
         assert change.due_minor == quote.invoice.due
         self._charge(quote, change, CARDS[self.card].away)
 
@@ -244,7 +244,9 @@ def figures(quote: oracle.Quote) -> tuple[object, ...]:
     """Everything a person reads on a quote."""
     invoice, (plan, held) = quote.invoice, quote.basket
     lines = [(line.net, line.tax) for line in invoice.lines]
-    return quote.kind, plan, held, lines, invoice.due, invoice.surplus, quote.then
+    at, amount = quote.then
+    day = at.astimezone(HOME).date()
+    return quote.kind, plan, held, lines, invoice.due, invoice.surplus, day, amount
 
 
 def rate_of(country: str) -> Fraction:
