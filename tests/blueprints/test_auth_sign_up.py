@@ -231,6 +231,22 @@ def test_what_is_typed_is_text_and_nothing_else(form: SignUp) -> None:
     assert place.account.name == "<b>Ninety</b> GmbH"
 
 
+def test_where_cards_are_entered_elsewhere_the_plan_waits_for_one(
+    app: Flask, form: SignUp, cast: Cast
+) -> None:
+    """The account is open, nothing is charged; the card comes next, then the plan."""
+    app.config["PORTAL"] = type(app.config["PORTAL"])(gateway="stripe")
+    assert "on a page of the payment provider next" in form.client.get("/signup").text
+    del form.fields["card"]
+    price = cast.price("standard", "5-users")
+    landed = form.send().headers["Location"]
+    assert landed == f"/account/payment-method?next=/account/change-plan/{price.id}"
+    assert form.send().headers["Location"] == landed, "sent twice it is one account"
+    assert "Add a card, and your plan begins" in form.client.get(landed).text
+    nina = db.session.scalars(select(User).where(User.email == NINA)).one()
+    assert len(people.memberships_of(db.session(), nina.id)) == 1
+
+
 def test_where_money_comes_by_transfer_no_card_is_asked_for(
     app: Flask, form: SignUp, cast: Cast
 ) -> None:
