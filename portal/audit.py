@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.counting import Metric
@@ -75,12 +74,10 @@ def record(
 
 def _counts(session: Session, account_id: int) -> dict[str, int]:
     """Seats and clients as this transaction leaves them."""
-    statement = select(Usage).where(
-        Usage.account_id == account_id, Usage.metric.in_((Metric.SEATS, Metric.CLIENTS))
-    )
+    told = (Metric.SEATS, Metric.CLIENTS)
     # What was counted and not sent yet is on the rows already: no need to send it for this.
     with session.no_autoflush:
-        return {row.metric.value: row.used for row in session.scalars(statement)}
+        return {metric.value: session.get_one(Usage, (account_id, metric)).used for metric in told}
 
 
 def chain_hash(entry: AuditEntry) -> str:

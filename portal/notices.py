@@ -223,25 +223,29 @@ def write(
 ) -> list[Notice]:
     """One notice per person, in that person's words, and the work of delivering it."""
     account_id = message.account.id if message.account else None
-    notices = []
-    for person in to:
-        letter = letters.write(message.name, _all_facts(session, message, person))
-        notice = Notice(
-            account_id=account_id,
-            user_id=person.user_id,
-            name=message.name,
-            recipient=person.email,
-            subject=letter.subject,
-            body_text=letter.text,
-            body_html=letter.html,
-            created_at=now,
-            **message.columns,
-        )
-        session.add(notice)
-        session.flush()
+    notices = [_notice(session, message, person, account_id, now) for person in to]
+    session.add_all(notices)
+    session.flush()
+    for notice in notices:
         outbox.put(session, Work.NOTICE, notice.id, account_id=account_id, at=now)
-        notices.append(notice)
     return notices
+
+
+def _notice(
+    session: Session, message: Message, person: Person, account_id: int | None, now: datetime
+) -> Notice:
+    letter = letters.write(message.name, _all_facts(session, message, person))
+    return Notice(
+        account_id=account_id,
+        user_id=person.user_id,
+        name=message.name,
+        recipient=person.email,
+        subject=letter.subject,
+        body_text=letter.text,
+        body_html=letter.html,
+        created_at=now,
+        **message.columns,
+    )
 
 
 def people(session: Session, account: Account, *roles: Role) -> list[Person]:

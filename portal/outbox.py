@@ -6,7 +6,7 @@ any transaction, and settled in another. A holder that dies lets its lease run o
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from portal import queue
@@ -48,10 +48,14 @@ def put(
         next_at=at,
     )
     session.add(item)
-    session.flush()
-    item_id = item.id
-    after_commit(session, lambda: queue.hand_out(SWEEP, item_id))
+    after_commit(session, lambda: queue.hand_out(SWEEP, _id_of(item)))
     return item
+
+
+def _id_of(item: OutboxItem) -> int:
+    """Known since the commit, without asking for the row again."""
+    (item_id,) = inspect(item).identity or (0,)
+    return int(item_id)
 
 
 def due(session: Session, *, now: datetime, wall: datetime, limit: int = 500) -> list[int]:

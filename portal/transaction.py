@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from flask import current_app
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from portal.engine import WRITES
@@ -11,6 +12,7 @@ from portal.extensions import db
 
 OPEN = "portal_transaction_open"
 AFTER_COMMIT = "portal_after_commit"
+AT_HAND = "portal_at_hand"
 
 
 class InsideTransaction(RuntimeError):
@@ -31,6 +33,7 @@ def transaction() -> Iterator[Session]:
     session.connection(execution_options={WRITES: True})
     session.info[OPEN] = True
     session.info[AFTER_COMMIT] = []
+    session.info[AT_HAND] = []
     try:
         yield session
         session.commit()
@@ -40,6 +43,7 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info[OPEN] = False
+        del session.info[AT_HAND]
     _let_leave(session.info.pop(AFTER_COMMIT))
 
 
@@ -53,6 +57,14 @@ def rehearsal() -> Iterator[Session]:
     with suppress(_Rehearsed), transaction() as session:
         yield session
         raise _Rehearsed
+
+
+@event.listens_for(Session, "loaded_as_persistent")
+@event.listens_for(Session, "pending_to_persistent")
+def _keep_at_hand(session: Session, row: object) -> None:
+    """A row that was read is not read again: a session forgets what nothing else refers to."""
+    if AT_HAND in session.info:
+        session.info[AT_HAND].append(row)
 
 
 def after_commit(session: Session, action: Callable[[], object]) -> None:

@@ -55,20 +55,27 @@ def issue(
     draft: InvoiceDraft,
     occasion: Occasion,
     *,
+    payment: Payment | None = None,
     now: datetime,
     actor: Actor,
 ) -> Invoice:
     """Turn a draft into an invoice with the next number; the account must be locked.
 
-    Nothing due means it is paid at once. A second invoice that would begin the same cycle is
-    refused by the database (IntegrityError); one beyond the bounds raises OutOfBounds.
+    `payment` is one that has collected what is due; nothing due means it is paid as well. A
+    second invoice that would begin the same cycle is refused by the database (IntegrityError);
+    one beyond the bounds raises OutOfBounds.
     """
     bounds.check(session, account, draft, occasion.reason, now=now)
     invoice = _row(session, account, subscription, draft, occasion, now)
     invoice.lines = _lines(invoice, draft)
+    is_paid = payment is not None or draft.due.is_zero
+    if is_paid:
+        _close(invoice, now)
     session.add(invoice)
     session.flush()
     ledger.invoice_issued(session, invoice)
+    if payment is not None:
+        _collected(session, invoice, payment, now)
     outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=now)
     record(
         session,
@@ -81,17 +88,16 @@ def issue(
         total=describe.money(invoice.total),
         due=describe.money(invoice.due),
     )
-    if draft.due.is_zero:
-        _close(session, invoice, now)
+    if is_paid:
+        notices.invoice_issued(session, invoice, now=now)
     return invoice
 
 
 def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetime) -> None:
-    """The invoice's due amount was collected by `payment`."""
-    payment.invoice_id = invoice.id
-    session.flush()
-    ledger.payment_received(session, payment, at=now)
-    _close(session, invoice, now)
+    """The due amount of an open invoice was collected by `payment`."""
+    _close(invoice, now)
+    _collected(session, invoice, payment, now)
+    notices.invoice_issued(session, invoice, now=now)
 
 
 def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charged, ...]:
@@ -209,10 +215,14 @@ def _credited_by(
     return select(credit.id).where(getattr(credit, column) == InvoiceLine.id).exists()
 
 
-def _close(session: Session, invoice: Invoice, now: datetime) -> None:
+def _close(invoice: Invoice, now: datetime) -> None:
     invoice.status = InvoiceStatus.PAID
     invoice.paid_at = now
-    notices.invoice_issued(session, invoice, now=now)
+
+
+def _collected(session: Session, invoice: Invoice, payment: Payment, now: datetime) -> None:
+    payment.invoice_id = invoice.id
+    ledger.payment_received(session, payment, at=now)
 
 
 def _vendor_snapshot(session: Session) -> dict[str, Any]:

@@ -50,11 +50,23 @@ def complete(
     The terms are those that were confirmed, whatever happened since: the kept draft is what is
     invoiced, and of a plan change `effective_at` begins the cycle.
     """
+    # Nothing that is asked below depends on what is still to be written: it is written together.
+    with session.no_autoflush:
+        return _carry_out(session, account, change, payment, now=now, actor=actor)
+
+
+def _carry_out(
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    payment: Payment | None,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> Invoice:
     subscription = subscriptions.live(session, account.id) or _first(session, change)
     cycle = _cycle(change, subscription)
-    invoice = _issue(session, account, subscription, change, cycle, now=now, actor=actor)
-    if payment is not None:
-        invoices.settle(session, invoice, payment, now=now)
+    invoice = _issue(session, account, subscription, change, cycle, payment, now=now, actor=actor)
     change.state = PlanChangeState.APPLIED
     change.settled_at = now
     change.subscription_id = subscription.id
@@ -159,6 +171,7 @@ def _issue(
     subscription: Subscription,
     change: PlanChange,
     cycle: Cycle,
+    payment: Payment | None,
     *,
     now: datetime,
     actor: Actor,
@@ -168,7 +181,9 @@ def _issue(
         evidence = episodes.evidence(session, session.get_one(Episode, change.episode_id))
     occasion = invoices.Occasion(INVOICE_REASONS[change.reason], cycle, evidence)
     draft = drafts.load(change.invoice_draft)
-    return invoices.issue(session, account, subscription, draft, occasion, now=now, actor=actor)
+    return invoices.issue(
+        session, account, subscription, draft, occasion, payment=payment, now=now, actor=actor
+    )
 
 
 def _add(
