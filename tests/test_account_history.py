@@ -183,6 +183,32 @@ CASES = {
 }
 
 
+WARNED = {"number": 2, "deadline": "2026-03-07T10:00:00+00:00"}
+STOOD = {"metric": "seats", "used": 11, "limit": 10}
+UPGRADE = {"plan": "Standard, 20 users", "due": "$143.33"}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (
+            WARNED | STOOD | UPGRADE,
+            "11 seats in use. Announced for 7 Mar 2026, 10:00 UTC: Standard, 20 users, $143.33.",
+        ),
+        (
+            WARNED | STOOD | {"plan": None, "due": None},
+            "11 seats in use. There is no larger plan to move to.",
+        ),
+        # As it was kept by former versions.
+        (WARNED, "Automatic upgrade announced for 7 Mar 2026, 10:00 UTC."),
+    ],
+)
+def test_over_history_tells_each_email_with_its_quote(
+    cast: Cast, details: dict[str, object], told: str
+) -> None:
+    assert ACTIONS["episode.warned"].words(details)[:2] == ("Second warning by email", told)
+
+
 @pytest.mark.parametrize("action", CASES)
 def test_what_is_said(action: str, cast: Cast) -> None:
     details, said = CASES[action]

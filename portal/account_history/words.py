@@ -153,7 +153,14 @@ def _episode_opened(details: Details) -> Words:
 def _warned(details: Details) -> Words:
     which = {1: "First", 2: "Second", 3: "Third"}[details["number"]]
     deadline = formatting.date_time(datetime.fromisoformat(details["deadline"]))
-    return f"{which} warning by email", f"Automatic upgrade announced for {deadline}.", "warn"
+    told = f"Automatic upgrade announced for {deadline}."
+    if details.get("due"):
+        told = (
+            f"{_standing(details)} Announced for {deadline}: {details['plan']}, {details['due']}."
+        )
+    elif "due" in details:
+        told = f"{_standing(details)} There is no larger plan to move to."
+    return f"{which} warning by email", told, "warn"
 
 
 def _episode_closed(details: Details) -> Words:

@@ -21,7 +21,7 @@ from portal.billing import (
     subscriptions,
     usage,
 )
-from portal.billing.rules import overage
+from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
@@ -196,9 +196,12 @@ def _warn(
         at=now,
         actor=SYSTEM,
         number=number,
+        metric=episode.metric,
         used=warning.used,
         limit=warning.limit_value,
         deadline=deadline_at.isoformat(),
+        plan=warning.target_price.plan_name if warning.target_price else None,
+        due=describe.money(quote.due_now) if quote else None,
         recipients=[notice.recipient for notice in written],
     )
     if number == 1 and warning.target_price_id is None:
