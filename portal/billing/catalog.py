@@ -89,6 +89,8 @@ def _hand_out_limits(session: Session, account_ids: Iterable[int], now: datetime
         subscription = subscriptions.live(session, account_id)
         if subscription is None:
             continue
-        usage.set_limits(session, account_id, subscriptions.limits(subscription))
-        for metric in Metric:
+        before = {metric: row.limit_value for metric, row in usage.of(session, account_id).items()}
+        limits = subscriptions.limits(subscription)
+        usage.set_limits(session, account_id, limits)
+        for metric in [each for each in Metric if limits[each] != before[each]]:
             overages.count_changed(session, account, metric, 0, now=now, actor=SYSTEM)

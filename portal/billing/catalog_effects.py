@@ -3,7 +3,7 @@
 Everything is read after the rows of the catalog were changed, and before any account was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -85,15 +85,19 @@ def touched(session: Session, found: OnRecord, change: Change) -> list[Touched]:
 
 def with_other_limits(session: Session, found: OnRecord, changes: Iterable[Change]) -> list[int]:
     """The accounts whose plan or add-ons hold more or less than before, by id."""
-    statement = select(Subscription.account_id).where(LIVE, _has_any(found, changes))
+    resized = _resized(changes)
+    if not resized:
+        return []
+    statement = select(Subscription.account_id).where(LIVE, _has_any(found, resized))
     return list(session.scalars(statement.order_by(Subscription.account_id)))
 
 
-def exceeded(session: Session, found: OnRecord, changes: Iterable[Change]) -> list[Exceeded]:
+def exceeded(session: Session, found: OnRecord, changes: Sequence[Change]) -> list[Exceeded]:
     """Who is over a limit that changed, or over one that leads to an upgrade from now on."""
-    changes = list(changes)
-    upgrading = upgrading_from_now_on(changes)
-    of_interest = or_(_has_any(found, changes), Usage.metric.in_(upgrading))
+    resized, upgrading = _resized(changes), upgrading_from_now_on(changes)
+    if not (resized or upgrading):
+        return []
+    of_interest = or_(_has_any(found, resized), Usage.metric.in_(upgrading))
     next_tier = cache(lambda price: price_list.next_tier(session, price))
     told = []
     for subscription, row, account in session.execute(_above_their_plan().where(of_interest)):
@@ -172,14 +176,17 @@ def _above_their_plan() -> Select[Subscription, Usage, Account]:
     )
 
 
-def _has_any(found: OnRecord, changes: Iterable[Change]) -> ColumnElement[bool]:
-    """Subscriptions with a plan or an add-on whose capacity changed."""
-    resized = {
+def _resized(changes: Iterable[Change]) -> set[Ref]:
+    """The plans and add-ons that hold more or less than before."""
+    return {
         change.entry.ref
         for change in changes
         if isinstance(change, Altered) and change.name in CAPACITY
     }
-    return or_(false(), *(_has(found, ref) for ref in resized))
+
+
+def _has_any(found: OnRecord, refs: Iterable[Ref]) -> ColumnElement[bool]:
+    return or_(false(), *(_has(found, ref) for ref in refs))
 
 
 def _has(found: OnRecord, ref: Ref) -> ColumnElement[bool]:
