@@ -24,6 +24,7 @@ from portal.billing import (
     settlements,
 )
 from portal.billing.credited_lines import CreditedLine
+from portal.billing.gateways import Answer, Outcome
 from portal.billing.payments import Stage
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.crediting import Division
@@ -268,7 +269,6 @@ def _take_off(session: Session, invoice: Invoice, note: CreditNote, *, now: date
 
 def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: datetime) -> None:
     """A payment that nobody has begun to collect is never collected."""
-    payment.state = PaymentState.DECLINED
-    payment.failure = f"Called off: {note.number_text} credits what was owed."
-    payment.call_off_at = payment.settled_at = now
+    reason = f"Called off: {note.number_text} credits what was owed."
+    payments.note(payment, Answer(Outcome.DECLINED, message=reason), now=now)
     outbox.settle(outbox.find(session, Work.PAYMENT, payment.id), at=now)

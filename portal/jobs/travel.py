@@ -57,7 +57,7 @@ def _arrive() -> None:
 
 
 def _wait_for_others() -> None:
-    """Emails and payments in other hands belong to this instant, not to a later one."""
+    """Emails, payments and refunds in other hands belong to this instant, not to a later one."""
     until = time.monotonic() + PATIENCE_SECONDS
     while _unfinished() and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
@@ -67,7 +67,7 @@ def _unfinished() -> int:
     statement = select(func.count(OutboxItem.id)).where(
         OutboxItem.state == OutboxState.WAITING,
         OutboxItem.next_at <= clock.now(),
-        OutboxItem.work.in_((Work.NOTICE, Work.PAYMENT)),
+        OutboxItem.work.in_((Work.NOTICE, Work.PAYMENT, Work.REFUND)),
         OutboxItem.lease_until > clock.wall_now(),
     )
     count = db.session.execute(statement).scalar_one()
