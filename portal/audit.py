@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.counting import Metric
-from portal.models import Account, AuditEntry, Usage
+from portal.models import Account, AuditEntry
 
 # Subjects whose entries say how many seats and clients there were: what is charged and why.
 COUNTED = frozenset(
@@ -55,7 +55,7 @@ def record(
     added where the billing history tells them. Returns the entry.
     """
     if action.partition(".")[0] in COUNTED:
-        details["counts"] = _counts(session, account.id)
+        details["counts"] = _counts(session, account)
     entry = AuditEntry(
         account_id=account.id,
         position=account.audit_length + 1,
@@ -72,12 +72,12 @@ def record(
     return entry
 
 
-def _counts(session: Session, account_id: int) -> dict[str, int]:
+def _counts(session: Session, account: Account) -> dict[str, int]:
     """Seats and clients as this transaction leaves them."""
-    told = (Metric.SEATS, Metric.CLIENTS)
     # What was counted and not sent yet is on the rows already: no need to send it for this.
     with session.no_autoflush:
-        return {metric.value: session.get_one(Usage, (account_id, metric)).used for metric in told}
+        used = {row.metric: row.used for row in account.usage}
+    return {metric.value: used[metric] for metric in (Metric.SEATS, Metric.CLIENTS)}
 
 
 def chain_hash(entry: AuditEntry) -> str:
