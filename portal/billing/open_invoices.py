@@ -80,12 +80,13 @@ def try_new_method(
 
 
 def _can_be_replaced(session: Session, payment: Payment) -> bool:
-    """One that was never sent, or a transfer that nobody has to make who pays by card now."""
+    """One that was never sent, unless somebody pays by hand at this moment, or a transfer that
+    nobody has to make who pays by card now."""
     stage = payments.stage(payment)
     if stage is Stage.TRANSFER:
         method = payments.method_of(session, payment.account_id)
         return method is not None and method.gateway != MANUAL
-    return stage is Stage.SCHEDULED
+    return stage is Stage.SCHEDULED and not payment.on_session
 
 
 def _by_hand(
