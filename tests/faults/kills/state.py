@@ -28,7 +28,7 @@ UNTOLD = {
     "id", "public_id", "op_id", "password_hash", "idempotency_key", "charge_key",
     "gateway_reference", "quote_sha256", "params_sha256", "invoice_draft", "result",
     "sha256", "size_bytes", "audit_head", "hash", "previous_hash", "position", "actor", "details",
-    "dedupe_key", "subject_id", "attempts", "lease_owner", "last_error", "evidence",
+    "dedupe_key", "subject_id", "attempts", "lease_owner", "last_error", "evidence", "next_step_at",
     "body_text", "body_html", "calendar",
 }  # fmt: skip
 # What a row is called where another refers to it; rows of other tables go by the reference alone.
