@@ -83,6 +83,7 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Claim:
+    account_id: int
     gateway: str
     charge: Charge
     step: Step
@@ -161,7 +162,7 @@ def _claim(session: Session, item_id: int, owner: str) -> Claim | None:
     else:
         is_called_off = payment.call_off_at is not None and payment.call_off_at <= now
         step = Step.CALL_OFF if is_called_off else Step.ENQUIRE
-    return Claim(payment.gateway, _charge(session, account, payment), step)
+    return Claim(account.id, payment.gateway, _charge(session, account, payment), step)
 
 
 def _lock_account(session: Session, item_id: int) -> Account:
@@ -179,7 +180,7 @@ def _may_be_sent(
     invoice = session.get_one(Invoice, payment.invoice_id) if payment.invoice_id else None
     if invoice is not None and invoice.status is not InvoiceStatus.OPEN:
         answer = Answer(Outcome.DECLINED, message=NOTHING_OWED)
-        settlements.apply(session, account, payment, answer, now=now)
+        settlements.apply(session, account, payment, answer, item=item, now=now)
         return False
     is_held = account.parked_at is not None or bounds.running_stop(session) is not None
     if is_held and not payment.on_session:
@@ -223,7 +224,7 @@ def _ask(claim: Claim) -> Answer:
 
 
 def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: Answer) -> None:
-    account = _lock_account(session, item_id)
+    account = accounts.lock(session, claim.account_id)
     item = outbox.held(session, item_id, owner=owner)
     if item is None:
         return
@@ -231,7 +232,7 @@ def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: 
     if claim.step is Step.CALL_OFF and answer.outcome is Outcome.DECLINED:
         answer = replace(answer, message=payment.failure or _too_late(payment))
     now = clock.now()
-    settlements.apply(session, account, payment, answer, now=now)
+    settlements.apply(session, account, payment, answer, item=item, now=now)
     if payment.state is PaymentState.UNKNOWN:
         _ask_later(session, account, payment, item, now)
     elif payment.state not in FINAL:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import notices, outbox
 from portal.audit import Actor, record
@@ -61,18 +62,21 @@ def issue(
 ) -> Invoice:
     """Turn a draft into an invoice with the next number; the account must be locked.
 
+    Whoever issues it announces it when all that belongs to it is done.
+
     `payment` is one that has collected what is due; nothing due means it is paid as well. A
     second invoice that would begin the same cycle is refused by the database (IntegrityError);
     one beyond the bounds raises OutOfBounds.
     """
     bounds.check(session, account, draft, occasion.reason, now=now)
-    invoice = _row(session, account, subscription, draft, occasion, now)
-    invoice.lines = _lines(invoice, draft)
     is_paid = payment is not None or draft.due.is_zero
+    values = _values(session, account, subscription, draft, occasion, now)
     if is_paid:
-        _close(invoice, now)
-    session.add(invoice)
-    session.flush()
+        values |= {"status": InvoiceStatus.PAID, "paid_at": now}
+    invoice = session.scalars(insert(Invoice).values(values).returning(Invoice)).one()
+    lines = _lines(invoice, draft)
+    session.add_all(lines)
+    set_committed_value(invoice, "lines", lines)
     ledger.invoice_issued(session, invoice)
     if payment is not None:
         _collected(session, invoice, payment, now)
@@ -88,16 +92,20 @@ def issue(
         total=describe.money(invoice.total),
         due=describe.money(invoice.due),
     )
-    if is_paid:
-        notices.invoice_issued(session, invoice, now=now)
     return invoice
+
+
+def announce(session: Session, invoice: Invoice, *, now: datetime) -> None:
+    """Tell those who get invoices, where it is paid; of an open one they hear when it is."""
+    if invoice.status is InvoiceStatus.PAID:
+        notices.invoice_issued(session, invoice, now=now)
 
 
 def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetime) -> None:
     """The due amount of an open invoice was collected by `payment`."""
     _close(invoice, now)
     _collected(session, invoice, payment, now)
-    notices.invoice_issued(session, invoice, now=now)
+    announce(session, invoice, now=now)
 
 
 def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charged, ...]:
@@ -131,40 +139,40 @@ def open_invoice(session: Session, account_id: int) -> Invoice | None:
     return session.scalars(statement).one_or_none()
 
 
-def _row(
+def _values(
     session: Session,
     account: Account,
     subscription: Subscription,
     draft: InvoiceDraft,
     occasion: Occasion,
     now: datetime,
-) -> Invoice:
-    """The invoice with the next number, without its lines; not yet added to the session."""
+) -> dict[str, Any]:
+    """The columns of the invoice, with the next number."""
     key, number = series.next_number(session, series.INVOICES, now)
-    return Invoice(
-        account_id=account.id,
-        subscription_id=subscription.id,
-        series=key,
-        number=number,
-        number_text=number_text(series.INVOICES, now.year, number),
-        reason=occasion.reason,
-        status=InvoiceStatus.OPEN,
-        currency=draft.currency,
-        subtotal_minor=draft.subtotal.amount,
-        tax_minor=draft.tax.amount,
-        total_minor=draft.total.amount,
-        balance_applied_minor=draft.balance_applied.amount,
-        due_minor=draft.due.amount,
-        surplus_minor=draft.surplus.amount,
-        credited_minor=0,
-        tax_note=draft.tax_note,
-        period_start_at=occasion.cycle.start_at,
-        period_end_at=occasion.cycle.end_at,
-        issued_at=now,
-        vendor=_vendor_snapshot(session),
-        customer=_customer_snapshot(session, account),
-        evidence=dict(occasion.evidence) if occasion.evidence else None,
-    )
+    return {
+        "account_id": account.id,
+        "subscription_id": subscription.id,
+        "series": key,
+        "number": number,
+        "number_text": number_text(series.INVOICES, now.year, number),
+        "reason": occasion.reason,
+        "status": InvoiceStatus.OPEN,
+        "currency": draft.currency,
+        "subtotal_minor": draft.subtotal.amount,
+        "tax_minor": draft.tax.amount,
+        "total_minor": draft.total.amount,
+        "balance_applied_minor": draft.balance_applied.amount,
+        "due_minor": draft.due.amount,
+        "surplus_minor": draft.surplus.amount,
+        "credited_minor": 0,
+        "tax_note": draft.tax_note,
+        "period_start_at": occasion.cycle.start_at,
+        "period_end_at": occasion.cycle.end_at,
+        "issued_at": now,
+        "vendor": _vendor_snapshot(session),
+        "customer": _customer_snapshot(session, account),
+        "evidence": dict(occasion.evidence) if occasion.evidence else None,
+    }
 
 
 def _lines(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
@@ -175,6 +183,7 @@ def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
     """A line as a row; `source_line_id` is unique, so nothing is credited twice."""
     return InvoiceLine(
         account_id=invoice.account_id,
+        invoice_id=invoice.id,
         position=position,
         kind=line.kind,
         description=line.description,

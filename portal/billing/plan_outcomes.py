@@ -75,6 +75,7 @@ def _carry_out(
         _add(session, account, subscription, change, invoice, actor=actor)
     else:
         _move(session, account, subscription, change, invoice, cycle, actor=actor)
+    invoices.announce(session, invoice, now=now)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return invoice
 

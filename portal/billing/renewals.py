@@ -110,6 +110,7 @@ def _charge(
     plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle)
     if not draft.due.is_zero:
         payments.start(session, account, draft.due, invoice=invoice, now=now)
+    invoices.announce(session, invoice, now=now)
     return invoice
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal import outbox, payment_notices
 from portal.audit import SYSTEM, Actor, record
@@ -24,6 +24,7 @@ from portal.models import (
     Episode,
     Invoice,
     InvoiceStatus,
+    OutboxItem,
     OutboxState,
     Payment,
     PaymentState,
@@ -42,14 +43,25 @@ WAITS_FOR_CUSTOMER = frozenset({Stage.AUTHENTICATION, Stage.TRANSFER})
 
 
 def apply(
-    session: Session, account: Account, payment: Payment, answer: Answer, *, now: datetime
+    session: Session,
+    account: Account,
+    payment: Payment,
+    answer: Answer,
+    *,
+    item: OutboxItem | None = None,
+    now: datetime,
 ) -> None:
-    """Put down the gateway's answer and do what follows from it; the account must be locked."""
+    """Put down the gateway's answer and do what follows from it; the account must be locked.
+
+    `item` is the work of carrying the payment, where it is at hand.
+    """
     if not payments.note(payment, answer, now=now):
         return
-    item = outbox.find(session, Work.PAYMENT, payment.id)
+    item = item or outbox.find(session, Work.PAYMENT, payment.id)
     if item.state is not OutboxState.DONE:
         outbox.settle(item, at=now)
+    # Of a plan change there is none yet: it is issued when its payment has succeeded.
+    invoice = session.get_one(Invoice, payment.invoice_id) if payment.invoice_id else None
     record(
         session,
         account,
@@ -58,12 +70,15 @@ def apply(
         actor=SYSTEM,
         amount=describe.money(payment.money),
         reference=payment.gateway_reference,
+        invoice=invoice.number_text if invoice else None,
     )
-    if payment.plan_change_id is not None:
-        change = session.get_one(PlanChange, payment.plan_change_id)
+    if invoice is None:
+        plan = [joinedload(PlanChange.to_price)]
+        # What was put down above is written together with what follows.
+        with session.no_autoflush:
+            change = session.get_one(PlanChange, payment.plan_change_id, options=plan)
         _settle_change(session, account, change, payment, now=now)
     else:
-        invoice = session.get_one(Invoice, payment.invoice_id)
         _settle_invoice(session, account, invoice, payment, now=now)
 
 

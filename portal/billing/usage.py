@@ -43,8 +43,8 @@ def add(session: Session, account_id: int, metric: Metric, change: int) -> Usage
 
 def set_limits(session: Session, account_id: int, limits: Mapping[Metric, int | None]) -> None:
     """The account is on another plan: its limits, None for unlimited."""
-    for metric, row in of(session, account_id).items():
-        row.limit_value = limits[metric]
+    for metric in Metric:
+        session.get_one(Usage, (account_id, metric)).limit_value = limits[metric]
 
 
 def recount(session: Session, account_id: int) -> Counts:
