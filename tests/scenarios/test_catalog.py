@@ -1,6 +1,9 @@
 """The vendor changes its catalog: who keeps what, who gets what, and what is sold no more."""
 
+import threading
+
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from portal.billing import accounts, plan_changes, price_list, usage
@@ -198,6 +201,27 @@ def test_a_file_that_breaks_a_rule_is_not_applied(cast: Cast, file: VendorsFile)
     file.edit('USD = "10.00"', 'USD = "1.00"', below=SEAT)
     with pytest.raises(CatalogErrors, match=r"catalog.better-value: .* too dear"):
         file.apply()
+
+
+def test_a_file_applied_twice_at_the_same_instant_is_applied_once(
+    app: Flask, cast: Cast, file: VendorsFile
+) -> None:
+    file.edit('USD = "50.00"', 'USD = "55.00"', below=FIVE)
+    start, changes = threading.Barrier(3), list[int]()
+
+    def apply() -> None:
+        with app.app_context():
+            start.wait()
+            changes.append(len(file.apply().changes))
+
+    threads = [threading.Thread(target=apply) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(changes) == [0, 0, 1]
+    assert cast.price("standard", "5-users").version == 2
 
 
 # --- limits ---------------------------------------------------------------------------------------
