@@ -1,4 +1,4 @@
-"""Changing how an account pays, on record; a card that never paid doesn't stay for its sake."""
+"""Changing how an account pays, on record; a card that is only tried is kept once it has paid."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,22 +57,38 @@ def adopt(
     return not before or None in before
 
 
-def take_back(session: Session, account: Account, payment: Payment, *, now: datetime) -> None:
-    """A plan change failed that brought its own way to pay: the one before it is back."""
-    current, tried = payments.method_of(session, account.id), payment.method
-    if current is None or current.id != tried.id or tried.added_at != payment.created_at:
+def try_with(
+    session: Session, account: Account, payment: Payment, way: WayToPay, *, now: datetime
+) -> None:
+    """Collect a payment that was not sent yet another way; kept for later ones once it has paid.
+
+    What the account pays with stays what it is meanwhile. The account must be locked.
+    """
+    current = payments.method_of(session, account.id)
+    if current and (current.gateway, current.reference) == (way.gateway, way.reference):
         return
-    former = _replaced_at(session, account, tried.added_at)
-    if former is not None:
-        way = WayToPay(former.gateway, former.reference, former.label)
-        change(session, account, way, now=now, actor=SYSTEM)
-
-
-def _replaced_at(session: Session, account: Account, at: datetime) -> PaymentMethod | None:
-    statement = (
-        select(PaymentMethod)
-        .where(PaymentMethod.account_id == account.id, PaymentMethod.replaced_at == at)
-        .order_by(PaymentMethod.id.desc())
-        .limit(1)
+    tried = PaymentMethod(
+        account_id=account.id,
+        gateway=way.gateway,
+        reference=way.reference,
+        label=way.label,
+        added_at=now,
+        replaced_at=now,
     )
-    return session.scalars(statement).one_or_none()
+    session.add(tried)
+    session.flush()
+    payment.payment_method_id, payment.gateway = tried.id, tried.gateway
+    session.flush()
+    session.expire(payment, ["method"])
+
+
+def keep(session: Session, account: Account, payment: Payment, *, now: datetime) -> None:
+    """What a payment was tried with has paid: the account pays with it from now on.
+
+    Not where it chose another way since.
+    """
+    current, tried = payments.method_of(session, account.id), payment.method
+    if current is None or tried.id <= current.id:
+        return
+    way = WayToPay(tried.gateway, tried.reference, tried.label)
+    change(session, account, way, now=now, actor=SYSTEM)

@@ -164,13 +164,13 @@ def start(
 
 
 def bring_up_to_date(session: Session, payment: Payment) -> None:
-    """One that was never sent collects what is owed today, by today's way to pay."""
+    """An invoice's that was never sent collects what is owed today, by today's way to pay."""
+    if payment.invoice_id is None:
+        return
     method = method_of(session, payment.account_id)
     if method is not None:
         payment.payment_method_id, payment.gateway = method.id, method.gateway
-    if payment.invoice_id is not None:
-        invoice = session.get_one(Invoice, payment.invoice_id)
-        payment.amount_minor = invoice.outstanding.amount
+    payment.amount_minor = session.get_one(Invoice, payment.invoice_id).outstanding.amount
     session.flush()
     session.expire(payment, ["method"])
 

@@ -144,10 +144,10 @@ def _settle_change(
 ) -> None:
     if payment.state is PaymentState.SUCCEEDED:
         plan_outcomes.complete(session, account, change, payment=payment, now=now, actor=SYSTEM)
+        payment_methods.keep(session, account, payment, now=now)
         return
     reason = payment.failure or DECLINED
     plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
-    payment_methods.take_back(session, account, payment, now=now)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
         episode = session.get_one(Episode, change.episode_id)
         what = f"the upgrade to {change.to_price.plan_name}"

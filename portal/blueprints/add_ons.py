@@ -148,11 +148,12 @@ def _confirm(signed: Signed) -> int:
     actor, account_id = principal().actor, principal().account.id
     with transaction() as session:
         account, now = accounts.lock(session, account_id), clock.now()
-        if intentions.done_before(session, account, signed.confirmation) is None:
-            ways_to_pay.set_as_chosen(session, account, now=now)
-        return add_ons.confirm(
-            session, account, signed.wanted, signed.confirmation, now=now, actor=actor
-        ).id
+        wanted, confirmation = signed.wanted, signed.confirmation
+
+        def confirm() -> PlanChange:
+            return add_ons.confirm(session, account, wanted, confirmation, now=now, actor=actor)
+
+        return ways_to_pay.confirmed(session, account, confirmation, confirm, now=now).id
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:

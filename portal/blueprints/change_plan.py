@@ -166,20 +166,16 @@ def _signed(terms: Quote) -> str:
 def _confirm(signed: Signed) -> int:
     actor, account_id = principal().actor, principal().account.id
     with transaction() as session:
-        account = accounts.lock(session, account_id)
-        now = clock.now()
-        if intentions.done_before(session, account, signed.confirmation) is None:
-            ways_to_pay.set_as_chosen(session, account, now=now)
-        price = session.get_one(Price, signed.price_id)
-        return plan_changes.confirm(
-            session,
-            account,
-            price,
-            signed.confirmation,
-            add_ons=signed.wanted,
-            now=now,
-            actor=actor,
-        ).id
+        account, now = accounts.lock(session, account_id), clock.now()
+        price, wanted = session.get_one(Price, signed.price_id), signed.wanted
+        confirmation = signed.confirmation
+
+        def confirm() -> PlanChange:
+            return plan_changes.confirm(
+                session, account, price, confirmation, add_ons=wanted, now=now, actor=actor
+            )
+
+        return ways_to_pay.confirmed(session, account, confirmation, confirm, now=now).id
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:
