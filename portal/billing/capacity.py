@@ -41,9 +41,12 @@ class Comparison:
 def compare(
     session: Session, account: Account, subscription: Subscription, *, now: datetime
 ) -> Comparison | None:
-    """The next tier against the add-ons for the same capacity; None at the top tier."""
+    """The next tier against the add-ons for the same capacity.
+
+    None at the top tier, and while a cycle that is over waits for its renewal.
+    """
     tier = price_list.next_tier(session, subscription.price)
-    if tier is None:
+    if tier is None or subscription.cycle_end_at <= now:
         return None
     sold = price_list.add_ons_for(session, subscription.price)
     wanted = _covering(subscription.price.tier.limits, tier.tier.limits, sold)
