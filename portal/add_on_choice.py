@@ -41,7 +41,7 @@ def choices(
 ) -> list[Choice]:
     """The fields as they were sent; one that wasn't sent holds what `preset` says, or nothing."""
     preset = preset or {}
-    return [_choice(price, values, preset.get(price.id, 0)) for price in sold]
+    return [read(price, values.get(field_of(price.id)), preset.get(price.id, 0)) for price in sold]
 
 
 def wanted(chosen: Iterable[Choice]) -> dict[int, int]:
@@ -53,8 +53,8 @@ def field_of(price_id: int) -> str:
     return f"add_on_{price_id}"
 
 
-def _choice(price: AddOnPrice, values: MultiDict[str, str], preset: int) -> Choice:
-    sent = values.get(field_of(price.id))
+def read(price: AddOnPrice, sent: str | None, preset: int = 0) -> Choice:
+    """The field of one add-on as it was sent; `preset` where it wasn't."""
     if sent is None:
         return Choice(price, str(preset))
     text = sent.strip()

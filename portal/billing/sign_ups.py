@@ -5,7 +5,8 @@ form sent twice, however late or at the same instant, opens one account.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
@@ -38,6 +39,7 @@ class Person:
 class Application:
     """What the form asked for. `op_id` is its own, minted when it was shown.
 
+    `tax_id` is checked, or empty; `add_ons` says how many of which add-on price go with the plan.
     Without a way to pay, which is given on a page of its own then, no plan begins yet.
     """
 
@@ -48,6 +50,8 @@ class Application:
     time_zone: str
     price: Price
     way_to_pay: WayToPay | None
+    tax_id: str = ""
+    add_ons: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def open_account(session: Session, application: Application, *, now: datetime) -
         actor=actor,
     )
     account.public_id = _public_id(application.op_id)
+    account.billing.tax_id = application.tax_id
     people.add_member(session, account, user, Role.ADMIN, now=now, actor=actor)
     way = application.way_to_pay
     if way is None:
@@ -87,7 +92,13 @@ def open_account(session: Session, application: Application, *, now: datetime) -
         session, account, gateway=way.gateway, reference=way.reference, label=way.label, now=now
     )
     change = plan_changes.subscribe(
-        session, account, application.price, op_id=application.op_id, now=now, actor=actor
+        session,
+        account,
+        application.price,
+        op_id=application.op_id,
+        add_ons=application.add_ons,
+        now=now,
+        actor=actor,
     )
     return Opened(user, account, change)
 

@@ -16,16 +16,23 @@ REASON_LENGTH = 200
 def applying(session: Session, account: Account) -> Tax:
     """The tax that a sale to `account` carries today. Needs a vendor: a catalog was applied."""
     details = account.billing
+    return for_customer(
+        session,
+        Customer(
+            country=details.country,
+            has_tax_id=bool(details.tax_id),
+            exempt_reason=details.tax_exempt_reason,
+        ),
+    )
+
+
+def for_customer(session: Session, customer: Customer) -> Tax:
+    """The tax that a sale to somebody carries today, who may have no account yet."""
     vendor_country, rate = session.execute(
         select(Vendor.country, TaxRate).join(
-            TaxRate, TaxRate.country == details.country, isouter=True
+            TaxRate, TaxRate.country == customer.country, isouter=True
         )
     ).one()
-    customer = Customer(
-        country=details.country,
-        has_tax_id=bool(details.tax_id),
-        exempt_reason=details.tax_exempt_reason,
-    )
     return tax.treatment(_as_rule(rate), customer, vendor_country=vendor_country)
 
 

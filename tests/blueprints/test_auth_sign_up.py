@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from portal.billing import people, price_list, subscriptions
 from portal.extensions import db
-from portal.models import Account, Price, User
+from portal.models import Account, Invoice, Price, User
 from portal.transaction import transaction
 from tests.cast import PASSWORD, Cast, FixedClock
 
@@ -29,7 +29,7 @@ class SignUp:
             "currency": price.currency,
             "plan": str(price.id),
             "company": "Ninety & Co",
-            "country": "DE",
+            "country": "US",
             "name": "Nina",
             "email": NINA,
             "password": PASSWORD,
@@ -111,7 +111,7 @@ def test_the_form_opens_the_account_and_signs_in(form: SignUp) -> None:
     assert nina is not None
     [place] = people.memberships_of(db.session(), nina.id)
     assert place.account.name == "Ninety & Co"
-    assert place.account.time_zone == "Europe/Berlin"
+    assert place.account.time_zone == "America/New_York"
     assert subscriptions.live(db.session(), place.account_id) is not None
 
 
@@ -254,8 +254,58 @@ def test_where_money_comes_by_transfer_no_card_is_asked_for(
     assert "bank transfer" in form.client.get("/signup").text
     del form.fields["card"]
     landed = form.client.get(form.send().headers["Location"]).text
-    assert "when your transfer of $59.50 has arrived" in landed
+    assert "when your transfer of $50.00 has arrived" in landed
     assert "RF" in landed
     nina = db.session.scalars(select(User).where(User.email == NINA)).one()
     [place] = people.memberships_of(db.session(), nina.id)
     assert subscriptions.live(db.session(), place.account_id) is None
+
+
+def test_invoice_tax_is_said_before_and_charged(form: SignUp) -> None:
+    """$50.00 and 19 % VAT: whoever was not shown $59.50 is shown it first, then pays it."""
+    first = form.send(country="DE")
+    assert first.status_code == 422
+    assert "Look at what is due with tax and add-ons" in first.text
+    assert "$59.50 today" in first.text
+    assert accounts() == 2
+    answer = form.send(country="DE", shown="5950", op_id=SignUp.field("op_id", first.text))
+    assert answer.status_code == 303
+    invoice = db.session.scalars(select(Invoice).order_by(Invoice.id.desc()).limit(1)).one()
+    assert (invoice.subtotal_minor, invoice.tax_minor, invoice.due_minor) == (5000, 950, 5950)
+
+
+def test_invoice_tax_a_business_abroad_accounts_for_it_itself(form: SignUp) -> None:
+    answer = form.send(country="DE", tax_id="DE 123 456 788", shown="5000")
+    assert answer.status_code == 303
+    invoice = db.session.scalars(select(Invoice).order_by(Invoice.id.desc()).limit(1)).one()
+    assert (invoice.tax_minor, invoice.due_minor) == (0, 5000)
+    assert "Reverse charge" in invoice.tax_note
+    assert invoice.customer["tax_id"] == "DE123456788"
+
+
+def test_a_tax_id_with_wrong_digits_is_said_at_its_field(form: SignUp) -> None:
+    answer = form.send(country="DE", tax_id="DE123456789", shown="5950")
+    assert answer.status_code == 422
+    assert 'id="tax_id-error"' in answer.text
+    assert 'value="DE123456789"' in answer.text
+    assert accounts() == 2
+
+
+def test_charge_initial_reflects_the_add_ons_chosen(form: SignUp) -> None:
+    first = form.send(seat="2")
+    assert first.status_code == 422
+    assert "$70.00 today" in first.text
+    answer = form.send(seat="2", shown="7000")
+    assert answer.status_code == 303
+    invoice = db.session.scalars(select(Invoice).order_by(Invoice.id.desc()).limit(1)).one()
+    assert [(line.description, line.amount_minor) for line in invoice.lines] == [
+        ("Standard, 5 users", 5000),
+        ("2 × 1 seat", 2000),
+    ]
+
+
+def test_a_number_of_add_ons_that_is_none_is_said_at_its_field(form: SignUp) -> None:
+    answer = form.send(seat="many")
+    assert answer.status_code == 422
+    assert 'id="seat-error"' in answer.text
+    assert 'value="many"' in answer.text

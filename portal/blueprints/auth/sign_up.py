@@ -9,19 +9,21 @@ at an email that isn't in use opens an account, and guesses count as failed sign
 """
 
 import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
-from wtforms import HiddenField, SelectChoice, SelectField
+from wtforms import HiddenField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Regexp
 
-from portal import attempts, clock, collection, passwords, sign_ins
+from portal import add_on_choice, attempts, clock, collection, passwords, sign_ins
 from portal.access import Permission, requires
-from portal.billing import people, sign_ups
-from portal.billing.rules.errors import UsedForSomethingElse
+from portal.billing import people, sign_ups, tax_ids
+from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.sign_ups import Application, Opened, Overtaken, Person
 from portal.blueprints import paying, ways_to_pay
 from portal.blueprints.auth import bp, plan_chooser
@@ -52,6 +54,11 @@ class SignUpForm(FlaskForm):
         choices=lambda: [SelectChoice("", "Choose a country"), *countries()],
         validators=[DataRequired("Choose a country.")],
         render_kw={"autocomplete": "country"},
+    )
+    tax_id = StringField(
+        "Tax id",
+        description="Such as a VAT number. It decides which tax is charged.",
+        render_kw={"autocomplete": "off", "maxlength": "60"},
     )
     name = text_field("Your name", "Enter your name.", autocomplete="name")
     email = email_field(autocomplete="username")
@@ -100,12 +107,23 @@ def _page(form: SignUpForm, chooser: PlanChooser, status: int = 200) -> Response
 
 def _is_complete(form: SignUpForm, chooser: PlanChooser) -> bool:
     """Whether everything but the match of email and password is in order."""
-    complete = form.validate() and chooser.error is None
+    complete = form.validate() and chooser.error is None and _tax_id(form) is not None
+    complete = complete and not any(choice.error for choice in chooser.add_ons)
     if not form.password.errors:
         about = [form.name.data or "", form.email.data or "", form.company.data or ""]
         problem = passwords.refusal(form.password.data or "", about)
         form.password.errors = [problem] if problem else []
     return complete and not form.password.errors
+
+
+def _tax_id(form: SignUpForm) -> str | None:
+    """The tax id in its compact form, "" where there is none; None, with the reason in the form,
+    where it can't be one."""
+    try:
+        return tax_ids.check((form.tax_id.data or "").strip(), form.country.data or "")
+    except RuleBroken as refusal:
+        form.tax_id.errors = [str(refusal)]
+        return None
 
 
 def _open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
@@ -122,7 +140,7 @@ def _try_to_open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
     if person is None or chooser.chosen is None:
         form.password.errors = [NO_MATCH]
         return None
-    application = _application(form, chooser.chosen, person)
+    application = _application(form, chooser.chosen, chooser.wanted, person)
     try:
         with transaction() as session:
             opened = sign_ups.open_account(session, application, now=clock.now())
@@ -151,14 +169,18 @@ def _person(form: SignUpForm) -> Person | None:
     return Person(email, known.name, known, known.password_hash, request.remote_addr)
 
 
-def _application(form: SignUpForm, price: Price, person: Person) -> Application:
+def _application(
+    form: SignUpForm, price: Price, add_ons: Mapping[int, int], person: Person
+) -> Application:
     return Application(
         op_id=form.op_id.data or "",
         person=person,
         company=form.company.data or "",
         country=form.country.data,
+        tax_id=_tax_id(form) or "",
         time_zone=time_zone_of(form.country.data),
         price=price,
+        add_ons=add_ons,
         way_to_pay=ways_to_pay.chosen(form.card.data if form.card else None),
     )
 
@@ -167,7 +189,9 @@ def _ask_for_card(chooser: PlanChooser) -> ResponseReturnValue:
     """Cards are entered on the gateway's own page; then the plan is confirmed."""
     flash("Your account is open. Add a card, and your plan begins when you confirm it.", "success")
     plan = chooser.chosen.id if chooser.chosen else 0
+    fields = {add_on_choice.field_of(key): count for key, count in chooser.wanted.items()}
     page = url_for("change_plan.quote", price_id=plan)
+    page = f"{page}?{urlencode(fields)}" if fields else page
     return redirect(url_for("payment_method.show", next=page), 303)
 
 
