@@ -69,14 +69,10 @@ def issue(
     one beyond the bounds raises OutOfBounds.
     """
     bounds.check(session, account, draft, occasion.reason, now=now)
-    is_paid = payment is not None or draft.due.is_zero
     values = _values(session, account, subscription, draft, occasion, now)
-    if is_paid:
+    if payment is not None or draft.due.is_zero:
         values |= {"status": InvoiceStatus.PAID, "paid_at": now}
-    invoice = session.scalars(insert(Invoice).values(values).returning(Invoice)).one()
-    lines = _lines(invoice, draft)
-    session.add_all(lines)
-    set_committed_value(invoice, "lines", lines)
+    invoice = _insert(session, values, draft)
     ledger.invoice_issued(session, invoice)
     if payment is not None:
         _collected(session, invoice, payment, now)
@@ -173,6 +169,15 @@ def _values(
         "customer": _customer_snapshot(session, account),
         "evidence": dict(occasion.evidence) if occasion.evidence else None,
     }
+
+
+def _insert(session: Session, values: dict[str, Any], draft: InvoiceDraft) -> Invoice:
+    """The invoice is written at once, for its id; its lines with whatever else is written."""
+    invoice = session.scalars(insert(Invoice).values(values).returning(Invoice)).one()
+    lines = _lines(invoice, draft)
+    session.add_all(lines)
+    set_committed_value(invoice, "lines", lines)
+    return invoice
 
 
 def _lines(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
