@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from portal import calendar_file, letters, notice_facts, outbox
 from portal.billing.rules import describe
-from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.models import (
@@ -147,28 +146,6 @@ def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list
         readers = [person for person in readers if person not in told_already]
     message = Message("invoice_issued", account, notice_facts.of_invoice(invoice))
     return write(session, message, readers, now=now)
-
-
-def payment_failed(
-    session: Session,
-    account: Account,
-    *,
-    what: str,
-    amount: Money,
-    reason: str,
-    now: datetime,
-    next_try_at: datetime | None = None,
-    plan_ended: bool = False,
-) -> list[Notice]:
-    """To active Admins and billing contacts: a charge was not collected, and is tried again.
-
-    `what` completes "for …" ("the renewal of Standard, 10 users"); `reason` is a sentence.
-    `plan_ended` says that it was the last attempt and the subscription is over.
-    """
-    facts = {"what": what, "amount": amount, "reason": reason, "next_try_at": next_try_at}
-    facts["plan_ended"] = plan_ended
-    message = Message("payment_failed", account, facts)
-    return write(session, message, people(session, account, *RECEIPTS), now=now)
 
 
 def downgrade_not_made(

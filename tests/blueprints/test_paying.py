@@ -210,7 +210,7 @@ def test_pay_now_says_what_it_takes_from_what(
 ) -> None:
     page = client.get(f"/invoices/{past_due.number_text}").text
     assert "Pay $100.00 now" in page
-    assert "From Test card ending 0002, or" in page
+    assert "Collected from Test card ending 0002." in page
     assert "Past due" in page
     assert "3 Apr 2026, 09:00 UTC" in page
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask, has_request_context
 from sqlalchemy import select
 
-from portal import collection, letters, notices
+from portal import collection, letters, notices, payment_notices
 from portal.billing import usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
@@ -25,6 +25,7 @@ from portal.models import (
     PlanChangeReason,
     PlanChangeState,
 )
+from portal.payment_notices import Failure
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.notices.post import ESCAPED, ODD_NAME, deliver_all, named, newest, step
@@ -159,15 +160,13 @@ def test_a_failed_payment_says_what_why_and_when_again(
     acme: Account, cast: Cast, clock: FixedClock
 ) -> None:
     with transaction() as session:
-        notices.payment_failed(
-            session,
-            session.merge(acme),
+        failure = Failure(
             what="invoice INV-2026-000007",
             amount=Money(10000, "USD"),
             reason="The card was declined.",
-            now=clock.now(),
             next_try_at=clock.now() + timedelta(days=3),
         )
+        payment_notices.failed(session, session.merge(acme), failure, now=clock.now())
     told = named("payment_failed")
     assert {notice.recipient for notice in told} == {cast.alice.email, cast.carol.email}
     assert told[0].subject == "We could not collect $100.00 for invoice INV-2026-000007"
@@ -234,14 +233,8 @@ def test_links_lead_to_the_portal_s_own_address(
     with app.test_request_context(headers={"Host": "mallory.example"}):
         notice = _invite(acme, cast, clock, Role.ADMIN)
         with transaction() as session:
-            notices.payment_failed(
-                session,
-                session.merge(acme),
-                what="it",
-                amount=Money(1, "USD"),
-                reason="No.",
-                now=clock.now(),
-            )
+            failure = Failure(what="it", amount=Money(1, "USD"), reason="No.")
+            payment_notices.failed(session, session.merge(acme), failure, now=clock.now())
     for body in (notice.body_html, newest("payment_failed").body_html):
         assert "mallory" not in body
         links = re.findall(r'href="([^"]+)"', body)
