@@ -22,6 +22,7 @@ PASSWORD = "measuring with care 1"
 # One person may hold 25 streams of a process.
 ADMINS = 8
 CLIENTS = 20_000
+QUOTE = re.compile(r'href="/account/change-plan/(\d+)"')
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -81,6 +82,14 @@ def signed_in(url: str, number: int = 0) -> Visitor:
     token = visitor.token("/login")
     visitor.post("/login", email=email(number), password=PASSWORD, csrf_token=token)
     return visitor
+
+
+def another_plan(visitor: Visitor) -> str:
+    """The id of a price that the account could move to."""
+    found = QUOTE.search(visitor.get("/account/change-plan").decode())
+    if found is None:
+        raise RuntimeError("no plan is on offer")
+    return found[1]
 
 
 def settle(environ: dict[str, str]) -> int:

@@ -55,9 +55,9 @@ def measure() -> Iterator[str]:
             seconds, grown = _work_off(measured, size, workers=AS_ONE)
             times[size] = seconds / size
             yield (
-                f"renewals, {size:,} due: {times[size] * 1000:.2f} ms per invoice, bare SQL"
-                f" {bare * 1000:.2f} ms: {times[size] / bare:.2f}× (at most {MOST_TIMES_BARE:.0f}×);"
-                f" memory {grown:+.0f} MB (at most {MOST_MEGABYTES} MB)"
+                f"renewals, {size:,} due: {times[size] * 1000:.2f} ms per invoice,"
+                f" bare SQL {bare * 1000:.2f} ms: {times[size] / bare:.2f}×"
+                f" (at most {MOST_TIMES_BARE:.0f}×); memory {grown:+.0f} MB (at most {MOST_MEGABYTES} MB)"
             )
     small, large = (times[size] for size in SIZES)
     yield (

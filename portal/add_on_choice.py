@@ -9,6 +9,7 @@ from portal.billing.rules.money import Money
 from portal.models import AddOnPrice
 
 MOST = 1000
+FIELD = "add_on_"
 NOT_A_NUMBER = f"Write a whole number from 0 to {MOST:,}."
 
 
@@ -44,13 +45,18 @@ def choices(
     return [read(price, values.get(field_of(price.id)), preset.get(price.id, 0)) for price in sold]
 
 
+def is_sent(values: MultiDict[str, str]) -> bool:
+    """Whether a form with such fields was sent at all."""
+    return any(name.startswith(FIELD) for name in values)
+
+
 def wanted(chosen: Iterable[Choice]) -> dict[int, int]:
     """How many of which add-on price; those of which none are wanted are left out."""
     return {choice.price.id: choice.quantity for choice in chosen if choice.quantity}
 
 
 def field_of(price_id: int) -> str:
-    return f"add_on_{price_id}"
+    return f"{FIELD}{price_id}"
 
 
 def read(price: AddOnPrice, sent: str | None, preset: int = 0) -> Choice:

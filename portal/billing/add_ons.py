@@ -150,11 +150,10 @@ def renew_only(
 def what_waits(session: Session, account: Account) -> RuleBroken | None:
     """Why no add-on can be bought or removed for now: what hinders a plan change, or a downgrade
     that is scheduled already, with add-ons of its own."""
-    obstacle = plan_changes.what_waits(session, account)
-    if obstacle is not None:
-        return obstacle
-    change = plan_changes.scheduled(session, account.id)
-    return DowngradeScheduled(change.to_price.plan_name) if change else None
+    now = plan_changes.situation(session, account)
+    if now.obstacle is not None or now.scheduled is None:
+        return now.obstacle
+    return DowngradeScheduled(now.scheduled.to_price.plan_name)
 
 
 def _bought(

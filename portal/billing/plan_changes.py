@@ -48,6 +48,7 @@ from portal.models import (
     PlanChangeReason,
     PlanChangeState,
     Price,
+    Subscription,
 )
 
 
@@ -63,6 +64,16 @@ class Offer:
     direction: Direction
     fit: Fit
     is_cheapest_fitting: bool
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where an account stands when it wants to change: what runs, the downgrade that waits for
+    the cycle's end, and why nothing can be changed for now (None: it can)."""
+
+    subscription: Subscription | None
+    scheduled: PlanChange | None
+    obstacle: RuleBroken | None
 
 
 def offers(session: Session, account: Account, interval: Interval) -> list[Offer]:
@@ -224,17 +235,32 @@ def waiting(session: Session, account_id: int) -> Mapping[PlanChangeState, PlanC
     return {change.state: change for change in session.scalars(statement)}
 
 
+def situation(session: Session, account: Account) -> Situation:
+    """What runs, what waits, and what hinders a change."""
+    subscription, changes = subscriptions.live(session, account.id), waiting(session, account.id)
+    return Situation(
+        subscription,
+        changes.get(PlanChangeState.SCHEDULED),
+        _obstacle(session, account, subscription, PlanChangeState.PENDING in changes),
+    )
+
+
 def what_waits(session: Session, account: Account) -> RuleBroken | None:
     """Why no plan can be changed for now: a change has no outcome yet, an invoice is unpaid, the
     plan was cancelled, or the vendor is to look at the account first."""
+    return situation(session, account).obstacle
+
+
+def _obstacle(
+    session: Session, account: Account, subscription: Subscription | None, is_pending: bool
+) -> RuleBroken | None:
     if account.parked_at is not None:
         return AccountParked()
-    if pending(session, account.id) is not None:
+    if is_pending:
         return ChangeUnderWay()
     unpaid = invoices.open_invoice(session, account.id)
     if unpaid is not None:
         return InvoiceUnpaid(unpaid.number_text)
-    subscription = subscriptions.live(session, account.id)
     if subscription is not None and subscription.cancelled_at is not None:
         return CancellationScheduled()
     return None

@@ -45,11 +45,7 @@ def add_on_terms(price: AddOnPrice) -> AddOnTerms:
 def basket(session: Session, price: Price, add_ons: Mapping[int, int]) -> Basket:
     """A plan with so many of each add-on price (by id); none of one leaves it out."""
     wanted = {price_id: quantity for price_id, quantity in add_ons.items() if quantity > 0}
-    rows = session.scalars(
-        select(AddOnPrice).where(AddOnPrice.id.in_(wanted)).order_by(AddOnPrice.id)
-    )
-    items = tuple(Item(add_on_terms(row), wanted[row.id]) for row in rows) if wanted else ()
-    return Basket(terms(session, price), items)
+    return Basket(terms(session, price), _items(session, wanted))
 
 
 def offered(session: Session, *, currency: str, interval: Interval | None = None) -> list[Price]:
@@ -126,6 +122,15 @@ def carried_over(
         return {}
     sold = {price.add_on.key: price.id for price in add_ons_for(session, target)}
     return {sold[key]: count for key, count in renewing.items() if count and key in sold}
+
+
+def _items(session: Session, wanted: Mapping[int, int]) -> tuple[Item, ...]:
+    if not wanted:
+        return ()
+    rows = session.scalars(
+        select(AddOnPrice).where(AddOnPrice.id.in_(wanted)).order_by(AddOnPrice.id)
+    )
+    return tuple(Item(add_on_terms(row), wanted[row.id]) for row in rows)
 
 
 def _monthly_prices(session: Session, prices: Iterable[Price]) -> dict[tuple[int, str], Price]:

@@ -22,7 +22,6 @@ from portal.billing import (
     plan_outcomes,
     price_list,
     settlements,
-    subscriptions,
     usage,
 )
 from portal.billing.plan_changes import StaleQuote
@@ -143,7 +142,8 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
     price = session.get_one(Price, terms.target.price_id)
     used = usage.counts(session, account.id)
     shown = plan_display.shown(session, terms, price, used, now=clock.now())
-    obstacle = plan_changes.what_waits(session, account)
+    situation = plan_changes.situation(session, account)
+    obstacle = situation.obstacle
     return page_or_fragment(
         "change_plan/quote.html",
         "change_plan",
@@ -151,8 +151,8 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
         problem=problem,
         obstacle=obstacle,
         shown=shown,
-        subscription=subscriptions.live(session, account.id),
-        scheduled=plan_changes.scheduled(session, account.id),
+        subscription=situation.subscription,
+        scheduled=situation.scheduled,
         add_ons=_choices(terms, price),
         confirmation=_signed(terms) if shown.can_be_confirmed and not obstacle else None,
         **ways_to_pay.choice(),
@@ -208,9 +208,9 @@ def _on_offer(price_id: int) -> Price:
 
 def _add_ons(price: Price) -> list[add_on_choice.Choice] | None:
     """What was typed into the add-on fields; None where the plan was asked for without them."""
-    sold = price_list.add_ons_for(db.session(), price)
-    if not any(add_on_choice.field_of(add_on.id) in request.args for add_on in sold):
+    if not add_on_choice.is_sent(request.args):
         return None
+    sold = price_list.add_ons_for(db.session(), price)
     return add_on_choice.choices(sold, request.args)
 
 
