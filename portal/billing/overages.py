@@ -151,10 +151,14 @@ def step(session: Session, account: Account, episode: Episode, *, now: datetime)
 def upgrade_comes_first(
     session: Session, account: Account, subscription: Subscription, *, now: datetime
 ) -> bool:
-    """Whether an upgrade that was due before the running cycle's end is still to be made."""
+    """Whether an upgrade that was due before the running cycle's end is still to be made.
+
+    One that could not be paid and is tried again later lets the renewal go first.
+    """
     for episode in episodes.open_of(session, account.id):
         due_at = overage.upgrade_due_at(_warned(episode))
-        if due_at is not None and due_at <= min(now, subscription.cycle_end_at):
+        is_now = episode.next_step_at <= now
+        if is_now and due_at is not None and due_at <= min(now, subscription.cycle_end_at):
             return isinstance(overage.decide(_facts(session, account, episode, now), now), Upgrade)
     return False
 

@@ -38,6 +38,10 @@ STATE_AFTER = {
 }
 FINAL = frozenset({PaymentState.SUCCEEDED, PaymentState.DECLINED})
 FAILURE_LENGTH = 200
+# An invoice's attempt that has no outcome yet. A bank transfer is waited for, not collected.
+IS_BEING_COLLECTED = (
+    Payment.invoice_id.is_not(None) & Payment.state.not_in(FINAL) & (Payment.gateway != MANUAL)
+)
 
 
 class Stage(StrEnum):
@@ -108,6 +112,12 @@ def in_flight(session: Session, invoice: Invoice) -> Payment | None:
         Payment.state.not_in(FINAL),
     )
     return session.scalars(statement).one_or_none()
+
+
+def is_collected_from(session: Session, account_id: int) -> bool:
+    """Whether an invoice of the account is being collected, or is to be tried again."""
+    statement = select(Payment.id).where(Payment.account_id == account_id, IS_BEING_COLLECTED)
+    return session.scalars(statement.limit(1)).first() is not None
 
 
 def of_change(session: Session, change: PlanChange) -> Payment | None:

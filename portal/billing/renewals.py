@@ -6,7 +6,7 @@ that was away for several cycles charges each of them.
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from portal import notices
@@ -34,6 +34,7 @@ from portal.models import (
     EndReason,
     Invoice,
     InvoiceReason,
+    Payment,
     PlanChange,
     PlanChangeState,
     Subscription,
@@ -43,7 +44,8 @@ from portal.models import (
 def due(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
     """Ids of accounts whose cycle has ended, the one that ended first at the front.
 
-    Accounts that are parked wait, and all of them while automatic charging stands still.
+    Accounts that are parked wait, and all of them while automatic charging stands still. So do
+    those of which a payment is being collected: one cycle is charged after the other.
     """
     if bounds.running_stop(session) is not None:
         return []
@@ -54,6 +56,8 @@ def due(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
             Subscription.status.in_(subscriptions.LIVE),
             Subscription.cycle_end_at <= now,
             Account.parked_at.is_(None),
+            ~_has_pending_change(),
+            or_(Subscription.cancelled_at.is_not(None), ~_is_collected_from()),
         )
         .order_by(Subscription.cycle_end_at, Subscription.id)
         .limit(limit)
@@ -65,8 +69,9 @@ def renew(session: Session, account: Account, *, now: datetime) -> Invoice | Non
     """Charge the cycle that begins where the running one ended; the account must be locked.
 
     Returns its invoice. None when a cancelled subscription ended with its cycle instead, when it
-    isn't due after all, or must wait: for a plan change whose payment is unknown, or for an
-    auto-upgrade that was due before the cycle's end. OutOfBounds when a person has to look first.
+    isn't due after all, or must wait: for a plan change whose payment is unknown, for an
+    auto-upgrade that was due before the cycle's end, or for the payment of the cycle before.
+    OutOfBounds when a person has to look first.
     """
     subscription = subscriptions.live(session, account.id)
     if subscription is None or subscription.cycle_end_at > now or account.parked_at is not None:
@@ -83,7 +88,28 @@ def renew(session: Session, account: Account, *, now: datetime) -> Invoice | Non
             session, account, subscription, EndReason.CANCELLED, now=now, actor=SYSTEM
         )
         return None
+    if payments.is_collected_from(session, account.id):
+        return None
     return _charge(session, account, subscription, coming, now=now)
+
+
+def _has_pending_change() -> ColumnElement[bool]:
+    return (
+        select(PlanChange.id)
+        .where(
+            PlanChange.account_id == Subscription.account_id,
+            PlanChange.state == PlanChangeState.PENDING,
+        )
+        .exists()
+    )
+
+
+def _is_collected_from() -> ColumnElement[bool]:
+    return (
+        select(Payment.id)
+        .where(Payment.account_id == Subscription.account_id, payments.IS_BEING_COLLECTED)
+        .exists()
+    )
 
 
 def _charge(

@@ -253,7 +253,7 @@ class Account:
             self.subscription = Subscription(plan, held, quote.at, charges)
             return
         running = self._running
-        running.lines += charges
+        running.lines = running.lines + charges
         running.held = added(running.held, held)
         running.renewing = added(running.renewing, held)
 
@@ -279,7 +279,7 @@ class Account:
         """What fell due (cycles that ended, up to `until`), one after the other, done now."""
         while True:
             invoice = self.unpaid
-            if self.subscription and invoice and invoice.is_due(now):
+            if invoice and invoice.is_due(now):
                 self.answer(invoice, bank(invoice.owed), now)
             elif not self._turn(until or now, now, bank):
                 return
@@ -289,6 +289,7 @@ class Account:
         invoice.waits = said == "unknown"
         if said == "paid":
             invoice.paid, invoice.status = invoice.owed, "paid"
+        invoice.next_try_at = None
         if said != "declined" or self.subscription is None:
             return
         invoice.tries += not by_hand
@@ -364,11 +365,13 @@ class Account:
 
     def _turn(self, until: datetime, now: datetime, bank: Bank) -> bool:
         running = self.subscription
-        if running is None or running.end > until or self.unpaid or self.change_waits:
+        if running is None or running.end > until or self.change_waits:
             return False
         if running.cancelled:
             self.subscription = None
             return True
+        if self.unpaid:
+            return False
         basket = self._next(running)
         invoice = self._bill(self._in_full(basket), now)
         self._issue(invoice)

@@ -1,7 +1,8 @@
 """Everything about an account that the rules decide: as the portal says it, as the oracle does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import zip_longest
 
 from tests.model import oracle
 
@@ -56,6 +57,17 @@ def expected(account: oracle.Account) -> Picture:
         next_charge=account.next_charge,
         bills=tuple(_bill(invoice) for invoice in account.invoices),
     )
+
+
+def differences(said: Picture, expected: Picture) -> str:
+    """Where they differ, a line each; of bills only those that do."""
+    pairs = [
+        (field.name, getattr(said, field.name), getattr(expected, field.name))
+        for field in fields(Picture)
+    ]
+    *rest, (_, bills, must_bills) = pairs
+    rest += [(f"bill {n}", *pair) for n, pair in enumerate(zip_longest(bills, must_bills))]
+    return "".join(f"\n{name}: says {one}, must say {two}" for name, one, two in rest if one != two)
 
 
 def _plan(plan: oracle.Plan) -> PlanPicture:

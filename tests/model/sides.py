@@ -13,7 +13,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.models import PlanChange, PlanChangeState
 from tests.model import oracle
 from tests.model.driver import HOME, Driver, Offer
-from tests.model.picture import expected
+from tests.model.picture import differences, expected
 from tests.model.shop import RATES, Shop
 from tests.model.world import World
 
@@ -85,12 +85,14 @@ class Sides(RuleBasedStateMachine):
     def compare(self) -> None:
         """The portal says what the oracle says."""
         self.is_sound = False
-        assert self.real.picture() == expected(self.ours)
+        wrong = differences(self.real.picture(), expected(self.ours))
+        assert not wrong, wrong
         self.is_sound = True
 
     def teardown(self) -> None:
         if getattr(self, "is_sound", False):
-            assert self.world.wrong() == []
+            wrong = self.world.wrong()
+            assert not wrong, wrong
 
     def both(self, real: Callable[[], object], ours: Callable[[], object]) -> None:
         """Both do it, or both refuse."""
@@ -201,12 +203,12 @@ class Sides(RuleBasedStateMachine):
         if not quote.invoice.due:
             bank_says = "paid"
         elif bank_says == "asks" or not CARDS[self.card].answers:
-            assert change.state is PlanChangeState.PENDING
+            assert change.state is PlanChangeState.PENDING, change.failure
             self.ours.change_waits = True
             self._wait(quote, bank_says)
             return
         if bank_says == "paid":
-            assert change.state is PlanChangeState.APPLIED
+            assert change.state is PlanChangeState.APPLIED, change.failure
             self.ours.carry_out(quote)
         else:
             assert change.state is PlanChangeState.FAILED

@@ -52,9 +52,12 @@ class World:
         self.clock.at = at
 
     def work(self) -> None:
-        """The worker does all that is due now."""
+        """The worker does all that is due now; then nothing is."""
         schedule.run_due()
         db.session.rollback()
+        left: list[tuple[str, int]] = []
+        schedule.hand_out_due(lambda sweep, item: left.append((sweep, item)))
+        assert not left, f"found due again and again: {left}"
 
     def travel(self, to: datetime, look: Callable[[], None]) -> None:
         """Time passes with the worker at work: it stops, and looks, wherever something is due."""
