@@ -57,7 +57,8 @@ def measure() -> Iterator[str]:
             yield (
                 f"renewals, {size:,} due: {times[size] * 1000:.2f} ms per invoice,"
                 f" bare SQL {bare * 1000:.2f} ms: {times[size] / bare:.2f}×"
-                f" (at most {MOST_TIMES_BARE:.0f}×); memory {grown:+.0f} MB (at most {MOST_MEGABYTES} MB)"
+                f" (at most {MOST_TIMES_BARE:.0f}×); memory {grown:+.0f} MB"
+                f" (at most {MOST_MEGABYTES} MB)"
             )
     small, large = (times[size] for size in SIZES)
     yield (
