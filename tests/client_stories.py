@@ -67,7 +67,9 @@ class ClientList:
         """The count that is kept; fails where a fresh count is another (count.exact)."""
         db.session.rollback()
         kept = usage.of(db.session(), self.account_id)[Metric.CLIENTS].used
-        assert kept == usage.recount(db.session(), self.account_id)[Metric.CLIENTS]
+        assert (
+            kept == usage.recount(db.session(), [self.account_id])[self.account_id][Metric.CLIENTS]
+        )
         return kept
 
     def remove_status(self, name: str, destination: str | None = None) -> int:

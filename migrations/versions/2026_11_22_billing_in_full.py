@@ -497,8 +497,8 @@ def _book_surplus_apart() -> None:
     """The same restatement in the ledger: no balance of any ledger account changes by it."""
     op.execute(
         "UPDATE ledger_transfer SET amount_minor = amount_minor + invoice.surplus_minor"
-        " FROM invoice WHERE invoice.id = ledger_transfer.invoice_id"
-        " AND invoice.surplus_minor > 0"
+        " FROM invoice WHERE invoice.surplus_minor > 0"
+        " AND ledger_transfer.account_id = invoice.account_id"
         " AND ledger_transfer.event = 'invoice\\:' || invoice.id || '\\:credited'"
     )
     op.execute(
@@ -533,7 +533,8 @@ def _restate_drafts() -> None:
 _CHARGED = sa.text(
     "SELECT invoice_line.id FROM invoice_line"
     " JOIN invoice ON invoice.id = invoice_line.invoice_id"
-    " JOIN subscription ON subscription.id = invoice.subscription_id"
+    " JOIN subscription ON subscription.account_id = invoice.account_id"
+    " AND subscription.id = invoice.subscription_id"
     " AND subscription.cycle_start_at = invoice.period_start_at"
     " WHERE subscription.id = :subscription_id AND invoice_line.kind = 'plan'"
     " ORDER BY invoice.id DESC LIMIT 1"

@@ -4,7 +4,8 @@ The account's lock comes first in every command, so a count never misses a chang
 same time; `recount` is how `flask verify` checks it.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -47,31 +48,42 @@ def set_limits(session: Session, account_id: int, limits: Mapping[Metric, int | 
         session.get_one(Usage, (account_id, metric)).limit_value = limits[metric]
 
 
-def recount(session: Session, account_id: int) -> Counts:
-    """The counts worked out afresh from the rows."""
+def recount(session: Session, account_ids: Collection[int]) -> dict[int, Counts]:
+    """The counts of these accounts worked out afresh from the rows."""
+    seats, clients = _seats(session, account_ids), _clients(session, account_ids)
     return {
-        Metric.SEATS: _seats(session, account_id),
-        Metric.CLIENTS: _clients(session, account_id),
-        Metric.STORAGE: 0,
+        account_id: {
+            Metric.SEATS: seats.get(account_id, 0),
+            Metric.CLIENTS: clients[account_id],
+            Metric.STORAGE: 0,
+        }
+        for account_id in account_ids
     }
 
 
-def _seats(session: Session, account_id: int) -> int:
+def _seats(session: Session, account_ids: Collection[int]) -> dict[int, int]:
     with_seat = [role for role in Role if takes_seat(role, active=True)]
-    statement = select(func.count(Membership.id)).where(
-        Membership.account_id == account_id,
-        Membership.deactivated_at.is_(None),
-        Membership.role.in_(with_seat),
-    )
-    return session.execute(statement).scalar_one()
-
-
-def _clients(session: Session, account_id: int) -> int:
     statement = (
-        select(ClientStatus.built_in, func.count(Client.id))
-        .join(Client, Client.status_id == ClientStatus.id)
-        .where(Client.account_id == account_id, Client.deleted_at.is_(None))
-        .group_by(ClientStatus.id, ClientStatus.built_in)
+        select(Membership.account_id, func.count(Membership.id))
+        .where(
+            Membership.account_id.in_(account_ids),
+            Membership.deactivated_at.is_(None),
+            Membership.role.in_(with_seat),
+        )
+        .group_by(Membership.account_id)
     )
-    rows = session.execute(statement)
-    return sum(count for built_in, count in rows if is_counted(built_in))
+    return dict(session.execute(statement).all())
+
+
+def _clients(session: Session, account_ids: Collection[int]) -> Counter[int]:
+    statement = (
+        select(Client.account_id, ClientStatus.built_in, func.count(Client.id))
+        .join(ClientStatus, ClientStatus.id == Client.status_id)
+        .where(Client.account_id.in_(account_ids), Client.deleted_at.is_(None))
+        .group_by(Client.account_id, ClientStatus.built_in)
+    )
+    counted: Counter[int] = Counter()
+    for account_id, built_in, count in session.execute(statement):
+        if is_counted(built_in):
+            counted[account_id] += count
+    return counted

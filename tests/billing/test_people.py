@@ -48,7 +48,7 @@ class People:
     def seats(self) -> int:
         """The kept count, which a fresh count over the rows must agree with."""
         kept = usage.of(db.session(), self.account_id)[Metric.SEATS].used
-        assert usage.recount(db.session(), self.account_id)[Metric.SEATS] == kept
+        assert usage.recount(db.session(), [self.account_id])[self.account_id][Metric.SEATS] == kept
         return kept
 
     def trail(self) -> list[str]:

@@ -1,8 +1,8 @@
 """Counts and limits of every account against the rows behind them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from portal.billing import usage
@@ -20,17 +20,19 @@ from portal.models import (
     Usage,
 )
 
-Row = tuple[int, str, str]
+BATCH = 500
 
 
 def counts(session: Session) -> Iterator[Wrong]:
     """The count that is kept is the count of the rows, for every metric."""
-    for account_id, name, public_id in _accounts(session):
-        kept = usage.counts(session, account_id)
-        for metric, counted in usage.recount(session, account_id).items():
-            if kept.get(metric) != counted:
-                subject = f"{metric} of {account_name(name, public_id)}"
-                yield Wrong(subject, str(kept.get(metric, "no count")), str(counted))
+    for accounts in _accounts(session):
+        kept = _kept(session, accounts.keys())
+        for account_id, fresh in usage.recount(session, accounts.keys()).items():
+            for metric, counted in fresh.items():
+                found = kept.get((account_id, metric))
+                if found != counted:
+                    subject = f"{metric} of {accounts[account_id]}"
+                    yield Wrong(subject, "no count" if found is None else str(found), str(counted))
 
 
 def limits(session: Session) -> Iterator[Wrong]:
@@ -46,29 +48,42 @@ def limits(session: Session) -> Iterator[Wrong]:
         .group_by(SubscriptionAddOn.subscription_id, AddOn.metric)
         .subquery()
     )
-    beside = and_(held.c.subscription_id == Subscription.id, held.c.metric == Usage.metric)
+    planned = case(
+        (Usage.metric == Metric.SEATS, Tier.seats),
+        (Usage.metric == Metric.CLIENTS, Tier.clients),
+        else_=Tier.storage_bytes,
+    )
+    sold = planned + func.coalesce(held.c.more, 0)
     statement = (
-        select(Account, Usage.metric, Usage.limit_value, Tier, func.coalesce(held.c.more, 0))
+        select(Account.name, Account.public_id, Usage.metric, Usage.limit_value, sold)
         .join(Usage, Usage.account_id == Account.id)
         .join(Subscription, Subscription.account_id == Account.id)
         .join(Price, Price.id == Subscription.price_id)
         .join(Tier, Tier.id == Price.tier_id)
-        .outerjoin(held, beside)
-        .where(Subscription.status.in_(LIVE))
+        .outerjoin(
+            held,
+            and_(held.c.subscription_id == Subscription.id, held.c.metric == Usage.metric),
+        )
+        .where(Subscription.status.in_(LIVE), Usage.limit_value.is_distinct_from(sold))
         .order_by(Account.id, Usage.metric)
-        .execution_options(yield_per=500)
     )
-    for account, metric, limit, tier, more in session.execute(statement):
-        planned = tier.limits[Metric(metric)]
-        sold = None if planned is None else planned + int(more)
-        if limit != sold:
-            subject = f"limit of {metric} of {account_name(account.name, account.public_id)}"
-            yield Wrong(subject, _limit(limit), _limit(sold))
+    for name, public_id, metric, found, expected in session.execute(statement):
+        subject = f"limit of {metric} of {account_name(name, public_id)}"
+        yield Wrong(subject, _limit(found), _limit(expected))
 
 
-def _accounts(session: Session) -> Iterator[Row]:
+def _accounts(session: Session) -> Iterator[dict[int, str]]:
+    """All accounts by id and as people know them, some hundreds at a time."""
     statement = select(Account.id, Account.name, Account.public_id).order_by(Account.id)
-    yield from session.execute(statement.execution_options(yield_per=500))
+    for rows in session.execute(statement.execution_options(yield_per=BATCH)).partitions():
+        yield {account_id: account_name(name, public) for account_id, name, public in rows}
+
+
+def _kept(session: Session, account_ids: Collection[int]) -> dict[tuple[int, str], int]:
+    statement = select(Usage.account_id, Usage.metric, Usage.used).where(
+        Usage.account_id.in_(account_ids)
+    )
+    return {(account_id, metric): used for account_id, metric, used in session.execute(statement)}
 
 
 def _limit(value: int | None) -> str:

@@ -7,14 +7,13 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import document_store
+from portal.billing.verification.outbox_rows import subjects
 from portal.billing.verification.wrong import Wrong
 from portal.models import (
     CreditNote,
     CreditNoteDocument,
     Invoice,
     InvoiceDocument,
-    OutboxItem,
-    OutboxState,
     Work,
 )
 
@@ -58,11 +57,7 @@ def documents(session: Session) -> Iterator[Wrong]:
 def documents_made(session: Session) -> Iterator[Wrong]:
     """What has no file yet has one coming."""
     for kind in KINDS:
-        coming = exists().where(
-            OutboxItem.work == kind.work,
-            OutboxItem.subject_id == kind.table.id,
-            OutboxItem.state == OutboxState.WAITING,
-        )
+        coming = kind.table.id.in_(subjects(kind.work))
         made = exists().where(kind.key == kind.table.id)
         statement = select(kind.table.number_text).where(~made, ~coming).order_by(kind.table.id)
         for number in session.scalars(statement):

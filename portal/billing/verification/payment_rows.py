@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from portal.billing import payments
 from portal.billing.gateways import MANUAL
 from portal.billing.subscriptions import LIVE
+from portal.billing.verification.outbox_rows import subjects
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import (
     Invoice,
     InvoiceStatus,
-    OutboxItem,
     OutboxState,
     Payment,
     PaymentState,
@@ -47,13 +47,10 @@ def payments_carried(session: Session) -> Iterator[Wrong]:
     """A payment under way has work waiting for it, unless a bank transfer is awaited, or nobody
     knows what became of it and the vendor was told."""
     left_to_vendor = and_(
-        Payment.state == PaymentState.UNKNOWN, OutboxItem.state == OutboxState.DEAD
+        Payment.state == PaymentState.UNKNOWN,
+        Payment.id.in_(subjects(Work.PAYMENT, OutboxState.DEAD)),
     )
-    carried = exists().where(
-        OutboxItem.work == Work.PAYMENT,
-        OutboxItem.subject_id == Payment.id,
-        or_(OutboxItem.state == OutboxState.WAITING, left_to_vendor),
-    )
+    carried = or_(Payment.id.in_(subjects(Work.PAYMENT)), left_to_vendor)
     awaited = and_(Payment.gateway == MANUAL, Payment.state == PaymentState.PROCESSING)
     statement = (
         select(Payment.idempotency_key, Payment.state)

@@ -1,11 +1,13 @@
 """The audit trail, the outbox and the price list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.audit import chain_hash
+from portal.billing.verification.outbox_rows import UNDONE, subjects
 from portal.billing.verification.wrong import Wrong, account_name
 from portal.models import (
     Account,
@@ -27,8 +29,15 @@ NO_HASH = "0" * 64
 
 def audit_chain(session: Session) -> Iterator[Wrong]:
     """Every entry follows the one before it and hashes to what it says, up to the head."""
-    for account in session.scalars(select(Account).order_by(Account.id)):
-        yield from _chain_of(session, account)
+    statement = (
+        select(Account, AuditEntry)
+        .outerjoin(AuditEntry, AuditEntry.account_id == Account.id)
+        .order_by(Account.id, AuditEntry.position)
+        .execution_options(yield_per=500)
+    )
+    rows = session.execute(statement)
+    for account, entries in groupby(rows, key=lambda row: row[0]):
+        yield from _chain_of(account, (entry for _account, entry in entries if entry))
 
 
 def outbox_alive(session: Session) -> Iterator[Wrong]:
@@ -43,11 +52,7 @@ def outbox_alive(session: Session) -> Iterator[Wrong]:
 
 def notices_carried(session: Session) -> Iterator[Wrong]:
     """An email that waits has work that sends it; one that is settled says when."""
-    carried = exists().where(
-        OutboxItem.work == Work.NOTICE,
-        OutboxItem.subject_id == Notice.id,
-        OutboxItem.state != OutboxState.DONE,
-    )
+    carried = Notice.id.in_(subjects(Work.NOTICE, *UNDONE))
     waits = Notice.state == NoticeState.WAITING
     statement = (
         select(Notice.id, Notice.name, Notice.state)
@@ -77,11 +82,7 @@ def one_charging_stop(session: Session) -> Iterator[Wrong]:
 
 def events_applied(session: Session) -> Iterator[Wrong]:
     """News of a gateway that was not acted on yet has work that does."""
-    carried = exists().where(
-        OutboxItem.work == Work.GATEWAY_EVENT,
-        OutboxItem.subject_id == GatewayEvent.id,
-        OutboxItem.state != OutboxState.DONE,
-    )
+    carried = GatewayEvent.id.in_(subjects(Work.GATEWAY_EVENT, *UNDONE))
     statement = (
         select(GatewayEvent)
         .where(GatewayEvent.applied_at.is_(None), ~carried)
@@ -112,16 +113,10 @@ def price_versions(session: Session) -> Iterator[Wrong]:
             yield Wrong(subject, f"version {row.version}, {sale}", expected)
 
 
-def _chain_of(session: Session, account: Account) -> Iterator[Wrong]:
+def _chain_of(account: Account, entries: Iterable[AuditEntry]) -> Iterator[Wrong]:
     name = account_name(account.name, account.public_id)
     length, head = 0, NO_HASH
-    statement = (
-        select(AuditEntry)
-        .where(AuditEntry.account_id == account.id)
-        .order_by(AuditEntry.position)
-        .execution_options(yield_per=500)
-    )
-    for entry in session.scalars(statement):
+    for entry in entries:
         length += 1
         expected = (length, head, chain_hash(entry))
         if (entry.position, entry.previous_hash, entry.hash) != expected:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.billing import payments
 from portal.billing.gateways import MANUAL, SANDBOX
+from portal.billing.verification.outbox_rows import subjects
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import (
     CreditNote,
-    OutboxItem,
     OutboxState,
     Payment,
     PaymentState,
@@ -60,13 +60,13 @@ def refunds_of_notes(session: Session) -> Iterator[Wrong]:
 
 
 def refunds_carried(session: Session) -> Iterator[Wrong]:
-    """A refund under way has work waiting for it, unless a person transfers it; a final one says
-    when."""
-    carried = exists().where(
-        OutboxItem.work == Work.REFUND,
-        OutboxItem.subject_id == Refund.id,
-        OutboxItem.state == OutboxState.WAITING,
+    """A refund under way has work waiting for it, unless a person transfers it, or nobody knows
+    what became of it and the vendor was told; a final one says when."""
+    left_to_vendor = and_(
+        Refund.state == PaymentState.UNKNOWN,
+        Refund.id.in_(subjects(Work.REFUND, OutboxState.DEAD)),
     )
+    carried = or_(Refund.id.in_(subjects(Work.REFUND)), left_to_vendor)
     by_hand = and_(Payment.gateway == MANUAL, Refund.state == PaymentState.PROCESSING)
     statement = (
         select(Refund.idempotency_key, Refund.state, Refund.settled_at)
