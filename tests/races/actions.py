@@ -35,15 +35,15 @@ from portal.transaction import transaction
 from tests.faults.kills.stage import Stage
 from tests.races.situations import CYCLE_OVER, EPISODE_DUE, UNPAID, Admin, Needs, Place
 
-NOTICE = re.compile(r'<div class="notice tone-(?:bad|warn)"[^>]*>(.*?)</div>', re.DOTALL)
-TAGS = re.compile(r"<[^>]+>|\s+")
+REFUSAL = re.compile(r'title">Nothing was changed</p>\s*<p>(.*?)</p>', re.DOTALL)
+ERROR_PAGE = "a page without the reason"
 MINUTE = timedelta(minutes=1)
 MONEY = (Work.PAYMENT, Work.REFUND)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: of a page its status and the sentence it says, of a job its sentence."""
+    """What came back: a status, and the sentence that says what was done or why it wasn't."""
 
     status: int
     text: str
@@ -169,10 +169,12 @@ def _post(admin: Admin, path: str, **fields: str) -> Answer:
     with admin.client.session_transaction() as cookie:
         cookie.pop("_flashes", None)
     page = admin.client.post(path, data=fields)
+    if page.status_code >= 400:
+        refusal = REFUSAL.search(page.text)
+        return Answer(page.status_code, refusal[1] if refusal else ERROR_PAGE)
     with admin.client.session_transaction() as cookie:
         said = [text for _, text in cookie.get("_flashes", [])]
-    said += [TAGS.sub(" ", notice) for notice in NOTICE.findall(page.text)]
-    return Answer(page.status_code, " ".join(" ".join(said[:1]).split()))
+    return Answer(page.status_code, " ".join(said[:1]))
 
 
 def _job(stage: Stage, place: Place, do: Callable[[], object]) -> Answer:

@@ -46,6 +46,11 @@ def test_one_legal_outcome(reports: Reports, pair: str) -> None:
     assert reports[pair]["failures"] == []
 
 
+def test_without_the_locks_it_is_seen() -> None:
+    report = run(["upgrade/upgrade"], "--without-locks", rounds=3)["upgrade/upgrade"]
+    assert report["failures"] != []
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("pair", NAMES)
 def test_one_legal_outcome_every_time(all_reports: Reports, pair: str) -> None:
@@ -54,10 +59,10 @@ def test_one_legal_outcome_every_time(all_reports: Reports, pair: str) -> None:
     assert all_reports[pair]["failures"] == []
 
 
-def run(pairs: Iterable[str], *, rounds: int) -> Reports:
+def run(pairs: Iterable[str], *options: str, rounds: int) -> Reports:
     """In a process of its own, whose mail server and clock are stand-ins."""
-    command = [sys.executable, "-m", "tests.races.run", "--rounds", str(rounds), *pairs]
-    command += ["--server", os.environ.get(SERVER, "")]
+    command = [sys.executable, "-m", "tests.races.run", "--rounds", str(rounds), *options]
+    command += ["--server", os.environ.get(SERVER, ""), *pairs]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return {report["pair"]: report for report in map(json.loads, done.stdout.splitlines())}

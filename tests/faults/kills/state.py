@@ -48,6 +48,7 @@ CALLED = {
 SAME = {"price", "add_on_price", "tier", "family"}
 NUMBER = re.compile(r"\d+")
 DOCUMENT = re.compile(r"\b(INV|CN)-\d{4}-\d{6}\b")
+HOUR = re.compile(r" \d\d:\d\d:\d\d(\.\d+)?\+00:00")
 EMAIL = re.compile(r"-\d+@")
 State = dict[str, Counter[str]]
 
@@ -72,6 +73,15 @@ def by_account(session: Session) -> dict[str, State]:
             state = found.setdefault(account, {name: Counter() for name in TABLES})
             state[table][_told_of_nobody(row, account, numbers.setdefault(account, {}))] += 1
     return found
+
+
+def without_hours(state: State) -> State:
+    """The same, to the day."""
+    days: State = {name: Counter() for name in state}
+    for table, rows in state.items():
+        for row, count in rows.items():
+            days[table][HOUR.sub("", row)] += count
+    return days
 
 
 def differences(expected: State, found: State) -> list[str]:
