@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, case, exists, func, literal, not_, or_, select, union_all
+from sqlalchemy import Select, and_, case, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.billing.rules.lines import LineKind
@@ -126,41 +126,7 @@ def running_plans(session: Session) -> Iterator[Wrong]:
 
 def running_add_ons(session: Session) -> Iterator[Wrong]:
     """As many add-ons run as were charged for the cycle and not given back by a change of plan."""
-    credit = aliased(InvoiceLine)
-    charged = (
-        select(
-            Subscription.id.label("subscription_id"),
-            InvoiceLine.add_on_price_id.label("price_id"),
-            literal(0).label("running"),
-            InvoiceLine.quantity.label("charged"),
-        )
-        .join(
-            Invoice,
-            and_(
-                Invoice.account_id == Subscription.account_id,
-                Invoice.subscription_id == Subscription.id,
-            ),
-        )
-        .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
-        .where(
-            Subscription.status.in_(LIVE),
-            InvoiceLine.kind == LineKind.ADD_ON,
-            InvoiceLine.period_start_at >= Subscription.cycle_start_at,
-            InvoiceLine.period_end_at == Subscription.cycle_end_at,
-            not_(exists().where(credit.source_line_id == InvoiceLine.id)),
-        )
-    )
-    running = (
-        select(
-            SubscriptionAddOn.subscription_id,
-            SubscriptionAddOn.add_on_price_id,
-            SubscriptionAddOn.quantity,
-            literal(0),
-        )
-        .join(Subscription, Subscription.id == SubscriptionAddOn.subscription_id)
-        .where(Subscription.status.in_(LIVE))
-    )
-    both = union_all(charged, running).subquery()
+    both = union_all(_add_ons_charged(), _add_ons_running()).subquery()
     runs, paid = func.sum(both.c.running), func.sum(both.c.charged)
     statement = (
         select(Account, both.c.price_id, runs, paid)
@@ -173,3 +139,39 @@ def running_add_ons(session: Session) -> Iterator[Wrong]:
     for account, price_id, found, expected in session.execute(statement):
         name = account_name(account.name, account.public_id)
         yield Wrong(f"add-ons of {name} at price {price_id}", str(found), f"{expected}, as charged")
+
+
+def _add_ons_charged() -> Select[int, int | None, int, int]:
+    """What live subscriptions were charged for the running cycle, line by line."""
+    credit = aliased(InvoiceLine)
+    own = and_(
+        Invoice.account_id == Subscription.account_id,
+        Invoice.subscription_id == Subscription.id,
+    )
+    return (
+        select(
+            Subscription.id.label("subscription_id"),
+            InvoiceLine.add_on_price_id.label("price_id"),
+            literal(0).label("running"),
+            InvoiceLine.quantity.label("charged"),
+        )
+        .join(Invoice, own)
+        .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
+        .where(
+            Subscription.status.in_(LIVE),
+            InvoiceLine.kind == LineKind.ADD_ON,
+            InvoiceLine.period_start_at >= Subscription.cycle_start_at,
+            InvoiceLine.period_end_at == Subscription.cycle_end_at,
+            ~exists().where(credit.source_line_id == InvoiceLine.id),
+        )
+    )
+
+
+def _add_ons_running() -> Select[int, int, int, int]:
+    """What runs beside live plans, in the same shape."""
+    row = SubscriptionAddOn
+    return (
+        select(row.subscription_id, row.add_on_price_id, row.quantity, literal(0))
+        .join(Subscription, Subscription.id == row.subscription_id)
+        .where(Subscription.status.in_(LIVE))
+    )
