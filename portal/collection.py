@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from flask import current_app
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal import clock, outbox, payment_notices
 from portal.billing import (
@@ -23,7 +23,6 @@ from portal.billing import (
     payments,
     plan_outcomes,
     settlements,
-    subscriptions,
 )
 from portal.billing.bounds import OutOfBounds
 from portal.billing.gateways import (
@@ -40,7 +39,6 @@ from portal.billing.gateways.manual import ManualGateway, transfer_terms
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules import dunning
-from portal.billing.rules.period import DAY
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import (
@@ -228,7 +226,9 @@ def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: 
     item = outbox.held(session, item_id, owner=owner)
     if item is None:
         return
-    payment = session.get_one(Payment, item.subject_id, populate_existing=True)
+    payment = session.get_one(
+        Payment, item.subject_id, options=[joinedload(Payment.method)], populate_existing=True
+    )
     if claim.step is Step.CALL_OFF and answer.outcome is Outcome.DECLINED:
         answer = replace(answer, message=payment.failure or _too_late(payment))
     now = clock.now()
@@ -237,7 +237,7 @@ def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: 
         _ask_later(session, account, payment, item, now)
     elif payment.state not in FINAL:
         item.attempts = 0
-        at = _next_look(session, account, payment, now)
+        at = settlements.next_look(session, account, payment, _due_at(payment), now=now)
         if at is None:
             outbox.settle(item, at=now)
         else:
@@ -260,32 +260,6 @@ def _ask_later(
         return
     outbox.give_up(item, NO_ANSWER)
     payment_notices.no_answer(session, account, payment, now=now)
-
-
-def _next_look(
-    session: Session, account: Account, payment: Payment, now: datetime
-) -> datetime | None:
-    """When a payment that waits is gone on with; None where only its record is awaited."""
-    stage = payments.stage(payment)
-    if stage is Stage.TRANSFER and payment.invoice_id is not None:
-        return settlements.chase_transfer(session, account, payment, _due_at(payment), now=now)
-    if stage is Stage.UNDER_WAY:
-        return now + DAY
-    if payment.call_off_at is None:
-        payment.call_off_at = _called_off_at(session, account, payment, stage, now)
-    return payment.call_off_at
-
-
-def _called_off_at(
-    session: Session, account: Account, payment: Payment, stage: Stage, now: datetime
-) -> datetime:
-    """Until when a payment is waited for: a plan change's transfer at most to the cycle's end,
-    by whose unused days its price was worked out."""
-    if stage is Stage.AUTHENTICATION:
-        return now + dunning.AUTHENTICATION_TIME
-    subscription = subscriptions.live(session, account.id)
-    ends_at = subscription.cycle_end_at if subscription else None
-    return min(_due_at(payment), ends_at) if ends_at else _due_at(payment)
 
 
 def _due_at(payment: Payment) -> datetime:

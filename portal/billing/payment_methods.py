@@ -87,8 +87,11 @@ def keep(session: Session, account: Account, payment: Payment, *, now: datetime)
 
     Not where it chose another way since.
     """
-    current, tried = payments.method_of(session, account.id), payment.method
-    if current is None or tried.id <= current.id:
+    tried = payment.method
+    if tried.replaced_at is None:
+        return
+    current = payments.method_of(session, account.id)
+    if current is not None and tried.id < current.id:
         return
     way = WayToPay(tried.gateway, tried.reference, tried.label)
     change(session, account, way, now=now, actor=SYSTEM)

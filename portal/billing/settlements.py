@@ -18,6 +18,7 @@ from portal.billing import (
 from portal.billing.gateways import Answer
 from portal.billing.payments import Stage
 from portal.billing.rules import describe, dunning
+from portal.billing.rules.period import DAY
 from portal.models import (
     Account,
     EndReason,
@@ -107,7 +108,32 @@ def can_be_called_off(change: PlanChange, payment: Payment) -> bool:
     return payments.stage(payment) in WAITS_FOR_CUSTOMER
 
 
-def chase_transfer(
+def next_look(
+    session: Session, account: Account, payment: Payment, due_at: datetime, *, now: datetime
+) -> datetime | None:
+    """When a payment that waits for somebody is gone on with; None where only word of it is
+    awaited. `due_at` is by when a bank transfer is to arrive. The account must be locked."""
+    stage = payments.stage(payment)
+    if stage is Stage.TRANSFER and payment.invoice_id is not None:
+        return _chase_transfer(session, account, payment, due_at, now=now)
+    if stage is Stage.UNDER_WAY:
+        return now + DAY
+    if payment.call_off_at is None and stage is Stage.AUTHENTICATION:
+        payment.call_off_at = now + dunning.AUTHENTICATION_TIME
+    elif payment.call_off_at is None:
+        # A plan change is priced by the unused days of a cycle, and waits no longer than that.
+        subscription = subscriptions.live(session, account.id)
+        payment.call_off_at = min(due_at, subscription.cycle_end_at) if subscription else due_at
+    return payment.call_off_at
+
+
+def end_past_due(session: Session, subscription: Subscription) -> None:
+    """The plan is past due no more when nothing is owed for it; the account must be locked."""
+    if subscription.status is SubscriptionStatus.PAST_DUE and not _owes(session, subscription):
+        subscription.status = SubscriptionStatus.ACTIVE
+
+
+def _chase_transfer(
     session: Session, account: Account, payment: Payment, due_at: datetime, *, now: datetime
 ) -> datetime | None:
     """Remind of an invoice's transfer that has not arrived by `due_at`; returns when to look again.
@@ -131,12 +157,6 @@ def chase_transfer(
         subscription.status = SubscriptionStatus.PAST_DUE
         payment.retry += 1
     return next_at
-
-
-def end_past_due(session: Session, subscription: Subscription) -> None:
-    """The plan is past due no more when nothing is owed for it; the account must be locked."""
-    if subscription.status is SubscriptionStatus.PAST_DUE and not _owes(session, subscription):
-        subscription.status = SubscriptionStatus.ACTIVE
 
 
 def _settle_change(
