@@ -33,6 +33,15 @@ def confirmation(client: FlaskClient, price: Price, card: str | None = None) -> 
     return _fields(page, "confirmation") | ({"card": card} if card else {})
 
 
+def buy_seats(client: FlaskClient, quantity: int, card: str) -> TestResponse:
+    """Read the quote of more seats beside the plan and confirm it, with a card."""
+    shown = client.get("/account/add-ons").text
+    seat = re.search(r'<label for="(add_on_\d+)">1 seat<', shown)
+    assert seat, "no seats are sold"
+    page = client.get(f"/account/add-ons/quote?{seat[1]}={quantity}").text
+    return client.post("/account/add-ons", data=_fields(page, "confirmation") | {"card": card})
+
+
 def pay_now(client: FlaskClient, invoice: Invoice) -> TestResponse:
     """Click "Pay now" on the invoice's page."""
     return client.post(f"/invoices/{invoice.number_text}/payment", data=seen(client, invoice))
