@@ -21,6 +21,7 @@ from portal.billing.intentions import Confirmation
 from portal.billing.rules import describe
 from portal.billing.rules import plan_change as rules
 from portal.billing.rules.errors import (
+    CycleEnded,
     DoesNotFit,
     DowngradeScheduled,
     NoLongerSold,
@@ -129,7 +130,8 @@ def renew_only(
     """Let `renewing` of an add-on be charged again at the cycle's end, the others go with it.
 
     0 removes all of them, what is in use now keeps all; the account must be locked. DoesNotFit
-    while what is in use doesn't fit without them, NoPlan where nothing like it runs.
+    while what is in use doesn't fit without them, NoPlan where nothing like it runs, CycleEnded
+    when the renewal is due.
     """
     subscription = subscriptions.live(session, account.id)
     row = _row(subscription, price_id) if subscription else None
@@ -138,6 +140,8 @@ def renew_only(
     obstacle = what_waits(session, account)
     if obstacle is not None:
         raise obstacle
+    if subscription.cycle_end_at <= now:
+        raise CycleEnded
     before, row.renewing = row.renewing, renewing
     if renewing < before:
         _refuse_misfit(session, account, subscription, row)

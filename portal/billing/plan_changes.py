@@ -32,6 +32,7 @@ from portal.billing.rules.errors import (
     AlreadySubscribed,
     CancellationScheduled,
     ChangeUnderWay,
+    CycleEnded,
     DoesNotFit,
     InvoiceUnpaid,
     NoLongerSold,
@@ -118,11 +119,12 @@ def quote(
     subscription = subscriptions.live(session, account.id)
     if add_ons is None:
         add_ons = price_list.carried_over(session, subscription, price)
-    return rules.quote(
+    terms = rules.quote(
         subscriptions.running(session, subscription) if subscription else None,
         _basket(session, price, add_ons),
         circumstances(session, account, now=now),
     )
+    return intentions.within_bounds(session, account, terms, now=now)
 
 
 def circumstances(session: Session, account: Account, *, now: datetime) -> Circumstances:
@@ -205,11 +207,18 @@ def auto_upgrade(
 
 
 def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
-    """Call off the downgrade that waits for the cycle's end; does nothing where there is none."""
-    change = plan_outcomes.withdraw_scheduled(session, account, now=now)
-    if change is not None:
-        plan = change.to_price.plan_name
-        record(session, account, "plan.downgrade_withdrawn", at=now, actor=actor, plan=plan)
+    """Call off the downgrade that waits for the cycle's end; does nothing where there is none.
+
+    Raises CycleEnded when it is due, however late the worker comes to it.
+    """
+    change = scheduled(session, account.id)
+    if change is None:
+        return
+    if change.effective_at <= now:
+        raise CycleEnded
+    plan_outcomes.withdraw_scheduled(session, account, now=now)
+    plan = change.to_price.plan_name
+    record(session, account, "plan.downgrade_withdrawn", at=now, actor=actor, plan=plan)
 
 
 def pending(session: Session, account_id: int) -> PlanChange | None:

@@ -16,6 +16,7 @@ from portal.billing import (
     cancellations,
     clients,
     credit_notes,
+    credited_lines,
     forecast,
     intentions,
     ledger,
@@ -215,8 +216,12 @@ class Driver:
     def withdraw_cancellation(self) -> None:
         self._command(cancellations.withdraw)
 
-    def credit(self, number: int, positions: list[int] | None, *, to_balance: bool) -> None:
-        """A credit note for the account's invoice `number` (from 0), or for some of its lines."""
+    def credit(
+        self, number: int, amounts: list[tuple[int, int]] | None, *, to_balance: bool
+    ) -> None:
+        """A credit note for the account's invoice `number` (from 0), or for lines of these amounts
+        (net and tax) of which something is left."""
+        positions = None if amounts is None else self._positions(number, amounts)
         wish = credit_notes.Wish(
             "A correction",
             RefundTo.BALANCE if to_balance else RefundTo.METHOD,
@@ -295,6 +300,17 @@ class Driver:
         statement = select(Invoice).where(Invoice.account_id == self.account_id)
         return list(db.session.scalars(statement.order_by(Invoice.id)))
 
+    def _positions(self, number: int, amounts: list[tuple[int, int]]) -> list[int]:
+        lines = credited_lines.of(db.session(), self._invoices()[number])
+        left = [line.charged for line in lines if not line.charged.left.is_zero]
+        db.session.rollback()
+        found = []
+        for net, tax in amounts:
+            line = next(li for li in left if (li.amount.amount, li.tax_amount.amount) == (net, tax))
+            left.remove(line)
+            found.append(line.position)
+        return found
+
     def _former_status(self) -> str:
         statement = select(Subscription.id).where(Subscription.account_id == self.account_id)
         return "ended" if db.session.scalars(statement).first() else "none"
@@ -310,8 +326,7 @@ class Driver:
             now=self.clock.now(),
             until=running.cycle_end_at,
         )
-        renewals = [charge for charge in coming if charge.cause is not forecast.Cause.AUTO_UPGRADE]
-        return (renewals[0].at, renewals[0].draft.due.amount) if renewals else None
+        return (coming[0].at, coming[0].draft.due.amount) if coming else None
 
     def _bill(self, invoice: Invoice) -> Bill:
         paid = db.session.scalars(

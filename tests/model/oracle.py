@@ -271,8 +271,10 @@ class Account:
             raise Refused("what is due comes first")
         self._running.cancelled, self._running.scheduled = True, None
 
-    def withdraw(self) -> None:
+    def withdraw(self, now: datetime) -> None:
         """Take back a downgrade or a cancellation that waits for the cycle's end."""
+        if self._running.end <= now:
+            raise Refused("it is too late")
         self._running.scheduled, self._running.cancelled = None, False
 
     def catch_up(self, now: datetime, bank: Bank, *, until: datetime | None = None) -> None:
@@ -285,14 +287,16 @@ class Account:
                 return
 
     def answer(self, invoice: Invoice, said: str, now: datetime, *, by_hand: bool = False) -> None:
-        """What became of an attempt to collect. One by hand uses up no automatic one."""
+        """What became of an attempt to collect. One by hand uses up no automatic one, unless it
+        lasted until that one's day."""
         invoice.waits = said == "unknown"
         if said == "paid":
             invoice.paid, invoice.status = invoice.owed, "paid"
         invoice.next_try_at = None
         if said != "declined" or self.subscription is None:
             return
-        invoice.tries += not by_hand
+        days = RETRY_DAYS[invoice.tries - 1] if invoice.tries else 0
+        invoice.tries += not by_hand or invoice.issued_at + days * DAY <= now
         if invoice.tries > len(RETRY_DAYS):
             self.subscription = None
             return
