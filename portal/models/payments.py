@@ -63,9 +63,10 @@ class PaymentMethod(Model):
 class Payment(Model):
     """One attempt to collect an amount, for an invoice or for a plan change still to be made.
 
-    `retry` says which of an invoice's automatic attempts it is: 0 the first, then 1 to 3. With
-    `on_session` the customer is there and can be asked to authenticate, at `action_url`. Whoever
-    calls it off sets `call_off_at`; the gateway then says whether that was in time.
+    `retry` says which of an invoice's automatic attempts it is: 0 the first, then 1 to 3; of a bank
+    transfer how often it was reminded of. With `on_session` the customer is there and can be asked
+    to authenticate, at `action_url`. From `call_off_at` on it is called off if it still waits for
+    somebody; the gateway then says whether that was in time.
     """
 
     __tablename__ = "payment"
