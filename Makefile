@@ -6,7 +6,7 @@ NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/faults/tes
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-fast test-sqlite test-postgresql soak e2e bench screenshots lint types imports format lock clean dev browser
+.PHONY: help run test test-fast test-sqlite test-postgresql soak teeth e2e bench screenshots lint types imports format lock clean dev browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ soak: dev ## Killed at every point, every order of what people do at once; takes
 	@PORTAL_TEST_DB=sqlite $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
 	$(call title,Soak on PostgreSQL)
 	@PORTAL_TEST_DB=postgresql $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
+
+teeth: dev ## Break the portal in a hundred places, one at a time: the tests must notice each
+	$(call title,Teeth)
+	@$(BIN)/python -m tests.teeth
 
 e2e: browser ## The journeys in a real browser against the real processes
 	$(call title,End to end)

@@ -1,0 +1,96 @@
+"""Walls between accounts and roles that are open, and records that prove nothing."""
+
+from tests.teeth.sabotage import Sabotage
+
+ACCESS = "portal/access.py"
+CHANGE_PLAN = "tests/blueprints/test_change_plan.py"
+ROLES = f"{CHANGE_PLAN}::test_roles_server_side"
+BOOKS = "tests/billing/test_books.py"
+
+SABOTAGES = (
+    Sabotage(
+        name="foreign-row-found",
+        breaks="what belongs to another account is found by its id",
+        file=ACCESS,
+        old="model.account_id == principal().account.id,  # type: ignore[attr-defined]\n",
+        new="",
+        tests=("tests/blueprints/test_clients.py::test_foreign_and_unknown_ids_are_the_same_404",),
+    ),
+    Sabotage(
+        name="foreign-invoice-found",
+        breaks="another account's invoice is shown to who knows its number",
+        file="portal/blueprints/invoices.py",
+        old="select(Invoice).where(Invoice.account_id == principal().account.id)",
+        new="select(Invoice)",
+        tests=("tests/blueprints/test_invoices.py::test_another_accounts_invoice_is_not_there",),
+    ),
+    Sabotage(
+        name="foreign-outcome-found",
+        breaks="another account's plan change is shown to who knows its id",
+        file="portal/blueprints/change_plan.py",
+        old="PlanChange.account_id == principal().account.id, PlanChange.op_id == op_id",
+        new="PlanChange.op_id == op_id",
+        tests=(f"{CHANGE_PLAN}::test_another_accounts_outcome_is_not_there",),
+    ),
+    Sabotage(
+        name="role-not-asked",
+        breaks="every role may do everything",
+        file=ACCESS,
+        old="    if not found.may(permission):\n        abort(403)\n",
+        new="",
+        tests=(ROLES, "tests/blueprints/test_invoices.py::test_roles_server_side"),
+    ),
+    Sabotage(
+        name="billing-may-change-the-plan",
+        breaks="who only reads invoices can change the plan",
+        file=ACCESS,
+        old="{Permission.SEE_ACCOUNT, Permission.SEE_INVOICES}",
+        new="{Permission.SEE_ACCOUNT, Permission.SEE_INVOICES, Permission.MANAGE_BILLING}",
+        tests=(ROLES,),
+    ),
+    Sabotage(
+        name="not-read-only",
+        breaks="an account whose plan is over is worked in as before",
+        file=ACCESS,
+        old="    if permission in NEED_A_PLAN and request.method not in READING:\n",
+        new="    if permission not in ROLE_PERMISSIONS[Role.ADMIN]:\n",
+        tests=("tests/security/test_read_only.py::test_charge_cancel_makes_the_account_read_only",),
+    ),
+    Sabotage(
+        name="confirmation-of-another",
+        breaks="a confirmation that another person was given is carried out",
+        file="portal/blueprints/change_plan.py",
+        old=(
+            "if (signed.account_id, signed.user_id) !="
+            " (principal().account.id, principal().user.id):"
+        ),
+        new="if signed.account_id != principal().account.id:",
+        tests=(f"{CHANGE_PLAN}::test_a_token_of_another_person_or_account_is_refused",),
+    ),
+    Sabotage(
+        name="trail-not-chained",
+        breaks="an entry of the audit trail doesn't say which one it follows",
+        file="portal/audit.py",
+        old="        previous_hash=account.audit_head,\n",
+        new='        previous_hash="0" * 64,\n',
+        tests=(f"{BOOKS}::test_each_entry_follows_the_one_before",),
+    ),
+    Sabotage(
+        name="trail-without-details",
+        breaks="the details of an entry can be changed without its hash telling",
+        file="portal/audit.py",
+        old='            "details": entry.details,\n',
+        new="",
+        tests=(f"{BOOKS}::test_the_hash_of_an_entry_covers",),
+    ),
+    Sabotage(
+        name="tax-not-given-back",
+        breaks="the tax of a credit is kept in the books",
+        file="portal/billing/ledger.py",
+        old=(
+            '        ("tax_credited", TAX, RECEIVABLE, -sum(line.tax_minor for line in credits)),\n'
+        ),
+        new="",
+        tests=(f"{BOOKS}::test_invoice_balance_with_tax_and_credit",),
+    ),
+)

@@ -1,0 +1,12 @@
+"""Every sabotage, by what it is about."""
+
+from tests.teeth import in_access, in_charges, in_credits, in_locks, in_payments, in_tables
+
+SABOTAGES = (
+    *in_tables.SABOTAGES,
+    *in_locks.SABOTAGES,
+    *in_charges.SABOTAGES,
+    *in_payments.SABOTAGES,
+    *in_credits.SABOTAGES,
+    *in_access.SABOTAGES,
+)
