@@ -1,7 +1,8 @@
 """How often a password may be tried: per email, per browser address, without locking anyone out.
+And how often an account may try to pay, so that nobody finds out here which cards work.
 
-Only failures count. A browser that has signed in as somebody before has a count of its own for
-that email, so that a stranger's guesses never keep the owner out.
+Of passwords only failures count. A browser that has signed in as somebody before has a count of
+its own for that email, so that a stranger's guesses never keep the owner out.
 
 A failure is counted once it is answered. So that nobody tries hundreds at the same instant, before
 the first is counted, few of a kind are worked on at once.
@@ -21,6 +22,7 @@ from flask_login import current_user
 from itsdangerous import BadData
 from werkzeug.exceptions import TooManyRequests
 
+from portal.access import find_principal
 from portal.billing.people import normal_email
 from portal.extensions import limiter
 from portal.forms import clean_text
@@ -56,6 +58,15 @@ def failed(response: Response) -> bool:
     return response.status_code == 422
 
 
+def note_decline() -> None:
+    """The answer to this request tells somebody that a payment was declined."""
+    g.payment_declined = True
+
+
+def declined(_response: Response) -> bool:
+    return bool(g.get("payment_declined"))
+
+
 def opened(response: Response) -> bool:
     return response.status_code in (204, 303)
 
@@ -84,6 +95,11 @@ def _any_browser_email_key() -> str:
 
 def _user_key() -> str:
     return str(current_user.user.id) if current_user.is_authenticated else "nobody"
+
+
+def _account_key() -> str:
+    found = find_principal()
+    return f"account {found.account.id}" if found else _address_key()
 
 
 def _link_key() -> str:
@@ -117,6 +133,12 @@ def _digest(text: str) -> str:
     """
     email = normal_email(clean_text(text) or "")
     return hashlib.sha256(email.encode()).hexdigest()[:32]
+
+
+def to_pay(view: View) -> View:
+    """Attempts to pay, of everybody in an account together: all of them, and the declined ones."""
+    counted: View = _all_to_pay(_declined_to_pay(view))
+    return counted
 
 
 def _few_at_once(key_func: Callable[[], str]) -> Callable[[View], View]:
@@ -170,6 +192,10 @@ from_address = limiter.limit(
 )
 resets_of_email = limiter.limit("3 per hour", key_func=_any_browser_email_key, methods=["POST"])
 resets_from_address = limiter.limit("10 per hour", key_func=_address_key, methods=["POST"])
+_all_to_pay = limiter.shared_limit("60 per hour", scope="to-pay", key_func=_account_key)
+_declined_to_pay = limiter.shared_limit(
+    "10 per hour", scope="declined", key_func=_account_key, deduct_when=declined
+)
 new_accounts = limiter.limit(
     "20 per hour", key_func=_address_key, methods=["POST"], deduct_when=opened
 )

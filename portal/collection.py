@@ -119,6 +119,9 @@ def look_again(payment: Payment) -> Payment:
         waiting = session.get_one(Payment, payment_id)
         if payments.stage(waiting) in (Stage.AUTHENTICATION, Stage.UNKNOWN):
             payments.hasten(session, waiting, now=clock.now())
+            # Asked for by the customer, as often as a page is loaded: the portal asks on by itself.
+            item = outbox.find(session, Work.PAYMENT, payment_id)
+            item.attempts = max(item.attempts - 1, 0)
     return carry_payment(payment_id)
 
 

@@ -15,9 +15,18 @@ from portal.audit import Actor, record
 from portal.billing import bounds, drafts, payments, plan_outcomes, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.errors import UsedForSomethingElse
+from portal.billing.rules.invoicing import for_cycle
+from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.terms import Item
-from portal.models import Account, PlanChange, PlanChangeReason, PlanChangeState, Price
+from portal.models import (
+    Account,
+    InvoiceReason,
+    PlanChange,
+    PlanChangeReason,
+    PlanChangeState,
+    Price,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,18 @@ def hold_to(confirmation: Confirmation, fresh: Quote, *, now: datetime) -> None:
     """Raise StaleQuote unless what was confirmed is what `fresh` says, and in time."""
     if now > confirmation.valid_until or fresh.fingerprint() != confirmation.quote_sha256:
         raise StaleQuote(fresh)
+
+
+def within_bounds(session: Session, account: Account, terms: Quote, *, now: datetime) -> Quote:
+    """`terms`, unless what they renew at is refused at the renewal, however little is due now.
+
+    A plan alone never is. Raises OutOfBounds.
+    """
+    if terms.renewing.add_ons:
+        nothing = Money.zero(terms.draft.currency)
+        whole = for_cycle(terms.renewing, terms.new_cycle, nothing)
+        bounds.check(session, account, whole, InvoiceReason.PLAN_CHANGE, now=now)
+    return terms
 
 
 def write(

@@ -197,11 +197,13 @@ def _try_again(
 ) -> None:
     """A declined attempt is followed by the next automatic one, the last by the plan's end.
 
-    One made by hand, seen by whoever made it, leaves the automatic one to its own day.
+    One made by hand, seen by whoever made it, leaves the automatic one to its own day. Where that
+    has gone by meanwhile it takes its place: who leaves the bank waiting never puts off the end.
     """
-    by_hand = payment.on_session and payment.retry > 0
+    first_tried_at = payments.first_tried_at(session, invoice)
+    by_hand = payment.on_session and dunning.is_ahead(payment.retry, first_tried_at, now)
     retry = payment.retry if by_hand else payment.retry + 1
-    next_at = dunning.retry_at(retry, payments.first_tried_at(session, invoice), now)
+    next_at = dunning.retry_at(retry, first_tried_at, now)
     if not by_hand:
         failure = _failure(invoice, payment, payment.failure or DECLINED, next_at)
         payment_notices.failed(session, account, failure, now=now)

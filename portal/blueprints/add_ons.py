@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from portal import (
     account_overview,
     add_on_choice,
+    attempts,
     clock,
     collection,
     confirmations,
@@ -58,6 +59,7 @@ def quote() -> ResponseReturnValue:
 
 
 @bp.post("/account/add-ons")
+@attempts.to_pay
 @requires(Permission.MANAGE_BILLING)
 def confirm() -> ResponseReturnValue:
     """Buy exactly what was shown, once; whatever has moved since is shown, nothing is charged."""
@@ -160,6 +162,7 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
     """Where a confirmation leads: what came of it, or the quote again when the card said no."""
     if change.state is not PlanChangeState.FAILED:
         return paying.follow_change(change)
+    attempts.note_decline()
     problem = f"{change.failure} Nothing was charged, and nothing was added."
     wanted = intentions.add_ons_of(change)
     try:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from portal import (
     account_overview,
     add_on_choice,
+    attempts,
     clock,
     collection,
     confirmations,
@@ -74,6 +75,7 @@ def quote(price_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/account/change-plan")
+@attempts.to_pay
 @requires(Permission.MANAGE_BILLING)
 def confirm() -> ResponseReturnValue:
     """Do exactly what was shown, once; whatever has moved since is shown and nothing is charged."""
@@ -182,6 +184,7 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
     """Where a confirmation leads: what came of it, or the quote again when the card said no."""
     if change.state is not PlanChangeState.FAILED:
         return paying.follow_change(change)
+    attempts.note_decline()
     problem = f"{change.failure} Nothing was charged, and your plan is as it was."
     try:
         terms = plan_changes.quote(

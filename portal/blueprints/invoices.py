@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
-from portal import clock, collection, invoice_display, invoice_progress, notices
+from portal import attempts, clock, collection, invoice_display, invoice_progress, notices
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, credit_notes, open_invoices, payments
 from portal.billing.payments import Stage
@@ -76,6 +76,7 @@ def follow_payment(number: str) -> ResponseReturnValue:
 
 
 @bp.post("/invoices/<number>/payment")
+@attempts.to_pay
 @requires(Permission.MANAGE_BILLING)
 def pay(number: str) -> ResponseReturnValue:
     """Collect what is owed now; a second click, or one on an old page, begins nothing."""

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from htmx_flask import make_response, request
 from werkzeug.urls import iri_to_uri
 
+from portal import attempts
 from portal.billing import payments
 from portal.billing.payments import Stage
 from portal.billing.rules import describe
@@ -37,6 +38,7 @@ def tell(payment: Payment) -> None:
         case Stage.SUCCEEDED:
             flash(f"{describe.money(payment.money)} paid with {payment.method.label}.", "success")
         case Stage.DECLINED:
+            attempts.note_decline()
             reason = payment.failure or "The payment was declined."
             flash(f"{payment.method.label}: {reason} Nothing was charged.", "error")
         case _:

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from portal import clock, collection, invoice_progress
+from portal import attempts, clock, collection, invoice_progress
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
@@ -42,6 +42,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.post("/account/payment-method")
+@attempts.to_pay
 @requires(Permission.MANAGE_BILLING)
 def change() -> ResponseReturnValue:
     """Pay by the chosen card or by transfer from now on; or leave for the gateway's card page."""
@@ -56,6 +57,7 @@ def change() -> ResponseReturnValue:
 
 
 @bp.get("/account/payment-method/saved")
+@attempts.to_pay
 @requires(Permission.MANAGE_BILLING)
 def come_back() -> ResponseReturnValue:
     """From the gateway's card page, whether its news of the card came first or not."""

@@ -31,6 +31,11 @@ def retry_at(retry: int, first_tried_at: datetime, now: datetime) -> datetime | 
     return own if own > now else now + DAY
 
 
+def is_ahead(retry: int, first_tried_at: datetime, now: datetime) -> bool:
+    """Whether the own day of automatic attempt `retry` is still to come; the first has none."""
+    return 0 < retry <= LAST_RETRY and now < first_tried_at + RETRY_AFTER[retry - 1]
+
+
 def ask_at(times_asked: int, now: datetime) -> datetime | None:
     """When a gateway that did not answer is asked again; None once it was asked often enough."""
     return now + ASK_AFTER[times_asked] if times_asked < len(ASK_AFTER) else None
