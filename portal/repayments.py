@@ -8,6 +8,7 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock, collection, credit_notices, outbox
@@ -76,7 +77,9 @@ def _claim(session: Session, item_id: int, owner: str) -> Claim | None:
 
 
 def _lock_account(session: Session, item_id: int) -> Account:
-    account_id = session.get_one(OutboxItem, item_id).account_id
+    # The column only: a row that is read before the lock would be kept as it was then.
+    statement = select(OutboxItem.account_id).where(OutboxItem.id == item_id)
+    account_id = session.execute(statement).scalar_one()
     if account_id is None:
         raise ValueError("a refund is an account's")
     return accounts.lock(session, account_id)

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from portal import credit_notices, outbox
 from portal.audit import SYSTEM, record
 from portal.billing import ledger
-from portal.billing.gateways import Answer, Outcome
-from portal.billing.payments import FINAL
+from portal.billing.gateways import Answer
+from portal.billing.payments import FINAL, STATE_AFTER
 from portal.billing.rules import describe
 from portal.billing.rules.money import Money
 from portal.models import Account, CreditNote, Payment, PaymentState, Refund, Work
@@ -25,14 +25,6 @@ DECLINED = "The refund was declined."
 FAILURE_LENGTH, REFERENCE_LENGTH = 200, 120
 # Who has waited longer than this for money to be sent off is told when it is.
 NEWS_AFTER = timedelta(days=1)
-STATE_AFTER = {
-    Outcome.SUCCEEDED: PaymentState.SUCCEEDED,
-    Outcome.DECLINED: PaymentState.DECLINED,
-    Outcome.UNKNOWN: PaymentState.UNKNOWN,
-    Outcome.NEVER_HEARD: PaymentState.UNKNOWN,
-    Outcome.AWAITED: PaymentState.PROCESSING,
-    Outcome.NEEDS_ACTION: PaymentState.PROCESSING,
-}
 
 
 def returnable(session: Session, payment: Payment) -> Money:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal import clock, collection, gateway_events, invoice_pdf, mailer, outbox, repayments
 from portal.billing import accounts, overages
 from portal.extensions import db
-from portal.models import EpisodeWarning, Notice, OutboxItem, OutboxState, Work
+from portal.models import Account, EpisodeWarning, Notice, OutboxItem, OutboxState, Work
 from portal.transaction import transaction
 
 
@@ -88,18 +88,23 @@ def _refresh_warning(notice_id: int) -> None:
     if warning_id is None:
         return
     with transaction() as session:
-        warning = session.get_one(EpisodeWarning, warning_id)
-        account = accounts.lock(session, warning.account_id)
+        account, warning = _locked_warning(session, warning_id)
         overages.rewrite_stale_warning(session, account, warning, now=clock.now())
 
 
 def _go_on_after(warning_id: int) -> None:
     """The episode's next step depends on when its warning was accepted."""
     with transaction() as session:
-        warning = session.get_one(EpisodeWarning, warning_id)
-        account = accounts.lock(session, warning.account_id)
+        account, warning = _locked_warning(session, warning_id)
         if warning.accepted_at or warning.refused_at:
             overages.step(session, account, warning.episode, now=clock.now())
+
+
+def _locked_warning(session: Session, warning_id: int) -> tuple[Account, EpisodeWarning]:
+    """A warning as it is once its account is locked; who held the lock may have changed it."""
+    of_account = select(EpisodeWarning.account_id).where(EpisodeWarning.id == warning_id)
+    account = accounts.lock(session, session.execute(of_account).scalar_one())
+    return account, session.get_one(EpisodeWarning, warning_id)
 
 
 def _render(invoice_id: int) -> str | None:
