@@ -34,13 +34,13 @@ from portal.billing.intentions import Confirmation
 from portal.billing.payment_methods import WayToPay
 from portal.billing.payments import FINAL
 from portal.billing.rules.client_details import ClientDetails
+from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import (
     Account,
     AddOnPrice,
-    CreditNote,
     Invoice,
     Membership,
     Payment,
@@ -53,7 +53,7 @@ from portal.models import (
 )
 from portal.transaction import transaction
 from tests.cast import FixedClock
-from tests.model.picture import Bill, Picture
+from tests.model.picture import Picture, bills
 
 # Where the account reads its dates.
 HOME = ZoneInfo("Europe/Helsinki")
@@ -261,6 +261,7 @@ class Driver:
         session, account = db.session(), self._account
         running = subscriptions.live(session, account.id)
         waiting = plan_changes.scheduled(session, account.id)
+        balance = ledger.credit_balance(session, account)
         return Picture(
             plan=_plan(running.price) if running else None,
             add_ons=_held(running) if running else (),
@@ -268,9 +269,9 @@ class Driver:
             status=running.status.value if running else self._former_status(),
             cancelled=running is not None and running.cancelled_at is not None,
             scheduled=_scheduled(waiting) if waiting else None,
-            balance=ledger.credit_balance(session, account).amount,
-            next_charge=self._next_charge(running) if running else None,
-            bills=tuple(self._bill(invoice) for invoice in self._invoices()),
+            balance=balance.amount,
+            next_charge=self._next_charge(running, balance, waiting) if running else None,
+            bills=bills(session, account.id),
         )
 
     @property
@@ -315,40 +316,19 @@ class Driver:
         statement = select(Subscription.id).where(Subscription.account_id == self.account_id)
         return "ended" if db.session.scalars(statement).first() else "none"
 
-    def _next_charge(self, running: Subscription) -> tuple[datetime, int] | None:
-        session, account = db.session(), self._account
+    def _next_charge(
+        self, running: Subscription, balance: Money, waiting: PlanChange | None
+    ) -> tuple[datetime, int] | None:
         coming = forecast.coming(
-            session,
-            account,
+            db.session(),
+            self._account,
             running,
-            balance=ledger.credit_balance(session, account),
-            scheduled=plan_changes.scheduled(session, account.id),
+            balance=balance,
+            scheduled=waiting,
             now=self.clock.now(),
             until=running.cycle_end_at,
         )
         return (coming[0].at, coming[0].draft.due.amount) if coming else None
-
-    def _bill(self, invoice: Invoice) -> Bill:
-        paid = db.session.scalars(
-            select(Payment.amount_minor).where(
-                Payment.invoice_id == invoice.id, Payment.state == PaymentState.SUCCEEDED
-            )
-        )
-        refunded = db.session.scalars(
-            select(CreditNote.to_method_minor).where(CreditNote.invoice_id == invoice.id)
-        )
-        return Bill(
-            lines=tuple(sorted((line.amount_minor, line.tax_minor) for line in invoice.lines)),
-            total=invoice.total_minor,
-            surplus=invoice.surplus_minor,
-            balance_used=invoice.balance_applied_minor,
-            due=invoice.due_minor,
-            status=invoice.status.value,
-            owed=invoice.outstanding.amount if invoice.status.value == "open" else 0,
-            paid=sum(paid),
-            credited=invoice.credited_minor,
-            refunded=sum(refunded),
-        )
 
 
 def _plan(price: Price) -> tuple[str, str, str, int]:
