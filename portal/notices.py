@@ -10,29 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import calendar_file, letters, notice_facts, outbox
-from portal.billing.rules import describe
-from portal.billing.rules.plan_change import Quote
+from portal import letters, notice_facts, outbox
 from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
-    Episode,
-    EpisodeWarning,
     Invitation,
     Invoice,
     InvoiceReason,
     Membership,
     Notice,
-    NoticeState,
     PlanChange,
     Subscription,
-    Usage,
     User,
     Vendor,
     Work,
@@ -79,65 +72,11 @@ def password_reset(session: Session, user: User, link: str, *, now: datetime) ->
     return write(session, message, [_person(user)], now=now)[0]
 
 
-def warning(
-    session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
-) -> list[Notice]:
-    """To each active Admin: over the limit, what follows, when, for how much, and the ways out.
-
-    `quote` is the upgrade as it would be made at the deadline; None where there is no next tier.
-    No notice at all means that nobody can be warned.
-    """
-    account = session.get_one(Account, warning.account_id)
-    message = _warning(account, warning, quote, now)
-    return write(session, message, people(session, account, Role.ADMIN), now=now)
-
-
-def rewrite_warning(
-    session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
-) -> list[Notice]:
-    """Put what the warning says now into those of its emails that nobody has got yet."""
-    account = session.get_one(Account, warning.account_id)
-    message = _warning(account, warning, quote, now)
-    statement = select(Notice).where(
-        Notice.warning_id == warning.id, Notice.state == NoticeState.WAITING
-    )
-    waiting = list(session.scalars(statement.order_by(Notice.id)))
-    for notice in waiting:
-        person = Person(notice.recipient, notice.user.name if notice.user else "")
-        letter = letters.write(message.name, _all_facts(session, message, person))
-        notice.subject, notice.body_text = letter.subject, letter.text
-        notice.body_html, notice.calendar = letter.html, message.columns["calendar"]
-    return waiting
-
-
-def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -> list[Notice]:
-    """To each active Admin: within the limit again, nothing will change."""
-    account = session.get_one(Account, episode.account_id)
-    facts = notice_facts.of_episode(episode)
-    facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
-    message = Message("all_clear", account, facts)
-    return write(session, message, people(session, account, Role.ADMIN), now=now)
-
-
-def auto_upgraded(
-    session: Session, episode: Episode, invoice: Invoice, *, now: datetime
-) -> list[Notice]:
-    """To each active Admin: upgraded, why, after which warnings, and what was charged."""
-    account = session.get_one(Account, episode.account_id)
-    used = session.get_one(Usage, (account.id, episode.metric)).used
-    target = episode.warnings[-1].target_price
-    facts = notice_facts.of_episode(episode) | notice_facts.of_invoice(invoice)
-    facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
-    facts["new_plan"] = target.plan_name if target else ""
-    message = Message("auto_upgraded", account, facts)
-    return write(session, message, people(session, account, Role.ADMIN), now=now)
-
-
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
     """The receipt, to active Admins and billing contacts, and to the addresses of the billing
     details.
 
-    Of an auto-upgrade's invoice Admins are told by `auto_upgraded`, so not here again.
+    Of an auto-upgrade's invoice Admins are told by `episode_notices`, so not here again.
     """
     account = session.get_one(Account, invoice.account_id)
     readers = invoice_readers(session, account)
@@ -208,6 +147,15 @@ def write(
     return notices
 
 
+def rewrite(session: Session, message: Message, waiting: Iterable[Notice]) -> None:
+    """Put what a message says now into notices that nobody has got yet."""
+    for notice in waiting:
+        person = Person(notice.recipient, notice.user.name if notice.user else "")
+        letter = letters.write(message.name, _all_facts(session, message, person))
+        notice.subject, notice.body_text = letter.subject, letter.text
+        notice.body_html, notice.calendar = letter.html, message.columns["calendar"]
+
+
 def _notice(
     session: Session, message: Message, person: Person, account_id: int | None, now: datetime
 ) -> Notice:
@@ -255,32 +203,6 @@ def invoice_readers(session: Session, account: Account) -> list[Person]:
 
 def _person(user: User) -> Person:
     return Person(user.email, user.name, user.id)
-
-
-def _warning(
-    account: Account, warning: EpisodeWarning, quote: Quote | None, now: datetime
-) -> Message:
-    facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
-    calendar = _calendar(account, warning, quote, now) if quote else None
-    columns = {"warning_id": warning.id, "calendar": calendar}
-    return Message("warning", account, facts, columns)
-
-
-def _calendar(account: Account, warning: EpisodeWarning, quote: Quote, now: datetime) -> str:
-    """The deadline. The warnings of an episode speak of one event, so that a later one moves it."""
-    opened = f"{warning.episode.opened_at:%Y%m%dT%H%M%SZ}"
-    return calendar_file.deadline(
-        uid=f"{account.public_id}-{opened}@{urlsplit(_base_url()).hostname}",
-        sequence=warning.number,
-        at=warning.deadline_at,
-        written_at=now,
-        title=f"{printable(account.name, NAME)} moves to {quote.target.name}",
-        text=(
-            f"Unless the account is back within its limit before then, it moves to "
-            f"{quote.target.name} and is charged {describe.money(quote.due_now)}."
-        ),
-        url=f"{_base_url()}/account/change-plan",
-    )
 
 
 def _all_facts(session: Session, message: Message, person: Person) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import notices
+from portal import episode_notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
@@ -69,7 +69,7 @@ def resolve(
     reason = f"{used} of {episode.limit_at_opening} {episode.metric}: within the limit again"
     close(session, account, episode, EpisodeState.RESOLVED, reason, now=now, actor=actor)
     if episode.warnings:
-        notices.all_clear(session, episode, used=used, now=now)
+        episode_notices.all_clear(session, episode, used=used, now=now)
 
 
 def plan_changed(

@@ -1,7 +1,7 @@
 """Over the limit: finding it, warning three times, upgrading, and stopping when it is mended.
 
-`rules.overage` decides; this module reads the facts under the account's lock, asks, and carries
-out the answer in the same transaction, so that nothing is done on stale facts.
+`rules.overage` decides, by `episode_facts` read under the account's lock; this module asks, and
+carries out the answer in the same transaction, so that nothing is done on stale facts.
 """
 
 from datetime import datetime, timedelta
@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import events, notices
+from portal import episode_notices, events, notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
     bounds,
+    episode_facts,
     episodes,
-    invoices,
     plan_changes,
     price_list,
     projections,
@@ -23,21 +23,15 @@ from portal.billing import (
 )
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
-from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
 from portal.billing.rules.plan_change import Quote
-from portal.billing.rules.policies import Policy
-from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
     Episode,
     EpisodeState,
     EpisodeWarning,
-    Membership,
-    Price,
     Subscription,
     Usage,
-    Vendor,
 )
 from portal.transaction import after_commit
 
@@ -96,7 +90,8 @@ def open_if_over(session: Session, account: Account, metric: Metric, *, now: dat
     subscription = subscriptions.live(session, account.id)
     if subscription is None or subscription.cancelled_at or row.limit_value is None:
         return False
-    if not overage.opens(row.used, row.limit_value, _policy(session, metric), hard_cap=False):
+    policy = episode_facts.policy(session, metric)
+    if not overage.opens(row.used, row.limit_value, policy, hard_cap=False):
         return False
     if episodes.open_of(session, account.id, metric):
         return False
@@ -135,7 +130,7 @@ def step(session: Session, account: Account, episode: Episode, *, now: datetime)
     """Do the one next thing for an open episode, on facts read now; the account must be locked."""
     if not episode.is_open:
         return
-    match overage.decide(_facts(session, account, episode, now), now):
+    match overage.decide(episode_facts.read(session, account, episode, now), now):
         case Wait(until):
             episode.next_step_at = until
         case SendWarning(number, deadline_at):
@@ -156,10 +151,12 @@ def upgrade_comes_first(
     One that could not be paid and is tried again later lets the renewal go first.
     """
     for episode in episodes.open_of(session, account.id):
-        due_at = overage.upgrade_due_at(_warned(episode))
+        due_at = overage.upgrade_due_at(episode_facts.warned(episode))
         is_now = episode.next_step_at <= now
         if is_now and due_at is not None and due_at <= min(now, subscription.cycle_end_at):
-            return isinstance(overage.decide(_facts(session, account, episode, now), now), Upgrade)
+            facts = episode_facts.read(session, account, episode, now)
+            if isinstance(overage.decide(facts, now), Upgrade):
+                return True
     return False
 
 
@@ -170,12 +167,12 @@ def rewrite_stale_warning(
 
     Nobody has got it yet, so what people read is the moved date. True when it was rewritten.
     """
-    earlier = _warned(warning.episode)[: warning.number - 1]
+    earlier = episode_facts.warned(warning.episode)[: warning.number - 1]
     deadline_at = overage.deadline_to_tell(earlier, now)
     if warning.accepted_at or deadline_at <= warning.deadline_at:
         return False
     quote = _tell(session, account, warning.episode, warning, deadline_at, now=now)
-    notices.rewrite_warning(session, warning, quote=quote, now=now)
+    episode_notices.rewrite_warning(session, warning, quote=quote, now=now)
     return True
 
 
@@ -192,7 +189,7 @@ def _warn(
     quote = _tell(session, account, episode, warning, deadline_at, now=now)
     episode.warnings.append(warning)
     session.flush()
-    written = notices.warning(session, warning, quote=quote, now=now)
+    written = episode_notices.warning(session, warning, quote=quote, now=now)
     record(
         session,
         account,
@@ -253,7 +250,7 @@ def _upgrade(session: Session, account: Account, episode: Episode, *, now: datet
     if account.parked_at is not None or bounds.running_stop(session) is not None:
         return
     if plan_changes.pending(session, account.id) is None:
-        terms = _announced_terms(session, account, episode)
+        terms = episode_facts.announced_terms(session, account, episode)
         plan_changes.auto_upgrade(session, account, episode, terms, now=now)
 
 
@@ -283,83 +280,3 @@ def _park(
         " Nothing is charged and nothing more is sent until you look at it.",
         now=now,
     )
-
-
-def _facts(
-    session: Session, account: Account, episode: Episode, now: datetime
-) -> overage.EpisodeFacts:
-    row = usage.of(session, account.id)[episode.metric]
-    subscription = subscriptions.live(session, account.id)
-    return overage.EpisodeFacts(
-        warnings=_warned(episode),
-        used=row.used,
-        limit=row.limit_value,
-        policy=_policy(session, episode.metric),
-        plan_changed=subscription is not None and subscription.price_id != episode.price_id,
-        ended=subscription is None or subscription.cancelled_at is not None,
-        has_next_tier=_has_next_tier(session, subscription),
-        offer_changed=_offer_changed(session, account, episode, subscription),
-        reachable=_has_active_admin(session, account.id),
-        past_due=invoices.open_invoice(session, account.id) is not None,
-    )
-
-
-def _warned(episode: Episode) -> tuple[overage.Warned, ...]:
-    return tuple(
-        overage.Warned(
-            warning.number,
-            warning.deadline_at,
-            warning.accepted_at,
-            refused=warning.refused_at is not None,
-        )
-        for warning in episode.warnings
-    )
-
-
-def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
-    return (
-        subscription is not None and price_list.next_tier(session, subscription.price) is not None
-    )
-
-
-def _offer_changed(
-    session: Session, account: Account, episode: Episode, subscription: Subscription | None
-) -> bool:
-    """Whether the upgrade would differ from what the last warning told: plan, price or amount."""
-    if subscription is None or len(episode.warnings) < overage.WARNINGS:
-        return False
-    told = episode.warnings[-1]
-    target = price_list.next_tier(session, subscription.price)
-    if target is None or target.id != told.target_price_id:
-        return True
-    try:
-        terms = _announced_terms(session, account, episode)
-    except RuleBroken:
-        return True
-    return told.due_minor is None or terms.due_now.amount > told.due_minor
-
-
-def _announced_terms(session: Session, account: Account, episode: Episode) -> Quote:
-    """The upgrade as the last warning told it: at its deadline, to its plan.
-
-    Raises RuleBroken when the deadline lies in a cycle that is over.
-    """
-    told = episode.warnings[-1]
-    subscription = session.get_one(Subscription, episode.subscription_id)
-    if told.deadline_at < subscription.cycle_start_at:
-        raise RuleBroken("The deadline that was told lies before the running cycle.")
-    price = session.get_one(Price, told.target_price_id)
-    return projections.quote_at(session, account, subscription, price, told.deadline_at)
-
-
-def _policy(session: Session, metric: Metric) -> Policy:
-    return session.get_one(Vendor, 1).policy(metric)
-
-
-def _has_active_admin(session: Session, account_id: int) -> bool:
-    statement = select(Membership.id).where(
-        Membership.account_id == account_id,
-        Membership.role == Role.ADMIN,
-        Membership.deactivated_at.is_(None),
-    )
-    return session.scalars(statement.limit(1)).first() is not None

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import events, notices
+from portal import episode_notices, events
 from portal.audit import Actor, record
 from portal.billing import drafts, episodes, invoices, subscriptions, usage
 from portal.billing.rules import describe
@@ -235,7 +235,7 @@ def _move(
     episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
         episode = session.get_one(Episode, change.episode_id)
-        notices.auto_upgraded(session, episode, invoice, now=now)
+        episode_notices.auto_upgraded(session, episode, invoice, now=now)
 
 
 def _set_add_ons(session: Session, subscription: Subscription, add_ons: Mapping[int, int]) -> None:

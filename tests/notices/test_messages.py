@@ -7,7 +7,7 @@ import pytest
 from flask import Flask, has_request_context
 from sqlalchemy import select
 
-from portal import collection, letters, notices, payment_notices
+from portal import collection, episode_notices, letters, notices, payment_notices
 from portal.billing import usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
@@ -76,7 +76,7 @@ def test_over_fixed_in_time_the_admins_hear_that_all_is_well(
     episode: Episode, cast: Cast, clock: FixedClock
 ) -> None:
     with transaction() as session:
-        notices.all_clear(session, session.merge(episode), used=10, now=clock.now())
+        episode_notices.all_clear(session, session.merge(episode), used=10, now=clock.now())
     (notice,) = named("all_clear")
     assert notice.recipient == cast.alice.email
     assert notice.subject == "All is well: 10 of 10 seats in use"

@@ -1,0 +1,98 @@
+"""What an over-limit episode is decided by: the counts, the plan, and what its emails told."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.billing import invoices, price_list, projections, subscriptions, usage
+from portal.billing.rules import overage
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.policies import Policy
+from portal.billing.rules.roles import Role
+from portal.models import Account, Episode, Membership, Price, Subscription, Vendor
+
+
+def read(
+    session: Session, account: Account, episode: Episode, now: datetime
+) -> overage.EpisodeFacts:
+    """What `rules.overage` decides an open episode's next step by; the account must be locked."""
+    row = usage.of(session, account.id)[episode.metric]
+    subscription = subscriptions.live(session, account.id)
+    return overage.EpisodeFacts(
+        warnings=warned(episode),
+        used=row.used,
+        limit=row.limit_value,
+        policy=policy(session, episode.metric),
+        plan_changed=subscription is not None and subscription.price_id != episode.price_id,
+        ended=subscription is None or subscription.cancelled_at is not None,
+        has_next_tier=_has_next_tier(session, subscription),
+        offer_changed=_offer_changed(session, account, episode, subscription),
+        reachable=_has_active_admin(session, account.id),
+        past_due=invoices.open_invoice(session, account.id) is not None,
+    )
+
+
+def warned(episode: Episode) -> tuple[overage.Warned, ...]:
+    """The warnings of an episode, as the rules see them."""
+    return tuple(
+        overage.Warned(
+            warning.number,
+            warning.deadline_at,
+            warning.accepted_at,
+            refused=warning.refused_at is not None,
+        )
+        for warning in episode.warnings
+    )
+
+
+def announced_terms(session: Session, account: Account, episode: Episode) -> Quote:
+    """The upgrade as the last warning told it: at its deadline, to its plan.
+
+    Raises RuleBroken when the deadline lies in a cycle that is over.
+    """
+    told = episode.warnings[-1]
+    subscription = session.get_one(Subscription, episode.subscription_id)
+    if told.deadline_at < subscription.cycle_start_at:
+        raise RuleBroken("The deadline that was told lies before the running cycle.")
+    price = session.get_one(Price, told.target_price_id)
+    return projections.quote_at(session, account, subscription, price, told.deadline_at)
+
+
+def policy(session: Session, metric: Metric) -> Policy:
+    """What follows when a metric goes over its limit, by the vendor's catalog."""
+    return session.get_one(Vendor, 1).policy(metric)
+
+
+def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
+    return (
+        subscription is not None and price_list.next_tier(session, subscription.price) is not None
+    )
+
+
+def _offer_changed(
+    session: Session, account: Account, episode: Episode, subscription: Subscription | None
+) -> bool:
+    """Whether the upgrade would differ from what the last warning told: plan, price or amount."""
+    if subscription is None or len(episode.warnings) < overage.WARNINGS:
+        return False
+    told = episode.warnings[-1]
+    target = price_list.next_tier(session, subscription.price)
+    if target is None or target.id != told.target_price_id:
+        return True
+    try:
+        terms = announced_terms(session, account, episode)
+    except RuleBroken:
+        return True
+    return told.due_minor is None or terms.due_now.amount > told.due_minor
+
+
+def _has_active_admin(session: Session, account_id: int) -> bool:
+    statement = select(Membership.id).where(
+        Membership.account_id == account_id,
+        Membership.role == Role.ADMIN,
+        Membership.deactivated_at.is_(None),
+    )
+    return session.scalars(statement.limit(1)).first() is not None
