@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from portal.billing.intentions import StaleQuote
 from portal.billing.rules.errors import RuleBroken
-from tests.model import oracle
+from tests.model import books
 from tests.model.shop import RATES
 from tests.model.sides import CARDS, Sides, figures, rate_of
 
@@ -94,7 +94,7 @@ class Lives(Sides):
     @rule(seats=few, clients=few)
     def buy_add_ons(self, seats: int, clients: int) -> None:
         running = self.ours.subscription
-        held, chosen = oracle.by_key(running.held), {"seat": seats, "clients": clients}
+        held, chosen = books.by_key(running.held), {"seat": seats, "clients": clients}
         wanted = {key: n for key, n in chosen.items() if n and key in running.plan.add_ons}
         if wanted and all(held.get(key, 0) + n <= MOST_ADD_ONS for key, n in wanted.items()):
             self.buy(self.look_at_add_ons(wanted))

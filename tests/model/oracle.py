@@ -1,15 +1,30 @@
 """A second, simple answer to what an account must be charged: the rules read once more.
 
-It shares no code with the portal. Amounts are integers of the smallest unit, rates are fractions.
-An account is told what people and banks did, and when; what follows from it, it works out itself.
+It shares no code with the portal. An account is told what people and banks did, and when; what
+follows from it, it works out itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from fractions import Fraction
 
-DAY = timedelta(days=1)
+from tests.model.books import (
+    DAY,
+    AddOn,
+    Basket,
+    Invoice,
+    Line,
+    Plan,
+    Quote,
+    Subscription,
+    bought,
+    by_key,
+    fits,
+    gross,
+    rounded,
+)
+
 # A renewal that failed is tried again so many days after its invoice.
 RETRY_DAYS = (3, 5, 7)
 
@@ -19,152 +34,6 @@ Bank = Callable[[int], str]
 
 class Refused(Exception):
     """What was asked for is not possible now."""
-
-
-@dataclass(frozen=True, eq=False)
-class AddOn:
-    """One version of an add-on's price, and what each of it adds to the limits."""
-
-    key: str
-    price: int
-    gives: Mapping[str, int]
-
-
-@dataclass(eq=False)
-class Plan:
-    """One version of a price; `monthly` is what its tier is sold at today for 30 days."""
-
-    key: tuple[str, str, int]  # family, tier, days in a cycle
-    price: int
-    monthly: int
-    limits: Mapping[str, int | None]
-    add_ons: Mapping[str, AddOn]
-
-    def __post_init__(self) -> None:
-        self.days = self.key[2]
-
-
-# A plan and how many of which add-ons.
-Basket = tuple[Plan, dict[AddOn, int]]
-
-
-@dataclass(eq=False)
-class Line:
-    """A charge for `days`, or the credit of what of `source` is unused.
-
-    `left` of it, with tax, nobody was given back; once anything was, its time is `spent`.
-    """
-
-    net: int
-    rate: Fraction
-    days: int
-    source: "Line | None" = None
-
-    def __post_init__(self) -> None:
-        self.tax = rounded(self.net * self.rate)
-        self.left = self.net + self.tax
-        self.spent = False
-        self.credit: Line | None = None
-
-
-@dataclass(eq=False)
-class Invoice:
-    """`credited` is what was taken off before payment, `refunded` what was given back after."""
-
-    lines: list[Line]
-    issued_at: datetime
-    balance: int
-    status: str = "open"
-    paid: int = 0
-    credited: int = 0
-    refunded: int = 0
-    tries: int = 0
-    next_try_at: datetime | None = None
-    waits: bool = False  # for the outcome of a payment that nobody can tell
-
-    def __post_init__(self) -> None:
-        self.net = sum(line.net for line in self.lines)
-        self.tax = sum(line.tax for line in self.lines)
-        self.total, self.surplus = max(self.net + self.tax, 0), max(-self.net - self.tax, 0)
-        self.balance_used = min(self.balance, self.total)
-        self.due = self.total - self.balance_used
-
-    @property
-    def owed(self) -> int:
-        return self.due - self.credited if self.status == "open" else 0
-
-    def is_due(self, now: datetime) -> bool:
-        return not self.waits and self.next_try_at is not None and self.next_try_at <= now
-
-
-@dataclass(eq=False)
-class Subscription:
-    """A plan and add-ons in a cycle, the lines that paid for it, and what of it renews."""
-
-    plan: Plan
-    held: dict[AddOn, int]
-    start: datetime
-    lines: list[Line]
-    renewing: dict[AddOn, int] = field(init=False)
-    scheduled: Basket | None = None
-    cancelled: bool = False
-
-    def __post_init__(self) -> None:
-        self.renewing = dict(self.held)
-        self.end = self.start + self.plan.days * DAY
-
-    def unused_days(self, now: datetime) -> int:
-        return self.plan.days - (now - self.start) // DAY
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What a "change", a "downgrade" or a purchase of "add-ons" buys, on which invoice.
-
-    `then` is the next charge, before credit balance, and when.
-    """
-
-    kind: str
-    basket: Basket
-    invoice: Invoice
-    at: datetime
-    then: tuple[datetime, int]
-
-
-def rounded(amount: Fraction | int) -> int:
-    """To the nearest whole unit, halves away from zero."""
-    size = int((abs(amount) * 2 + 1) // 2)
-    return size if amount >= 0 else -size
-
-
-def fits(usage: Mapping[str, int], basket: Basket, metrics: Iterable[str] | None = None) -> bool:
-    """Whether what is used of some metrics, or of all, is within plan and add-ons."""
-    plan, held = basket
-    for metric in plan.limits if metrics is None else metrics:
-        limit = plan.limits[metric]
-        more = sum(add_on.gives.get(metric, 0) * n for add_on, n in held.items())
-        if limit is not None and usage.get(metric, 0) > limit + more:
-            return False
-    return True
-
-
-def bought(plan: Plan, wanted: Mapping[str, int]) -> dict[AddOn, int]:
-    """So many of a plan's add-ons, by their keys; what the plan doesn't have is dropped."""
-    return {plan.add_ons[key]: n for key, n in wanted.items() if n and key in plan.add_ons}
-
-
-def by_key(held: Mapping[AddOn, int]) -> dict[str, int]:
-    """How many of each add-on, whatever they were bought at."""
-    keys = {add_on.key for add_on in held}
-    return {key: sum(n for add_on, n in held.items() if add_on.key == key) for key in keys}
-
-
-def added(held: Mapping[AddOn, int], more: Mapping[AddOn, int]) -> dict[AddOn, int]:
-    return {add_on: held.get(add_on, 0) + more.get(add_on, 0) for add_on in {**held, **more}}
-
-
-def gross(lines: Iterable[Line]) -> int:
-    return sum(line.net + line.tax for line in lines)
 
 
 class Account:
@@ -178,12 +47,6 @@ class Account:
         self.invoices: list[Invoice] = []
         # Whether a change of plan waits for the outcome of its payment.
         self.change_waits = False
-
-    @property
-    def _running(self) -> Subscription:
-        if self.subscription is None:
-            raise Refused("no subscription")
-        return self.subscription
 
     @property
     def unpaid(self) -> Invoice | None:
@@ -232,50 +95,46 @@ class Account:
 
     def quote_add_ons(self, wanted: Mapping[str, int], now: datetime) -> Quote:
         """More add-ons, for the days left of the cycle, today included."""
-        self._refuse_while_scheduled(now)
-        running = self._running
+        running = self._changeable(now)
         held, left = bought(running.plan, wanted), running.unused_days(now)
         prices = [Fraction(add_on.price * n, running.plan.days) for add_on, n in held.items()]
         lines = [Line(rounded(price * left), self.rate, left) for price in prices]
-        then = (running.end, gross(self._in_full((running.plan, added(running.renewing, held)))))
+        then = (running.end, gross(self._in_full((running.plan, running.renewing + held))))
         return Quote("add-ons", (running.plan, held), self._bill(lines, now), now, then)
 
     def carry_out(self, quote: Quote) -> None:
         """What was quoted: a downgrade when confirmed, else once its payment succeeded."""
-        plan, held = quote.basket
-        if quote.kind == "downgrade":
-            self._running.scheduled = quote.basket
+        running, charges = self.subscription, [li for li in quote.invoice.lines if not li.source]
+        if running and quote.kind == "downgrade":
+            running.scheduled = quote.basket
             return
         self._issue(quote.invoice)
         self.answer(quote.invoice, "paid", quote.at)
-        charges = [line for line in quote.invoice.lines if line.source is None]
-        if quote.kind == "change":
-            self.subscription = Subscription(plan, held, quote.at, charges)
-            return
-        running = self._running
-        running.lines = running.lines + charges
-        running.held = added(running.held, held)
-        running.renewing = added(running.renewing, held)
+        if running and quote.kind == "add-ons":
+            running.lines = running.lines + charges
+            running.held.update(quote.basket[1])
+            running.renewing.update(quote.basket[1])
+        else:
+            self.subscription = Subscription(*quote.basket, quote.at, charges)
 
     def renew_only(self, add_on: AddOn, n: int, now: datetime) -> None:
         """From the cycle's end on only `n` of an add-on, if what it is for then still fits."""
-        self._refuse_while_scheduled(now)
-        running = self._running
-        basket = (running.plan, running.renewing | {add_on: n})
+        running = self._changeable(now)
+        basket = (running.plan, Counter({**running.renewing, add_on: n}))
         if n < running.renewing[add_on] and not fits(self.usage, basket, add_on.gives):
             raise Refused("usage does not fit")
         running.renewing[add_on] = n
 
     def cancel(self, now: datetime) -> None:
-        if self.change_waits or self._running.end <= now:
-            raise Refused("what is due comes first")
-        self._running.cancelled, self._running.scheduled = True, None
+        running = self._before_its_end(now)
+        if self.change_waits:
+            raise Refused("a change waits for its payment")
+        running.cancelled, running.scheduled = True, None
 
     def withdraw(self, now: datetime) -> None:
         """Take back a downgrade or a cancellation that waits for the cycle's end."""
-        if self._running.end <= now:
-            raise Refused("it is too late")
-        self._running.scheduled, self._running.cancelled = None, False
+        running = self._before_its_end(now)
+        running.cancelled, running.scheduled = False, None
 
     def catch_up(self, now: datetime, bank: Bank, *, until: datetime | None = None) -> None:
         """What fell due (cycles that ended, up to `until`), one after the other, done now."""
@@ -331,10 +190,16 @@ class Account:
         if running and (running.end <= now or running.cancelled):
             raise Refused("the renewal comes first, or the cancellation must be withdrawn")
 
-    def _refuse_while_scheduled(self, now: datetime) -> None:
+    def _changeable(self, now: datetime) -> Subscription:
         self._refuse_while_waiting(now)
-        if self._running.scheduled:
-            raise Refused("the downgrade must be withdrawn first")
+        if self.subscription is None or self.subscription.scheduled:
+            raise Refused("there is no plan, or a downgrade must be withdrawn first")
+        return self.subscription
+
+    def _before_its_end(self, now: datetime) -> Subscription:
+        if self.subscription is None or self.subscription.end <= now:
+            raise Refused("what is due comes first")
+        return self.subscription
 
     def _in_full(self, basket: Basket) -> list[Line]:
         prices = [basket[0].price, *(add_on.price * n for add_on, n in basket[1].items())]
@@ -351,13 +216,11 @@ class Account:
         """What the next cycle is charged for: nothing that usage doesn't fit into."""
         if running.scheduled and fits(self.usage, running.scheduled):
             return running.scheduled
-        after = dict(running.renewing)
+        basket, after = (running.plan, running.renewing), Counter(running.renewing)
         for add_on, n in running.held.items():
-            if after[add_on] < n and not fits(
-                self.usage, (running.plan, running.renewing), add_on.gives
-            ):
+            if after[add_on] < n and not fits(self.usage, basket, add_on.gives):
                 after[add_on] = n
-        return running.plan, {add_on: n for add_on, n in after.items() if n}
+        return running.plan, +after
 
     def _issue(self, invoice: Invoice) -> None:
         self.balance += invoice.surplus - invoice.balance_used

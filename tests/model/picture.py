@@ -9,7 +9,7 @@ from itertools import zip_longest
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from tests.model import oracle
+from tests.model import books, oracle
 
 INVOICES = text("SELECT * FROM invoice WHERE account_id = :account_id ORDER BY id")
 LINES = text(
@@ -115,22 +115,22 @@ def _sums(session: Session, statement: TextClause, account_id: int) -> Mapping[i
     return defaultdict(int, {invoice_id: int(amount) for invoice_id, amount in rows})
 
 
-def _plan(plan: oracle.Plan) -> PlanPicture:
+def _plan(plan: books.Plan) -> PlanPicture:
     return plan.key[0], plan.key[1], INTERVALS[plan.days], plan.price
 
 
-def _held(running: oracle.Subscription) -> tuple[tuple[str, int, int, int], ...]:
-    rows = ((a.key, a.price, n, running.renewing.get(a, 0)) for a, n in running.held.items())
+def _held(running: books.Subscription) -> tuple[tuple[str, int, int, int], ...]:
+    rows = ((a.key, a.price, n, running.renewing[a]) for a, n in running.held.items())
     return tuple(sorted(rows))
 
 
 def _scheduled(
-    plan: oracle.Plan, held: dict[oracle.AddOn, int]
+    plan: books.Plan, held: dict[books.AddOn, int]
 ) -> tuple[PlanPicture, tuple[tuple[str, int, int], ...]]:
     return _plan(plan), tuple(sorted((a.key, a.price, n) for a, n in held.items()))
 
 
-def _bill(invoice: oracle.Invoice) -> Bill:
+def _bill(invoice: books.Invoice) -> Bill:
     return Bill(
         lines=tuple(sorted((line.net, line.tax) for line in invoice.lines)),
         total=invoice.total,

@@ -10,7 +10,7 @@ from portal.billing.rules.period import Interval
 from portal.extensions import db
 from portal.models import AddOn, AddOnPrice, Price, Tier
 from portal.transaction import transaction
-from tests.model import oracle
+from tests.model import books
 
 DAYS = {Interval.MONTHLY: 30, Interval.YEARLY: 365}
 INTERVALS = {30: Interval.MONTHLY, 365: Interval.YEARLY}
@@ -131,9 +131,9 @@ class Shop:
 
     def __init__(self, currency: str) -> None:
         self.currency = currency
-        self.ids: dict[oracle.Plan | oracle.AddOn, int] = {}
-        self.listed: dict[Key, oracle.Plan] = {}
-        self.beside: dict[tuple[str, int], dict[str, oracle.AddOn]] = defaultdict(dict)
+        self.ids: dict[books.Plan | books.AddOn, int] = {}
+        self.listed: dict[Key, books.Plan] = {}
+        self.beside: dict[tuple[str, int], dict[str, books.AddOn]] = defaultdict(dict)
         for add_on in self._today(AddOnPrice):
             self._sell_add_on(add_on)
         for price in self._today(Price):
@@ -147,7 +147,7 @@ class Shop:
         larger = [(key[0], tier, key[2]) for tier in TIERS[TIERS.index(key[1]) + 1 :]]
         return next((key for key in larger if key in self.listed), None)
 
-    def price_ids(self, held: dict[oracle.AddOn, int]) -> dict[int, int]:
+    def price_ids(self, held: dict[books.AddOn, int]) -> dict[int, int]:
         """How many of which add-on price of the portal's."""
         return {self.ids[add_on]: n for add_on, n in held.items()}
 
@@ -180,17 +180,17 @@ class Shop:
         family, tier, days = row.tier.family.key, row.tier.key, DAYS[row.interval]
         limits = {metric.value: limit for metric, limit in row.tier.limits.items()}
         monthly = row.amount_minor if days == 30 else self.listed[family, tier, 30].monthly
-        plan = oracle.Plan(
+        plan = books.Plan(
             (family, tier, days), row.amount_minor, monthly, limits, self.beside[family, days]
         )
         self.ids[plan], self.listed[plan.key] = row.id, plan
         for version in self.ids:
-            if isinstance(version, oracle.Plan) and version.key[:2] == (family, tier):
+            if isinstance(version, books.Plan) and version.key[:2] == (family, tier):
                 version.monthly = monthly
 
     def _sell_add_on(self, row: AddOnPrice) -> None:
         gives = {row.add_on.metric.value: row.add_on.quantity}
-        add_on = oracle.AddOn(row.add_on.key, row.amount_minor, gives)
+        add_on = books.AddOn(row.add_on.key, row.amount_minor, gives)
         self.beside[row.add_on.family.key, DAYS[row.interval]][add_on.key] = add_on
         self.ids[add_on] = row.id
 

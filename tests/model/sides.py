@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from portal.billing.rules.errors import RuleBroken
 from portal.models import PlanChange, PlanChangeState
-from tests.model import oracle
+from tests.model import books, oracle
 from tests.model.driver import HOME, Driver, Offer
 from tests.model.picture import Picture, differences, expected
 from tests.model.shop import RATES, Shop
@@ -42,8 +42,8 @@ class Page:
     """A quote on somebody's screen: as the portal made it, and as the oracle makes it `again`."""
 
     offer: Offer
-    quote: oracle.Quote
-    again: Callable[[], oracle.Quote]
+    quote: books.Quote
+    again: Callable[[], books.Quote]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Waiting:
     "asks": it is the customer who is asked, and an hour's silence is a no.
     """
 
-    subject: oracle.Quote | oracle.Invoice
+    subject: books.Quote | books.Invoice
     payment_id: int
     bank_says: str
     by_hand: bool = False
@@ -112,7 +112,7 @@ class Sides(RuleBasedStateMachine):
         """The quote of a plan, with add-ons chosen or carried over; None where it is refused."""
         key = self.shop.keys[pick % len(self.shop.keys)]
         plan = self.shop.listed[key]
-        ids = None if wanted is None else self.shop.price_ids(oracle.bought(plan, wanted))
+        ids = None if wanted is None else self.shop.price_ids(books.bought(plan, wanted))
         return self._page(
             lambda: self.real.quote(self.shop.ids[plan], ids),
             lambda: self.ours.quote(self.shop.listed[key], wanted, self.now),
@@ -122,7 +122,7 @@ class Sides(RuleBasedStateMachine):
         """The same for more add-ons beside the running plan."""
         running = self.ours.subscription
         assert running
-        ids = self.shop.price_ids(oracle.bought(running.plan, wanted))
+        ids = self.shop.price_ids(books.bought(running.plan, wanted))
         return self._page(
             lambda: self.real.quote_add_ons(ids),
             lambda: self.ours.quote_add_ons(wanted, self.now),
@@ -143,7 +143,7 @@ class Sides(RuleBasedStateMachine):
         else:
             self._charge(page.quote, change, CARDS[self.card].there)
 
-    def quoted(self, ours: Callable[[], oracle.Quote]) -> oracle.Quote | None:
+    def quoted(self, ours: Callable[[], books.Quote]) -> books.Quote | None:
         try:
             return ours()
         except oracle.Refused:
@@ -151,7 +151,7 @@ class Sides(RuleBasedStateMachine):
 
     # What banks say.
 
-    def try_by_hand(self, invoice: oracle.Invoice) -> None:
+    def try_by_hand(self, invoice: books.Invoice) -> None:
         """Somebody who is there tried to pay an invoice."""
         card = CARDS[self.card]
         if card.there == "asks" or not card.answers:
@@ -167,7 +167,7 @@ class Sides(RuleBasedStateMachine):
             return
         self.waiting = None
         said = "declined" if waiting.bank_says == "asks" else waiting.bank_says
-        if isinstance(waiting.subject, oracle.Invoice):
+        if isinstance(waiting.subject, books.Invoice):
             self.ours.answer(waiting.subject, said, self.now, by_hand=waiting.by_hand)
             return
         self.ours.change_waits = False
@@ -191,7 +191,7 @@ class Sides(RuleBasedStateMachine):
         self.ours.catch_up(self.now, self._bank, until=change.effective_at)
         running = self.ours.subscription
         assert running
-        assert not oracle.fits(self.ours.usage, (running.plan, running.held), ["seats"])
+        assert not books.fits(self.ours.usage, (running.plan, running.held), ["seats"])
         key = self.shop.next_tier(running.plan.key)
         assert key
         at = change.effective_at
@@ -199,7 +199,7 @@ class Sides(RuleBasedStateMachine):
         assert change.due_minor == quote.invoice.due
         self._charge(quote, change, CARDS[self.card].away)
 
-    def _charge(self, quote: oracle.Quote, change: PlanChange, bank_says: str) -> None:
+    def _charge(self, quote: books.Quote, change: PlanChange, bank_says: str) -> None:
         """charge.paid-first: a change is carried out when it is paid, not before."""
         if not quote.invoice.due:
             bank_says = "paid"
@@ -215,7 +215,7 @@ class Sides(RuleBasedStateMachine):
             assert change.state is PlanChangeState.FAILED
 
     def _wait(
-        self, subject: oracle.Quote | oracle.Invoice, bank_says: str, *, by_hand: bool = False
+        self, subject: books.Quote | books.Invoice, bank_says: str, *, by_hand: bool = False
     ) -> None:
         self.waiting = Waiting(subject, self.real.asked(), bank_says, by_hand)
 
@@ -239,7 +239,7 @@ class Sides(RuleBasedStateMachine):
         )
         return (at, upgrade.invoice.due) if upgrade else said.next_charge
 
-    def _page(self, real: Callable[[], Offer], ours: Callable[[], oracle.Quote]) -> Page | None:
+    def _page(self, real: Callable[[], Offer], ours: Callable[[], books.Quote]) -> Page | None:
         """charge.quote-is-charge: what the portal shows is what the oracle works out."""
         quote = self.quoted(ours)
         if quote is None:
@@ -254,7 +254,7 @@ class Sides(RuleBasedStateMachine):
         return Page(offer, quote, ours)
 
 
-def figures(quote: oracle.Quote) -> tuple[object, ...]:
+def figures(quote: books.Quote) -> tuple[object, ...]:
     """Everything a person reads on a quote."""
     invoice, (plan, held) = quote.invoice, quote.basket
     lines = [(line.net, line.tax) for line in invoice.lines]
