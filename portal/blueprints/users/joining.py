@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from portal import attempts, clock, passwords, sign_ins
 from portal.access import Permission, SignedIn, home_endpoint, requires
 from portal.audit import Actor
-from portal.billing import accounts, invitations, people
+from portal.billing import accounts, invitations, people, subscriptions
 from portal.billing.rules.counting import takes_seat
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
@@ -45,6 +45,8 @@ def accept(token: str) -> ResponseReturnValue:
     invitation = invitations.find(db.session(), token, wall=clock.wall_now())
     if invitation is None:
         return render_template("users/invitation_closed.html"), 404
+    if request.method == "POST" and subscriptions.live(db.session(), invitation.account_id) is None:
+        raise ReadOnly
     person = people.find_by_email(db.session(), invitation.email)
     form = _form(person)
     if form.validate_on_submit() and _is_proven(form, invitation, person):
