@@ -1,34 +1,34 @@
 """Add-ons: what runs beside the plan, buying more for the days left, letting some go."""
 
+from datetime import datetime
+
 from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from portal import (
     account_overview,
     add_on_choice,
     attempts,
     clock,
-    collection,
-    confirmations,
     formatting,
     plan_display,
 )
 from portal.access import Permission, principal, requires
+from portal.audit import Actor
 from portal.billing import accounts, add_ons, capacity, intentions, price_list, subscriptions
 from portal.billing.intentions import StaleQuote
-from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.plan_change import Quote
-from portal.blueprints import paying, ways_to_pay
-from portal.confirmations import NotSigned, Signed
+from portal.blueprints import confirming, paying, ways_to_pay
+from portal.confirmations import Signed
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
-from portal.models import PlanChange, PlanChangeState, Subscription
+from portal.models import Account, PlanChange, PlanChangeState, Subscription
 from portal.transaction import transaction
 
 bp = Blueprint("add_ons", __name__)
 
-UNREADABLE = "This form is not one the portal gave out. Choose the add-ons again."
-ANOTHERS = "This form was made for another person or account. Choose the add-ons again."
 NO_PLAN = "Add-ons go with a plan: choose one first."
 
 
@@ -64,20 +64,12 @@ def quote() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """Buy exactly what was shown, once; whatever has moved since is shown, nothing is charged."""
     try:
-        signed = confirmations.read(request.form.get("confirmation", ""))
-    except NotSigned:
-        return _page(problem=UNREADABLE, status=400)
-    if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
-        return _page(problem=ANOTHERS, status=422)
-    try:
-        change_id = _confirm(signed)
+        change = confirming.carry_out(_confirm, choose="the add-ons")
     except StaleQuote as stale:
         return _quote(stale.quote, _subscription(), problem=str(stale), status=409)
-    except UsedForSomethingElse as reason:
-        return _page(problem=str(reason), status=422)
-    except RuleBroken as reason:
-        return _page(problem=str(reason), status=409)
-    return _answer(collection.carry_change(change_id))
+    except confirming.Refused as refused:
+        return _page(problem=str(refused), status=refused.status)
+    return _answer(change)
 
 
 @bp.post("/account/add-ons/<int:price_id>/renewal")
@@ -141,21 +133,17 @@ def _quote(
         shown=plan_display.purchase(terms),
         chosen=capacity.way_by_add_ons(session, account, wanted, now=now),
         comparison=capacity.compare(session, account, subscription, now=now),
-        confirmation=None if obstacle else _signed(terms),
+        confirmation=None if obstacle else confirming.token(terms),
         **ways_to_pay.choice(),
     )
 
 
-def _confirm(signed: Signed) -> int:
-    actor, account_id = principal().actor, principal().account.id
-    with transaction() as session:
-        account, now = accounts.lock(session, account_id), clock.now()
-        wanted, confirmation = signed.wanted, signed.confirmation
-
-        def confirm() -> PlanChange:
-            return add_ons.confirm(session, account, wanted, confirmation, now=now, actor=actor)
-
-        return ways_to_pay.confirmed(session, account, confirmation, confirm, now=now).id
+def _confirm(
+    session: Session, account: Account, signed: Signed, now: datetime, actor: Actor
+) -> PlanChange:
+    return add_ons.confirm(
+        session, account, signed.wanted, signed.confirmation, now=now, actor=actor
+    )
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:
@@ -170,10 +158,6 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
     except RuleBroken:
         return _page(problem=problem, status=422)
     return _quote(terms, _subscription(), problem=problem, status=422)
-
-
-def _signed(terms: Quote) -> str:
-    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
 
 
 def _choices(subscription: Subscription) -> list[add_on_choice.Choice]:

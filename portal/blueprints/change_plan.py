@@ -1,22 +1,23 @@
 """Change Plan: what is on offer, the quote of one plan, its confirmation, and what came of it."""
 
+from datetime import datetime
+
 from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal import (
     account_overview,
     add_on_choice,
     attempts,
     clock,
-    collection,
-    confirmations,
     invoice_progress,
     plan_display,
 )
 from portal.access import Permission, principal, requires
+from portal.audit import Actor
 from portal.billing import (
-    accounts,
     intentions,
     payments,
     plan_changes,
@@ -26,26 +27,24 @@ from portal.billing import (
     usage,
 )
 from portal.billing.plan_changes import StaleQuote
-from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Quote
-from portal.blueprints import paying, ways_to_pay
-from portal.confirmations import NotSigned, Signed
+from portal.blueprints import confirming, paying, ways_to_pay
+from portal.confirmations import Signed
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
 from portal.models import (
+    Account,
     Invoice,
     PlanChange,
     PlanChangeState,
     Price,
     Subscription,
 )
-from portal.transaction import transaction
 
 bp = Blueprint("change_plan", __name__)
 
-UNREADABLE = "This form is not one the portal gave out. Choose the plan again."
-ANOTHERS = "This form was made for another person or account. Choose the plan again."
 LARGEST_ID = 2**31 - 1
 
 
@@ -80,20 +79,12 @@ def quote(price_id: int) -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """Do exactly what was shown, once; whatever has moved since is shown and nothing is charged."""
     try:
-        signed = confirmations.read(request.form.get("confirmation", ""))
-    except NotSigned:
-        return _plans(problem=UNREADABLE, status=400)
-    if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
-        return _plans(problem=ANOTHERS, status=422)
-    try:
-        change_id = _confirm(signed)
+        change = confirming.carry_out(_confirm, choose="the plan")
     except StaleQuote as stale:
         return _quote(stale.quote, problem=str(stale), status=409)
-    except UsedForSomethingElse as reason:
-        return _plans(problem=str(reason), status=422)
-    except RuleBroken as reason:
-        return _plans(problem=str(reason), status=409)
-    return _answer(collection.carry_change(change_id))
+    except confirming.Refused as refused:
+        return _plans(problem=str(refused), status=refused.status)
+    return _answer(change)
 
 
 @bp.get("/account/plan-changes/<op_id>")
@@ -156,28 +147,18 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
         subscription=situation.subscription,
         scheduled=situation.scheduled,
         add_ons=_choices(terms, price),
-        confirmation=_signed(terms) if shown.can_be_confirmed and not obstacle else None,
+        confirmation=confirming.token(terms) if shown.can_be_confirmed and not obstacle else None,
         **ways_to_pay.choice(),
     )
 
 
-def _signed(terms: Quote) -> str:
-    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
-
-
-def _confirm(signed: Signed) -> int:
-    actor, account_id = principal().actor, principal().account.id
-    with transaction() as session:
-        account, now = accounts.lock(session, account_id), clock.now()
-        price, wanted = session.get_one(Price, signed.price_id), signed.wanted
-        confirmation = signed.confirmation
-
-        def confirm() -> PlanChange:
-            return plan_changes.confirm(
-                session, account, price, confirmation, add_ons=wanted, now=now, actor=actor
-            )
-
-        return ways_to_pay.confirmed(session, account, confirmation, confirm, now=now).id
+def _confirm(
+    session: Session, account: Account, signed: Signed, now: datetime, actor: Actor
+) -> PlanChange:
+    price, confirmation = session.get_one(Price, signed.price_id), signed.confirmation
+    return plan_changes.confirm(
+        session, account, price, confirmation, add_ons=signed.wanted, now=now, actor=actor
+    )
 
 
 def _answer(change: PlanChange) -> ResponseReturnValue:

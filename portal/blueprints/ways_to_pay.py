@@ -4,23 +4,19 @@ Shared by signing up, changing plan and the page of the payment method. Where ca
 a gateway's own pages there is nothing to choose here.
 """
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import current_app, request
-from sqlalchemy.orm import Session
 from wtforms import RadioField
 from wtforms.validators import AnyOf
 
 from portal.access import principal
-from portal.billing import intentions, payment_methods, payments
+from portal.billing import payments
 from portal.billing.gateways import MANUAL, SANDBOX
 from portal.billing.gateways.sandbox import CARDS
-from portal.billing.intentions import Confirmation
 from portal.billing.payment_methods import WayToPay
 from portal.extensions import db
-from portal.models import Account, PaymentMethod, PlanChange
+from portal.models import PaymentMethod
 
 TRANSFER = WayToPay(MANUAL, "bank-transfer", "Bank transfer")
 
@@ -82,29 +78,3 @@ def chosen(card: str | None) -> WayToPay | None:
             return TRANSFER
         case _:
             return None
-
-
-def confirmed(
-    session: Session,
-    account: Account,
-    confirmation: Confirmation,
-    confirm: Callable[[], PlanChange],
-    *,
-    now: datetime,
-) -> PlanChange:
-    """Confirm a change and have it paid as the form says; the account must be locked.
-
-    A card is tried, and kept once it has paid; where nothing is on file yet it is what the account
-    pays with. A form that is sent again changes nothing of that.
-    """
-    done = intentions.done_before(session, account, confirmation)
-    if done is not None:
-        return done
-    way = chosen(request.form.get("card"))
-    if way is not None and payments.method_of(session, account.id) is None:
-        payment_methods.change(session, account, way, now=now, actor=principal().actor)
-    change = confirm()
-    payment = payments.of_change(session, change)
-    if way is not None and way != TRANSFER and payment is not None:
-        payment_methods.try_with(session, account, payment, way, now=now)
-    return change

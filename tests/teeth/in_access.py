@@ -59,7 +59,7 @@ SABOTAGES = (
     Sabotage(
         name="confirmation-of-another",
         breaks="a confirmation that another person was given is carried out",
-        file="portal/blueprints/change_plan.py",
+        file="portal/blueprints/confirming.py",
         old=(
             "if (signed.account_id, signed.user_id) !="
             " (principal().account.id, principal().user.id):"

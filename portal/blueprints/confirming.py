@@ -1,0 +1,86 @@
+"""Confirming a quote: whose form it is, doing what it says once, and having it paid.
+
+Shared by changing plan and by buying add-ons.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import request
+from sqlalchemy.orm import Session
+
+from portal import clock, collection, confirmations
+from portal.access import principal
+from portal.audit import Actor
+from portal.billing import accounts, intentions, payment_methods, payments
+from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.billing.rules.plan_change import Quote
+from portal.blueprints import ways_to_pay
+from portal.confirmations import NotSigned, Signed
+from portal.models import Account, PlanChange
+from portal.transaction import transaction
+
+Confirm = Callable[[Session, Account, Signed, datetime, Actor], PlanChange]
+
+
+class Refused(Exception):
+    """What was confirmed is not done, and nothing was charged; `status` is that of the answer."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def token(terms: Quote) -> str:
+    """What the form of a quote carries, for who is here."""
+    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
+
+
+def carry_out(confirm: Confirm, *, choose: str) -> PlanChange:
+    """Do what the form says by `confirm`, and collect what it costs; returns the change as it is.
+
+    `choose` completes "Choose … again." for a form that isn't theirs. Raises StaleQuote when
+    something has moved, Refused with the sentence to show.
+    """
+    signed = _read(choose)
+    try:
+        change_id = _write(confirm, signed)
+    except UsedForSomethingElse as reason:
+        raise Refused(str(reason), 422) from reason
+    except RuleBroken as reason:
+        raise Refused(str(reason), 409) from reason
+    return collection.carry_change(change_id)
+
+
+def _read(choose: str) -> Signed:
+    try:
+        signed = confirmations.read(request.form.get("confirmation", ""))
+    except NotSigned as reason:
+        sentence = f"This form is not one the portal gave out. Choose {choose} again."
+        raise Refused(sentence, 400) from reason
+    if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
+        sentence = f"This form was made for another person or account. Choose {choose} again."
+        raise Refused(sentence, 422)
+    return signed
+
+
+def _write(confirm: Confirm, signed: Signed) -> int:
+    """A form that is sent again changes nothing: not the change, and not how it is paid.
+
+    A card is tried, and kept once it has paid; where nothing is on file yet it is what the account
+    pays with.
+    """
+    actor, account_id = principal().actor, principal().account.id
+    with transaction() as session:
+        account, now = accounts.lock(session, account_id), clock.now()
+        done = intentions.done_before(session, account, signed.confirmation)
+        if done is not None:
+            return done.id
+        way = ways_to_pay.chosen(request.form.get("card"))
+        if way is not None and payments.method_of(session, account_id) is None:
+            payment_methods.change(session, account, way, now=now, actor=actor)
+        change = confirm(session, account, signed, now, actor)
+        payment = payments.of_change(session, change)
+        if way is not None and way != ways_to_pay.TRANSFER and payment is not None:
+            payment_methods.try_with(session, account, payment, way, now=now)
+        return change.id
