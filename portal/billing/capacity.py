@@ -43,10 +43,11 @@ def compare(
 ) -> Comparison | None:
     """The next tier against the add-ons for the same capacity.
 
-    None at the top tier, and while a cycle that is over waits for its renewal.
+    None at the top tier, and while nothing has a price: the account is parked, or a cycle that is
+    over waits for its renewal.
     """
     tier = price_list.next_tier(session, subscription.price)
-    if tier is None or subscription.cycle_end_at <= now:
+    if tier is None or account.parked_at is not None or subscription.cycle_end_at <= now:
         return None
     sold = price_list.add_ons_for(session, subscription.price)
     wanted = _covering(subscription.price.tier.limits, tier.tier.limits, sold)

@@ -1,15 +1,17 @@
 """What no rule should lead to is not charged: it waits for a person, and only what is odd waits."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from portal.billing import bounds, subscriptions
 from portal.billing.bounds import OutOfBounds
 from portal.billing.rules.errors import AccountParked
 from portal.extensions import db
-from portal.models import Account, ChargingStop, Notice
+from portal.models import Account, ChargingStop, Notice, User
 from tests.cast import Cast, FixedClock
 from tests.scenarios.test_renewals import invoices
 
@@ -39,6 +41,19 @@ def test_a_parked_account_changes_nothing(cast: Cast, clock: FixedClock) -> None
 
     with pytest.raises(AccountParked, match="stopped a charge that looked wrong"):
         cast.change_plan(cast.acme, cast.price("standard", "20-users"))
+
+
+def test_pages_of_a_parked_account_open_and_say_why(
+    cast: Cast, clock: FixedClock, browser: Callable[[User | None], FlaskClient]
+) -> None:
+    clock.advance(days=130)
+    cast.let_pass(minutes=1)
+
+    alice = browser(cast.alice)
+    for path in ("/account/change-plan", "/account/add-ons"):
+        page = alice.get(path)
+        assert page.status_code == 200
+        assert "stopped a charge that looked wrong" in page.text
 
 
 def test_an_invoice_over_twice_the_dearest_plan_is_not_sold(cast: Cast) -> None:
