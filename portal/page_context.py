@@ -18,7 +18,7 @@ from werkzeug.local import LocalProxy
 
 from portal import access, clock
 from portal.access import Permission
-from portal.billing import agenda
+from portal.billing import agenda, subscriptions
 from portal.billing.agenda import Due
 from portal.billing.rules.roles import Role
 from portal.extensions import db
@@ -42,6 +42,9 @@ WITHIN = {
     "payments": "invoices",
     "credit_notes": "invoices",
 }
+
+# Pages on which nothing can be changed without a running plan.
+NEED_A_PLAN = frozenset({"clients", "users"})
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class SandboxClock:
 
 
 def init_app(app: Flask) -> None:
-    """Give every template `principal`, `navigation`, `frame` and `sandbox_clock`."""
+    """Give every template `principal`, `navigation`, `frame`, `read_only` and `sandbox_clock`."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     # A name that isn't there fails in a test instead of showing nothing on a page.
@@ -112,6 +115,7 @@ def _context() -> dict[str, Any]:
         "principal": _kept("principal", access.find_principal, _nobody),
         "navigation": LocalProxy(lambda: _kept("navigation", _navigation, tuple)),
         "frame": LocalProxy(lambda: _kept("frame", _frame, _bare_frame)),
+        "read_only": LocalProxy(lambda: _kept("read_only", _read_only, bool)),
         "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, _nobody)),
     }
 
@@ -146,6 +150,14 @@ def _navigation() -> tuple[Place, ...]:
         for endpoint, label, permission in PLACES
         if found.may(permission)
     )
+
+
+def _read_only() -> bool:
+    """Whether this page shows what could be changed if the account had a running plan."""
+    found = access.find_principal()
+    if found is None or request.blueprint not in NEED_A_PLAN or request.method != "GET":
+        return False
+    return subscriptions.live(db.session(), found.account.id) is None
 
 
 def _frame() -> Frame:
