@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
+    case,
     cast,
     func,
     literal,
@@ -82,8 +83,11 @@ def _downgrade() -> Select[Any]:
 
 
 def _renewal() -> Select[Any]:
-    ends_at = Subscription.cycle_end_at
-    return _row("renewal", ends_at, literal("the renewal")).where(*_is_live())
+    what = case(
+        (Subscription.cancelled_at.is_(None), literal("the renewal")),
+        else_=literal("the end of the plan"),
+    )
+    return _row("renewal", Subscription.cycle_end_at, what).where(*_is_live())
 
 
 def _step() -> Select[Any]:

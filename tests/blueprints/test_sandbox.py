@@ -49,6 +49,11 @@ def test_next_is_the_scheduled_downgrade_where_there_is_one(cast: Cast) -> None:
     assert coming(cast) == ("the scheduled downgrade", "2026-03-31 09:00")
 
 
+def test_next_is_the_end_of_a_cancelled_plan(cast: Cast) -> None:
+    cast.cancel(cast.acme)
+    assert coming(cast) == ("the end of the plan", "2026-03-31 09:00")
+
+
 def test_next_is_the_daily_check_when_a_limit_is_exceeded(cast: Cast) -> None:
     use(cast.acme, Metric.SEATS, 9)
     assert coming(cast) == ("the daily check", "2026-03-02 06:00")
