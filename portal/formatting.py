@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date as Date
 from datetime import datetime, tzinfo
@@ -17,6 +18,8 @@ LOCALE = "en"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 DATE_PATTERN = "d MMM y"
 TIME_PATTERN = "HH:mm"
+# −$25.00, −CHF 80.00
+BELOW_ZERO = re.compile(rf"({describe.MINUS}[^\s\d]*\s?[\d.,]*\d)")
 
 
 def register(app: Flask) -> None:
@@ -28,6 +31,11 @@ def register(app: Flask) -> None:
 def money(amount: Money) -> str:
     """$1,234.50, CHF 80.00, −$25.00: as everywhere in the product, and never broken in two."""
     return describe.money(amount).replace(" ", NO_BREAK)
+
+
+def at_negatives(sentence: str) -> list[str]:
+    """A sentence in pieces, of which every second is an amount below zero: −$25.00."""
+    return BELOW_ZERO.split(sentence)
 
 
 def date(value: Date, zone: str | None = None) -> str:
@@ -74,6 +82,7 @@ def zone_name(local: datetime) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
+    "at_negatives": at_negatives,
     "date": date,
     "date_time": date_time,
     "time": time,

@@ -17,12 +17,14 @@ from portal.billing.plan_changes import Offer
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
 from portal.billing.rules.money import Money
+from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.policies import Policy
-from portal.billing.rules.terms import Basket
+from portal.billing.rules.terms import Basket, PlanTerms
 from portal.models import Family, Price, Vendor
 
 UNLIMITED = "unlimited"
+CHARGES_A_YEAR = 12
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class Card:
-    """A plan on offer, its limits beside today's usage."""
+    """A plan on offer, its limits beside today's usage.
+
+    `saving` is what a yearly plan costs less than twelve charges of the same plan by 30 days,
+    which are five days short of its year; None where it costs no less.
+    """
 
     offer: Offer
     limits: list[Limit]
+    saving: Money | None
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,7 @@ def shelves(offers: Sequence[Offer], used: Mapping[Metric, int]) -> list[Shelf]:
     """Offers by family, in the order they come in, against what is used today."""
     grouped = groupby(offers, key=lambda offer: offer.price.tier.family)
     return [
-        Shelf(family, [Card(offer, limits(used, offer.basket.limits)) for offer in of_family])
-        for family, of_family in grouped
+        Shelf(family, [_card(offer, used) for offer in of_family]) for family, of_family in grouped
     ]
 
 
@@ -158,6 +164,18 @@ def parts(basket: Basket) -> list[dict[str, Any]]:
     """What a cycle is charged for: the plan, then each add-on, before tax."""
     plan = {"label": basket.plan.name, "detail": "", "amount": basket.plan.price}
     return [plan, *({"label": i.text, "detail": "", "amount": i.price} for i in basket.add_ons)]
+
+
+def _card(offer: Offer, used: Mapping[Metric, int]) -> Card:
+    plan = offer.basket.plan
+    return Card(offer, limits(used, offer.basket.limits), _saving(plan))
+
+
+def _saving(plan: PlanTerms) -> Money | None:
+    twelve = plan.comparable * CHARGES_A_YEAR
+    if plan.interval is not Interval.YEARLY or not plan.comparable < plan.price < twelve:
+        return None
+    return twelve - plan.price
 
 
 def _figure(metric: Metric, count: int | None) -> str:

@@ -31,6 +31,18 @@ def test_money_reads_to_the_smallest_unit(amount: int, currency: str, text: str)
     assert formatting.money(Money(amount, currency)) == text
 
 
+@pytest.mark.parametrize(
+    ("sentence", "pieces"),
+    [
+        ("15 of 30 days × $50.00 = −$25.00", ["15 of 30 days × $50.00 = ", "−$25.00", ""]),
+        ("−CHF 1,080.00, then −¥500.", ["", "−CHF 1,080.00", ", then ", "−¥500", "."]),
+        ("Full price for 30 days: $100.00", ["Full price for 30 days: $100.00"]),
+    ],
+)
+def test_amounts_below_zero_are_found_in_a_sentence(sentence: str, pieces: list[str]) -> None:
+    assert formatting.at_negatives(sentence) == pieces
+
+
 @given(st.integers(-(10**15), 10**15))
 def test_money_shows_every_digit_it_holds(amount: int) -> None:
     text = formatting.money(Money(amount, "USD"))

@@ -22,6 +22,7 @@ from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, Invoice, InvoiceDocument, InvoiceReason, Payment, User, Work
 from portal.transaction import transaction
+from tests.blueprints.pages import words
 from tests.cast import Cast, FixedClock
 
 Browser = Callable[[User | None], FlaskClient]
@@ -120,7 +121,7 @@ def test_invoice_explains_itself(cast: Cast, browser: Browser, clock: FixedClock
         "every 30 days",
         "Test card ending 4242",
     )
-    for text in (page, pdf_text(browser(cast.mallory), invoice)):
+    for text in (words(page), pdf_text(browser(cast.mallory), invoice)):
         assert [part for part in said if part not in text] == []
     assert "1st" not in page
 
