@@ -7,7 +7,6 @@ out, and the next one asks the gateway what became of the charge before sending 
 
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -16,7 +15,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from portal import clock, outbox, payment_notices
+from portal import clock, gateways, outbox, payment_notices
 from portal.billing import (
     accounts,
     bounds,
@@ -25,18 +24,8 @@ from portal.billing import (
     settlements,
 )
 from portal.billing.bounds import OutOfBounds
-from portal.billing.gateways import (
-    MANUAL,
-    SANDBOX,
-    STRIPE,
-    Answer,
-    Charge,
-    Outcome,
-    PaymentGateway,
-    stripe,
-)
-from portal.billing.gateways.manual import ManualGateway, transfer_terms
-from portal.billing.gateways.sandbox import SandboxGateway
+from portal.billing.gateways import Answer, Charge, Outcome
+from portal.billing.gateways.manual import transfer_terms
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules import dunning
 from portal.config import Settings
@@ -54,14 +43,6 @@ from portal.models import (
 )
 from portal.transaction import assert_outside, transaction
 
-EXTENSION = "portal.gateways"
-# By the name that settings and payments give them; one that isn't in the settings any more still
-# knows what became of its payments.
-GATEWAYS: dict[str, Callable[[Settings], PaymentGateway]] = {
-    SANDBOX: lambda _settings: SandboxGateway(),
-    MANUAL: lambda _settings: ManualGateway(),
-    STRIPE: lambda settings: stripe.StripeGateway(settings),
-}
 HOUR = timedelta(hours=1)
 NO_ANSWER = "the gateway has not answered"
 HELD_BACK = "automatic charging stands still"
@@ -85,14 +66,6 @@ class Claim:
     gateway: str
     charge: Charge
     step: Step
-
-
-def gateway(name: str) -> PaymentGateway:
-    """The gateway of that name, made when it is first needed; raises KeyError."""
-    made: dict[str, PaymentGateway] = current_app.extensions.setdefault(EXTENSION, {})
-    if name not in made:
-        made[name] = GATEWAYS[name](_settings())
-    return made[name]
 
 
 def carry_change(plan_change_id: int) -> PlanChange:
@@ -214,7 +187,7 @@ def _description(session: Session, payment: Payment) -> str:
 
 
 def _ask(claim: Claim) -> Answer:
-    asked = gateway(claim.gateway)
+    asked = gateways.named(claim.gateway)
     if claim.step is Step.CALL_OFF:
         return asked.call_off(claim.charge)
     if claim.step is Step.ENQUIRE:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, outbox, queue
+from portal import clock, gateways, outbox, queue
 from portal.audit import SYSTEM
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import STRIPE, MethodPages
@@ -129,7 +129,7 @@ def _look_for_card(customer: str | None) -> str | None:
     if customer is None or account_id is None:
         return None
     assert_outside()
-    pages = collection.gateway(STRIPE)
+    pages = gateways.named(STRIPE)
     card = pages.newest_method(customer) if isinstance(pages, MethodPages) else None
     if card is None:
         return "Stripe did not say which card was saved"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, credit_notices, outbox
+from portal import clock, credit_notices, gateways, outbox
 from portal.billing import accounts, refunds
 from portal.billing.gateways import MANUAL, Answer, Outcome, Repayment
 from portal.billing.payments import FINAL
@@ -97,7 +97,7 @@ def _repayment(refund: Refund) -> Repayment:
 
 
 def _ask(claim: Claim) -> Answer:
-    gateway = collection.gateway(claim.gateway)
+    gateway = gateways.named(claim.gateway)
     if claim.sent_before:
         known = gateway.enquire_refund(claim.repayment)
         if known.outcome is not Outcome.NEVER_HEARD:

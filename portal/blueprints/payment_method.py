@@ -10,7 +10,7 @@ from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from portal import attempts, clock, collection, invoice_progress
+from portal import attempts, clock, collection, gateways, invoice_progress
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
@@ -167,7 +167,7 @@ def _what_was_saved(reference: str) -> SavedMethod | None:
 
 
 def _card_pages() -> MethodPages:
-    pages = collection.gateway(ways_to_pay.gateway())
+    pages = gateways.named(ways_to_pay.gateway())
     if not isinstance(pages, MethodPages):
         abort(404)
     return pages

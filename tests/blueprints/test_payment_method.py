@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts
 from portal.billing.gateways import BegunMethod, SavedMethod
@@ -16,6 +15,7 @@ from portal.billing.gateways.sandbox import CARDS, SandboxGateway
 from portal.billing.rules.roles import Role
 from portal.config import StripeSettings
 from portal.extensions import db
+from portal.gateways import EXTENSION
 from portal.models import (
     Account,
     AuditEntry,
@@ -197,7 +197,7 @@ def pages(app: Flask) -> Iterator[CardPages]:
     stripe = StripeSettings("sk_test_x", "whsec_x")
     app.config["PORTAL"] = replace(app.config["PORTAL"], gateway="stripe", stripe=stripe)
     gateway = CardPages()
-    gateways = app.extensions.setdefault(collection.EXTENSION, {})
+    gateways = app.extensions.setdefault(EXTENSION, {})
     before = dict(gateways)
     gateways["stripe"] = gateway
     yield gateway

@@ -1,0 +1,29 @@
+"""The payment gateways, each made when it is first needed.
+
+By the name that settings and payments give them; one that isn't in the settings any more still
+knows what became of its payments.
+"""
+
+from collections.abc import Callable
+
+from flask import current_app
+
+from portal.billing.gateways import MANUAL, SANDBOX, STRIPE, PaymentGateway, stripe
+from portal.billing.gateways.manual import ManualGateway
+from portal.billing.gateways.sandbox import SandboxGateway
+from portal.config import Settings
+
+EXTENSION = "portal.gateways"
+GATEWAYS: dict[str, Callable[[Settings], PaymentGateway]] = {
+    SANDBOX: lambda _settings: SandboxGateway(),
+    MANUAL: lambda _settings: ManualGateway(),
+    STRIPE: lambda settings: stripe.StripeGateway(settings),
+}
+
+
+def named(name: str) -> PaymentGateway:
+    """The gateway of that name; raises KeyError."""
+    made: dict[str, PaymentGateway] = current_app.extensions.setdefault(EXTENSION, {})
+    if name not in made:
+        made[name] = GATEWAYS[name](current_app.config["PORTAL"])
+    return made[name]
