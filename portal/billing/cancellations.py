@@ -6,9 +6,11 @@ from sqlalchemy.orm import Session
 
 from portal import events, notices
 from portal.audit import SYSTEM, Actor, record
-from portal.billing import episodes, plan_changes, plan_outcomes, subscriptions
-from portal.billing.rules.errors import ChangeUnderWay, CycleEnded, NoPlan
-from portal.models import Account, EndReason, Subscription, SubscriptionStatus
+from portal.billing import episodes, plan_changes, plan_outcomes, subscriptions, usage
+from portal.billing.rules.counting import Metric, fit
+from portal.billing.rules.errors import ChangeUnderWay, CycleEnded, NoPlan, OverWhileCancelled
+from portal.billing.rules.policies import Policy
+from portal.models import Account, EndReason, Subscription, SubscriptionStatus, Vendor
 from portal.transaction import after_commit
 
 
@@ -38,13 +40,15 @@ def cancel(session: Session, account: Account, *, now: datetime, actor: Actor) -
 def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor) -> bool:
     """Let the subscription renew after all; False where nothing was cancelled.
 
-    Raises NoPlan when it has ended already. The account must be locked.
+    Raises NoPlan when it has ended already, OverWhileCancelled while more is in use than leads to
+    an upgrade by itself: cancelling had ended those warnings. The account must be locked.
     """
     subscription = _running(session, account)
     if subscription.cancelled_at is None:
         return False
     if subscription.cycle_end_at <= now:
         raise NoPlan
+    _refuse_misfit(session, account, subscription)
     subscription.cancelled_at = None
     action = "subscription.cancellation_withdrawn"
     _record(session, account, action, subscription, now=now, actor=actor)
@@ -84,6 +88,17 @@ def end(
     if was_cancelled:
         notices.subscription_ended(session, account, subscription, now=now)
     _tell_pages(session, account)
+
+
+def _refuse_misfit(session: Session, account: Account, subscription: Subscription) -> None:
+    vendor, limits = session.get_one(Vendor, 1), subscriptions.limits(subscription)
+    held: dict[Metric, int | None] = {
+        metric: limits[metric] if vendor.policy(metric) is Policy.AUTO_UPGRADE else None
+        for metric in Metric
+    }
+    fitting = fit(usage.counts(session, account.id), held)
+    if not fitting.fits:
+        raise OverWhileCancelled(fitting.to_remove)
 
 
 def _running(session: Session, account: Account) -> Subscription:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from portal.billing import episodes, price_list, projections, subscriptions, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.errors import FullWhileCancelled
 from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
@@ -43,6 +44,8 @@ def foretell(
     if row.limit_value is None or count <= row.limit_value:
         return None
     opening = f"This takes you to {count:,} of {amount_of(metric, row.limit_value)}."
+    if _is_held_to_limit(session, account, metric):
+        return f"{opening} {FullWhileCancelled(metric.value)}"
     coming = _announced(session, account, metric) or _coming(session, account, metric, now)
     if coming is None:
         return f"{opening} {_without_upgrade(session, metric)}"
@@ -55,6 +58,13 @@ def foretell(
     if coming.is_announced:
         return f"{opening} You are over already: as the emails say, {what}"
     return f"{opening} If it stays so, you get three emails, and {what}"
+
+
+def _is_held_to_limit(session: Session, account: Account, metric: Metric) -> bool:
+    """Whether the plan was cancelled, and so isn't upgraded for more of the metric."""
+    subscription = subscriptions.live(session, account.id)
+    is_cancelled = subscription is not None and subscription.cancelled_at is not None
+    return is_cancelled and _policy(session, metric) is Policy.AUTO_UPGRADE
 
 
 def _announced(session: Session, account: Account, metric: Metric) -> _Coming | None:

@@ -23,8 +23,10 @@ from portal.billing import (
 )
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.errors import FullWhileCancelled
 from portal.billing.rules.overage import Close, CloseReason, Park, SendWarning, Upgrade, Wait
 from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.policies import Policy
 from portal.models import (
     Account,
     Episode,
@@ -50,14 +52,25 @@ def count_changed(
     """Keep the count with what the transaction did to the rows; the account must be locked.
 
     Back within the limit ends an open episode here and now. Open pages hear of it after the
-    commit.
+    commit. FullWhileCancelled where it would grow beyond a limit that only an upgrade lifts.
     """
     row = usage.add(session, account.id, metric, change)
+    if change > 0 and row.is_over:
+        _refuse_while_cancelled(session, account, metric)
     if not row.is_over:
         for episode in episodes.open_of(session, account.id, metric):
             episodes.resolve(session, account, episode, used=row.used, now=now, actor=actor)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return row
+
+
+def _refuse_while_cancelled(session: Session, account: Account, metric: Metric) -> None:
+    """A cancelled plan isn't upgraded by itself: what would lead there has to stay within it."""
+    subscription = subscriptions.live(session, account.id)
+    if subscription is None or subscription.cancelled_at is None:
+        return
+    if episode_facts.policy(session, metric) is Policy.AUTO_UPGRADE:
+        raise FullWhileCancelled(metric.value)
 
 
 def found_over(session: Session, metric: Metric) -> list[int]:

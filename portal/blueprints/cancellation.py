@@ -43,9 +43,12 @@ def cancel() -> ResponseReturnValue:
 def withdraw() -> ResponseReturnValue:
     """Keep the plan after all; said twice it changes nothing."""
     actor, account_id = principal().actor, principal().account.id
-    with transaction() as session:
-        account = accounts.lock(session, account_id)
-        was_cancelled = cancellations.withdraw(session, account, now=clock.now(), actor=actor)
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            was_cancelled = cancellations.withdraw(session, account, now=clock.now(), actor=actor)
+    except RuleBroken as reason:
+        return _page(problem=str(reason), status=409)
     if was_cancelled:
         flash("The cancellation is withdrawn: your plan renews as before.", "success")
     else:

@@ -125,6 +125,14 @@ class Account:
             raise Refused("usage does not fit")
         running.renewing[add_on] = n
 
+    def join(self) -> None:
+        """One more seat is taken."""
+        running, seats = self.subscription, self.usage["seats"] + 1
+        too_many = running and not fits({"seats": seats}, (running.plan, running.held), ("seats",))
+        if running and running.cancelled and too_many:
+            raise Refused("a cancelled plan isn't upgraded by itself")
+        self.usage["seats"] = seats
+
     def cancel(self, now: datetime) -> None:
         running = self._before_its_end(now)
         if self.change_waits:
@@ -134,6 +142,8 @@ class Account:
     def withdraw(self, now: datetime) -> None:
         """Take back a downgrade or a cancellation that waits for the cycle's end."""
         running = self._before_its_end(now)
+        if running.cancelled and not fits(self.usage, (running.plan, running.held), ("seats",)):
+            raise Refused("a cancelled plan goes on only if its seats are enough")
         running.cancelled, running.scheduled = False, None
 
     def catch_up(self, now: datetime, bank: Bank, *, until: datetime | None = None) -> None:

@@ -80,6 +80,26 @@ class CancellationScheduled(RuleBroken):
         )
 
 
+class FullWhileCancelled(RuleBroken):
+    """More than the limit of a plan that was cancelled, and so isn't upgraded by itself."""
+
+    def __init__(self, metric: str) -> None:
+        super().__init__(
+            f"The plan is cancelled and all of its {metric} are in use. An Admin can withdraw the"
+            " cancellation, or make room."
+        )
+
+
+class OverWhileCancelled(RuleBroken):
+    """A cancellation is withdrawn while more is in use than the plan holds."""
+
+    def __init__(self, to_remove: str) -> None:
+        super().__init__(
+            f"Your plan would go on too small for what you use. Remove {to_remove} first, then"
+            " withdraw the cancellation."
+        )
+
+
 class DowngradeScheduled(RuleBroken):
     """Add-ons wait while a downgrade, with add-ons of its own, is scheduled."""
 

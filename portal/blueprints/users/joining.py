@@ -12,7 +12,7 @@ from portal.access import Permission, SignedIn, home_endpoint, requires
 from portal.audit import Actor
 from portal.billing import accounts, invitations, people, subscriptions
 from portal.billing.rules.counting import takes_seat
-from portal.billing.rules.errors import ReadOnly, RuleBroken
+from portal.billing.rules.errors import FullWhileCancelled, ReadOnly, RuleBroken
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
@@ -86,6 +86,8 @@ def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> Respo
             signed_in = _accept(session, invitation, user)
     except NotConfirmed:
         return _page(invitation, form, 200)
+    except FullWhileCancelled:
+        raise
     except (RuleBroken, IntegrityError):
         # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
         return redirect(request.path, 303)
