@@ -76,6 +76,15 @@ def test_the_interval_is_a_plain_link_and_a_fragment(cast: Cast, browser: Browse
     assert "<html" not in fragment
 
 
+def test_a_yearly_plan_says_what_it_saves(cast: Cast, browser: Browser) -> None:
+    """12 × $50.00 = $600.00, less $480.00; every 30 days there is nothing to compare with."""
+    client = browser(cast.alice)
+    assert "Saves $120.00 against 12 × $50.00." in words(
+        client.get(f"{PLANS}?interval=yearly").text
+    )
+    assert "Saves" not in words(client.get(f"{PLANS}?interval=monthly").text)
+
+
 @pytest.mark.parametrize("interval", ["", "weekly", "yearly'--", "MONTHLY"])
 def test_an_interval_nobody_sells_is_the_running_one(
     cast: Cast, browser: Browser, interval: str
