@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock, collection, repayments
 from portal.billing import accounts, refunds, settlements
-from portal.billing import payments as operations
+from portal.billing.bounds import OutOfBounds
 from portal.billing.gateways import MANUAL, Answer, Outcome
 from portal.billing.gateways.manual import written_reference
 from portal.billing.payments import FINAL
@@ -79,7 +79,7 @@ def ask(key: str) -> None:
     payment = _by_key(db.session(), Payment, key)
     refund = _by_key(db.session(), Refund, key)
     if payment is not None:
-        payment = _ask_payment(payment)
+        payment = collection.look_again(payment)
         click.echo(f"{describe.money(payment.money)}: {payment.state}.")
     elif refund is not None:
         refund = repayments.ask_again(refund)
@@ -91,16 +91,6 @@ def ask(key: str) -> None:
 def _by_key(session: Session, table: type[Row], key: str) -> Row | None:
     statement = select(table).where(table.idempotency_key == key)
     return session.scalars(statement).one_or_none()
-
-
-def _ask_payment(payment: Payment) -> Payment:
-    account_id, payment_id = payment.account_id, payment.id
-    with transaction() as session:
-        accounts.lock(session, account_id)
-        waiting = session.get_one(Payment, payment_id)
-        if waiting.state is PaymentState.UNKNOWN:
-            operations.hasten(session, waiting, now=clock.now())
-    return collection.carry_payment(payment_id)
 
 
 def _payments(session: Session) -> list[Waiting]:
@@ -166,12 +156,15 @@ def _subject(session: Session, payment: Payment) -> str:
 
 
 def _record_payment(found: Payment, answer: Answer) -> str:
-    with transaction() as session:
-        account = accounts.lock(session, found.account_id)
-        payment = session.get_one(Payment, found.id, populate_existing=True)
-        _refuse_settled(payment)
-        settlements.apply(session, account, payment, answer, now=clock.now())
-        return f"{describe.money(payment.money)} from {account.name}: {payment.state}."
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, found.account_id)
+            payment = session.get_one(Payment, found.id, populate_existing=True)
+            _refuse_settled(payment)
+            settlements.apply(session, account, payment, answer, now=clock.now())
+            return f"{describe.money(payment.money)} from {account.name}: {payment.state}."
+    except OutOfBounds as refusal:
+        raise click.ClickException(f"Nothing was recorded: {refusal.reason}.") from None
 
 
 def _record_refund(found: Refund, answer: Answer) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from portal import collection
 from portal.audit import SYSTEM
-from portal.billing import accounts, payments, plan_changes, subscriptions, verify
+from portal.billing import accounts, bounds, payments, plan_changes, subscriptions, verify
 from portal.billing.gateways.manual import transfer_reference
 from portal.extensions import db
 from portal.models import Account, Invoice, Payment, PlanChange
@@ -118,6 +118,18 @@ def test_it_is_recorded_once(run: Run, key: str) -> None:
     assert again.exit_code == 1
     assert "This transfer was settled already: succeeded." in again.output
     assert db.session.query(PlanChange).filter_by(op_id="by-transfer").one().invoice_id
+    assert verify.run(db.session()) == []
+
+
+def test_what_can_t_be_invoiced_is_not_recorded(
+    run: Run, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "TIMES_DEAREST", 0)
+    result = run("payments", "record", key)
+
+    assert result.exit_code == 1
+    assert "Nothing was recorded: $50.00 is more than 0 times the dearest plan." in result.output
+    assert "$50.00" in run("payments", "list").output
     assert verify.run(db.session()) == []
 
 
