@@ -16,7 +16,7 @@ SMALL, LARGER = "Standard, 5 users", "Standard, 10 users"
 COUNTRY = "Iceland"
 STEPS = {"+1 day": timedelta(days=1), "+5 days": timedelta(days=5)}
 # How long the clock may take over some days of everybody's work.
-JOURNEY_MS = 45_000
+JOURNEY_MS = 120_000
 numbers = count(1)
 
 
@@ -35,19 +35,26 @@ class Company:
         return f"{person}@{self.domain}"
 
 
-def sign_up(page: Page, *, plan: str = SMALL) -> Company:
+def sign_up(page: Page, *, plan: str = SMALL, card: str = "4242", yearly: bool = False) -> Company:
     """Open an account of its own; the page is then My Account."""
+    company = fill_sign_up(page, plan=plan, card=card, yearly=yearly)
+    page.get_by_role("button", name="Open the account").click()
+    expect(page.get_by_role("heading", name="My account")).to_be_visible()
+    return company
+
+
+def fill_sign_up(page: Page, *, plan: str, card: str, yearly: bool = False) -> Company:
+    """Write everything into the form that opens an account, paid with a test card."""
     number = next(numbers)
     company = Company(f"Journey {number}", f"journey-{number}.example.com")
-    page.goto("/signup")
+    page.goto("/signup?interval=yearly" if yearly else "/signup")
     page.get_by_label(plan).check()
     page.get_by_label("Company").fill(company.name)
     page.get_by_label("Country").select_option(label=COUNTRY)
     page.get_by_label("Your name").fill(f"Admin {number}")
     page.get_by_role("textbox", name="Email").fill(company.admin)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Open the account").click()
-    expect(page.get_by_role("heading", name="My account")).to_be_visible()
+    page.get_by_label(f"Test card ending {card}").check()
     return company
 
 
@@ -135,6 +142,45 @@ def row(page: Page, name: str) -> Locator:
 def said(page: Page, text: str) -> Locator:
     """What a page tells was done."""
     return page.get_by_role("main").get_by_role("status").filter(has_text=text)
+
+
+def open_quote(page: Page, plan: str, *, interval: str = "monthly") -> Locator:
+    """From Change Plan to what a plan costs."""
+    page.goto(f"/account/change-plan?interval={interval}")
+    page.get_by_role("link", name=f"See the price of {plan}").click()
+    costs = page.get_by_role("region", name="What it costs")
+    expect(costs).to_be_visible()
+    return costs
+
+
+def pay_with(page: Page, card: str) -> None:
+    """Choose a test card beside a quote."""
+    choice = page.get_by_label("Pay with")
+    choice.select_option(label=choice.locator("option").filter(has_text=card).inner_text())
+
+
+def change_card(page: Page, card: str) -> None:
+    """Pay with another test card from now on."""
+    page.goto("/account/payment-method")
+    page.get_by_label(f"Test card ending {card}").check()
+    page.get_by_role("button", name="Pay with this card").click()
+
+
+def newest_invoice(page: Page) -> Locator:
+    """Open it from the list; returns its main part."""
+    page.goto("/invoices")
+    page.locator("main tbody th[scope=row] a").first.click()
+    expect(page.get_by_role("heading", name="How it was worked out")).to_be_visible()
+    return page.get_by_role("main")
+
+
+def sums(table: Locator) -> list[str]:
+    """The rows of a sum, each as "label amount", without the details under the labels."""
+    rows = []
+    for line in table.locator("tr").all():
+        label = line.locator("th").evaluate("cell => cell.firstChild.textContent.trim()")
+        rows.append(f"{label} {line.locator('td').last.inner_text()}")
+    return rows
 
 
 def used(page: Page, metric: str) -> Locator:

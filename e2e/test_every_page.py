@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from e2e import acts
 from e2e.conftest import Portal, listen
+from e2e.looks import DESK, PHONE, is_in_order
 
 # In the example the one that is over its seats, so that its pages have the most to show.
 ADMIN = "ruth.harbour@example.com"
@@ -30,15 +29,15 @@ PLACES = (
     "/account/history",
     "/account/history?kind=details",
     "/account/balance",
+    "/account/add-ons",
+    "/account/add-ons > See the price",
+    "/account/cancellation",
+    "/account/payment-method",
     "/dev/mailbox",
     "/dev/mailbox > first",
     "/dev/components",
 )
 OPEN_PLACES = ("/login", "/signup", "/forgot-password", "/no-such-page")
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-SERIOUS = ("serious", "critical")
-TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-ONLY_COLOURS = {"runOnly": ["color-contrast"]}
 
 
 @dataclass(frozen=True)
@@ -85,27 +84,7 @@ def go(page: Page, place: str) -> None:
         page.locator("main tbody th[scope=row] a").first.click()
         expect(page).not_to_have_url(path)
     elif link:
-        page.get_by_role("link", name=link).first.click()
+        if path == "/account/add-ons":
+            page.get_by_label("1 seat").fill("1")
+        page.get_by_role("link", name=link).or_(page.get_by_role("button", name=link)).first.click()
         expect(page.get_by_role("region", name="What it costs")).to_be_visible()
-
-
-def is_in_order(page: Page, troubles: list[str]) -> None:
-    expect(page.get_by_role("main")).to_be_visible()
-    assert troubles == []
-    assert page.title().strip(" ·")
-    assert page.evaluate(TOO_WIDE) <= 0, "it scrolls sideways"
-    page.emulate_media(color_scheme="light")
-    assert violations(page) == []
-    page.emulate_media(color_scheme="dark")
-    assert violations(page, ONLY_COLOURS) == []
-
-
-def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
-    """What axe finds that keeps somebody out, each with where it is."""
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:160]} {node['failureSummary']}"
-        for rule in found
-        if rule["impact"] in SERIOUS
-        for node in rule["nodes"]
-    ]

@@ -82,6 +82,51 @@ def test_change_plan(page: Page) -> None:
     expect(used(page, "clients")).to_have_text("1 of 600")
 
 
+def test_add_ons(page: Page) -> None:
+    """Bought from a plain form, and let go from another."""
+    page.goto("/account/add-ons")
+    page.get_by_label("100 clients").fill("1")
+    page.get_by_role("button", name="See the price").click()
+    page.get_by_role("button", name="Pay $12.00 and add").click()
+    expect(page.get_by_role("heading", name="You have 1 × 100 clients")).to_be_visible()
+
+    page.goto("/account/add-ons")
+    page.get_by_label("How many 100 clients go on").fill("0")
+    page.get_by_role("button", name="Keep this many").click()
+    expect(page.get_by_role("region", name="What you have")).to_contain_text("1 goes on")
+    page.goto("/account")
+    expect(used(page, "clients")).to_have_text("1 of 700")
+
+
+def test_authentication_at_the_bank(page: Page) -> None:
+    """To the bank's page and back, by plain redirects."""
+    page.goto("/account/add-ons")
+    page.get_by_label("5 GB").fill("1")
+    page.get_by_role("button", name="See the price").click()
+    acts.pay_with(page, "3155")
+    page.get_by_role("button", name="Pay $5.00 and add").click()
+    expect(page.get_by_role("heading", name="Authenticate a payment")).to_be_visible()
+    page.get_by_role("button", name="Authenticate").click()
+    expect(page.get_by_role("heading", name="You have 1 × 5 GB")).to_be_visible()
+
+
+def test_payment_method_and_billing_details(page: Page) -> None:
+    acts.change_card(page, "4242")
+    expect(page.get_by_role("main")).to_contain_text("Test card ending 4242")
+    page.goto("/billing")
+    page.get_by_label("PO number").fill("PO 7")
+    page.get_by_role("button", name="Save details").click()
+    expect(page.get_by_text("The billing details are saved.")).to_be_visible()
+
+
+def test_cancel_and_keep(page: Page) -> None:
+    page.goto("/account/cancellation")
+    page.get_by_role("button", name=f"Cancel {acts.LARGER}").click()
+    expect(page.get_by_text("Your plan is cancelled: it ends on")).to_be_visible()
+    page.get_by_role("button", name="Keep my plan").click()
+    expect(page.get_by_text("The cancellation is withdrawn")).to_be_visible()
+
+
 def test_sign_out(page: Page) -> None:
     acts.sign_out(page)
 
