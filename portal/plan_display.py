@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal import formatting, notice_facts
 from portal.billing import price_list
-from portal.billing.plan_changes import Offer
+from portal.billing.offers import Offer
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
 from portal.billing.rules.money import Money

@@ -1,4 +1,4 @@
-"""Changing plan: what is on offer, the quote, and its confirmation.
+"""Changing plan: the quote, and its confirmation.
 
 A change that costs something is carried out when its payment has succeeded; a downgrade waits
 for the cycle's end.
@@ -26,7 +26,7 @@ from portal.billing import (
 from portal.billing.intentions import Confirmation as Confirmation
 from portal.billing.intentions import StaleQuote as StaleQuote
 from portal.billing.rules import plan_change as rules
-from portal.billing.rules.counting import Fit, fit
+from portal.billing.rules.counting import fit
 from portal.billing.rules.errors import (
     AccountParked,
     AlreadySubscribed,
@@ -38,7 +38,6 @@ from portal.billing.rules.errors import (
     NoLongerSold,
     RuleBroken,
 )
-from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Circumstances, Direction, Quote
 from portal.billing.rules.terms import Basket
 from portal.models import (
@@ -54,20 +53,6 @@ from portal.models import (
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A plan on the Change Plan page, with the add-ons that would go along.
-
-    `direction` is which way it goes, `fit` whether today's usage fits it.
-    """
-
-    price: Price
-    basket: Basket
-    direction: Direction
-    fit: Fit
-    is_cheapest_fitting: bool
-
-
-@dataclass(frozen=True)
 class Situation:
     """Where an account stands when it wants to change: what runs, the downgrade that waits for
     the cycle's end, and why nothing can be changed for now (None: it can)."""
@@ -75,30 +60,6 @@ class Situation:
     subscription: Subscription | None
     scheduled: PlanChange | None
     obstacle: RuleBroken | None
-
-
-def offers(session: Session, account: Account, interval: Interval) -> list[Offer]:
-    """Every plan sold today at an interval, seen from where the account is."""
-    subscription = subscriptions.live(session, account.id)
-    current = price_list.terms(session, subscription.price) if subscription else None
-    used = usage.counts(session, account.id)
-    prices = price_list.offered(session, currency=account.currency, interval=interval)
-    terms = price_list.all_terms(session, prices)
-    best = rules.cheapest_fitting((terms[price.id] for price in prices), used)
-    found = []
-    for price in prices:
-        carried = price_list.carried_over(session, subscription, price)
-        basket = price_list.basket(session, price, carried) if carried else Basket(terms[price.id])
-        found.append(
-            Offer(
-                price,
-                basket,
-                rules.direction(current, basket.plan),
-                fit(used, basket.limits),
-                best is not None and best.price_id == price.id,
-            )
-        )
-    return found
 
 
 def quote(

@@ -19,6 +19,7 @@ from portal.access import Permission, principal, requires
 from portal.audit import Actor
 from portal.billing import (
     intentions,
+    offers,
     payments,
     plan_changes,
     plan_outcomes,
@@ -126,7 +127,7 @@ def _plans(problem: str | None = None, status: int = 200) -> ResponseReturnValue
         interval=interval,
         # Who switches the interval stays at the switch; who comes from a quote starts at the top.
         asked_for_interval=request.headers.get("HX-Trigger", "").startswith("interval-"),
-        shelves=plan_display.shelves(plan_changes.offers(session, account, interval), used),
+        shelves=plan_display.shelves(offers.seen_from(session, account, interval), used),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.billing import accounts, plan_changes, price_list, usage
+from portal.billing import accounts, offers, plan_changes, price_list, usage
 from portal.billing.rules.catalog import CatalogErrors
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import DoesNotFit, NoLongerSold
@@ -495,10 +495,10 @@ def test_every_applied_file_is_kept_whole(cast: Cast, file: VendorsFile) -> None
 def test_catalog_fits(cast: Cast, clock: FixedClock) -> None:
     """11 users: 5 and 10 users are too small; 20 users, $180.00, is the cheapest that fits."""
     cast.members(cast.other, 10)
-    offers = plan_changes.offers(db.session(), cast.other, Interval.MONTHLY)
+    shown = offers.seen_from(db.session(), cast.other, Interval.MONTHLY)
     fits = {
         offer.price.plan_name: [shortfall.sentence for shortfall in offer.fit.shortfalls]
-        for offer in offers
+        for offer in shown
     }
     assert fits == {
         "Standard, 5 users": ["11 of 5 seats: 6 too many"],
@@ -512,7 +512,7 @@ def test_catalog_fits(cast: Cast, clock: FixedClock) -> None:
         "Pro, 40 users": [],
         "Pro, 80 users": [],
     }
-    cheapest = [offer.price.plan_name for offer in offers if offer.is_cheapest_fitting]
+    cheapest = [offer.price.plan_name for offer in shown if offer.is_cheapest_fitting]
     assert cheapest == ["Standard, 20 users"]
 
 
@@ -520,8 +520,8 @@ def test_catalog_fits_with_the_add_ons_that_go_along(cast: Cast, clock: FixedClo
     """11 users and an add-on of 1 seat, which goes along: 10 users and 1 more hold them."""
     cast.members(cast.other, 10)
     buy(cast.other, "seat", 1, clock)
-    offers = plan_changes.offers(db.session(), cast.other, Interval.MONTHLY)
-    fits = {offer.price.plan_name: offer.fit.fits for offer in offers}
+    shown = offers.seen_from(db.session(), cast.other, Interval.MONTHLY)
+    fits = {offer.price.plan_name: offer.fit.fits for offer in shown}
     assert not fits["Standard, 5 users"]
     assert fits["Standard, 10 users"]
 
