@@ -80,7 +80,7 @@ def zone_name(local: datetime) -> str:
     return f"UTC{name.replace('-', describe.MINUS)}" if name[0] in "+-" else name
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., str | list[str]]] = {
     "money": money,
     "at_negatives": at_negatives,
     "date": date,
