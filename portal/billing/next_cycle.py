@@ -1,6 +1,6 @@
 """What the next cycle is charged for, as things stand: asked by who renews and who foretells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -15,13 +15,15 @@ class NextCycle:
     """What runs after the running cycle, and why not what was asked for.
 
     `downgrade` begins with it; `unfit_downgrade` was to begin but usage no longer fits it, with
-    `missing` saying what is too much. `kept` are add-ons that were to go, but are in use.
+    `misfit` saying what is too much. `kept` are add-ons that were to go, but are in use: `missing`
+    says what would be too much without them.
     """
 
     price: Price
     basket: Basket
     downgrade: PlanChange | None = None
     unfit_downgrade: PlanChange | None = None
+    misfit: Fit | None = None
     missing: Fit | None = None
     kept: tuple[Item, ...] = ()
 
@@ -46,8 +48,8 @@ def following(
     fitting = fit(used, smaller.limits)
     if fitting.fits:
         return NextCycle(change.to_price, smaller, downgrade=change)
-    basket = subscriptions.basket(session, subscription)
-    return NextCycle(subscription.price, basket, unfit_downgrade=change, missing=fitting)
+    renewed = _with_what_renews(session, subscription)
+    return replace(renewed, unfit_downgrade=change, misfit=fitting)
 
 
 def without(subscription: Subscription, basket: Basket, used: Usage) -> Fit:

@@ -172,16 +172,15 @@ def _tell_what_stays(
     session: Session, account: Account, coming: NextCycle, *, now: datetime
 ) -> None:
     """What was to go no longer fits: it renews as it was, and the Admins hear why."""
-    if coming.missing is None:
-        return
-    missing = coming.missing.to_remove
     change = coming.unfit_downgrade
-    if change is not None:
-        reason = f"{change.to_price.plan_name} no longer fits: {missing} too many."
+    if change is not None and coming.misfit is not None:
+        too_many = coming.misfit.to_remove
+        reason = f"{change.to_price.plan_name} no longer fits: {too_many} too many."
         plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
         notices.downgrade_not_made(session, account, change, reason=reason, now=now)
+    if coming.missing is None:
         return
     what = describe.listing([item.text for item in coming.kept])
-    reason = f"Without {what} the plan no longer fits: {missing} too many."
+    reason = f"Without {what} the plan no longer fits: {coming.missing.to_remove} too many."
     record(session, account, "add_ons.not_removed", at=now, actor=SYSTEM, what=what, reason=reason)
     notices.add_ons_not_removed(session, account, what=what, reason=reason, now=now)

@@ -14,7 +14,7 @@ from portal.models import PlanChange, PlanChangeState
 from tests.model import books, oracle
 from tests.model.driver import HOME, Driver, Offer
 from tests.model.picture import Picture, differences, expected
-from tests.model.shop import RATES, Shop
+from tests.model.shop import RATES, Key, Shop
 from tests.model.world import World
 
 
@@ -108,9 +108,23 @@ class Sides(RuleBasedStateMachine):
 
     # Buying.
 
+    @property
+    def choice(self) -> list[Key]:
+        """The plans there are to choose from: all but the one that runs."""
+        running = self.ours.subscription
+        return [key for key in self.shop.keys if not running or key != running.plan.key]
+
+    def pick_of(self, key: Key) -> int:
+        """The pick that chooses a plan."""
+        return self.choice.index(key) + len(self.choice)
+
     def look_at_plan(self, pick: int, wanted: dict[str, int] | None) -> Page | None:
-        """The quote of a plan, with add-ons chosen or carried over; None where it is refused."""
-        key = self.shop.keys[pick % len(self.shop.keys)]
+        """The quote of a plan, with add-ons chosen or carried over; None where it is refused.
+
+        Seldom it is the plan that runs: that is always refused.
+        """
+        keys = self.shop.keys if not pick else self.choice
+        key = keys[pick % len(keys)]
         plan = self.shop.listed[key]
         ids = None if wanted is None else self.shop.price_ids(books.bought(plan, wanted))
         return self._page(

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.cast import FixedClock
+from tests.model.examples import EXAMPLES, Example
 from tests.model.machine import Lives
 from tests.model.world import Databases, World, leave_out_what_costs_time
 
@@ -46,3 +47,10 @@ def test_the_portal_charges_what_the_rules_say(world: World, part: int) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.__name__)
+def test_what_once_went_wrong(world: World, example: Example) -> None:
+    lives = type("Lives", (Lives,), {"world": world})()
+    example(lives)
+    lives.teardown()
