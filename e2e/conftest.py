@@ -27,9 +27,11 @@ from e2e import acts
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
-# What a browser says of every answer that refuses something, and htmx of a stream that ended.
+# What a browser says of every answer that refuses something, and htmx of a stream that ended or of
+# a request that was under way when the page was left.
 EXPECTED = re.compile(
     r"Failed to load resource: the server responded with a status of 4|\[object Event\]$"
+    r"|htmx:(sendAbort|afterRequest), \[object HTML\w+\]$"
 )
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -60,7 +60,8 @@ def test_there_is_room_at_once(admin: Page, company: Company) -> None:
     plan = admin.get_by_role("region", name="Your plan")
     expect(plan).to_contain_text("with 1 × 100 clients")
     expect(plan).to_contain_text("$62.00 every 30 days")
-    acts.open_email(admin, company.admin, f"Receipt: {PRICE} paid")
+    told = acts.open_email(admin, company.admin, f"Receipt: {PRICE} paid")
+    expect(told).to_contain_text("has more room beside its plan: 100 clients")
 
 
 def test_let_go_and_kept_after_all(admin: Page, company: Company) -> None:

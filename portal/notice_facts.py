@@ -91,6 +91,9 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
         ],
         "surplus": surplus,
         "plan_line": plan[0] if plan else None,
+        "bought": [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON],
+        "next_total": _whole_cycle(invoice) if plan else None,
+        "from_balance": applied,
         "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}",
     }
 
@@ -127,6 +130,14 @@ def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
 def _taxes(invoice: Invoice) -> list[dict[str, Any]]:
     sums = invoice.taxes
     return [_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums]
+
+
+def _whole_cycle(invoice: Invoice) -> Money:
+    """What every later cycle is charged, tax included: what this one was, without its credits."""
+    charged = [line for line in invoice.lines if line.amount_minor > 0]
+    return sum(
+        (line.money + Money(line.tax_minor, line.currency) for line in charged), invoice.money(0)
+    )
 
 
 def _tax_on(base: Money) -> str:

@@ -109,6 +109,23 @@ def test_a_receipt_explains_its_amount(acme: Account, cast: Cast, part: str) -> 
     assert newest("invoice_issued").subject == f"Receipt: $80.00 paid, {invoice.number_text}"
 
 
+@pytest.mark.parametrize("part", ["body_text", "body_html"])
+def test_a_receipt_for_add_ons_says_what_was_bought(acme: Account, cast: Cast, part: str) -> None:
+    cast.buy(acme, seat=2)
+    body = " ".join(getattr(newest("invoice_issued"), part).split())
+    assert "has more room beside its plan: 2 × 1 seat, paid until 31 Mar 2026" in body
+    assert "The next charge" not in body
+
+
+def test_the_next_charge_of_a_receipt_is_of_everything_that_renews(
+    acme: Account, cast: Cast
+) -> None:
+    """Standard, 20 users and a seat: 180.00 + 10.00."""
+    cast.buy(acme, seat=1)
+    cast.change_plan(acme, cast.price("standard", "20-users"))
+    assert "The next charge is $190.00 on 31 Mar 2026." in newest("invoice_issued").body_text
+
+
 def test_over_history_an_auto_upgrade_is_told_with_its_reason(
     episode: Episode, cast: Cast, clock: FixedClock
 ) -> None:
