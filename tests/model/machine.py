@@ -236,7 +236,10 @@ class Lives(Sides):
 
     @rule(days=st.integers(1, 20), seconds=st.integers(0, DAY))
     def days_pass(self, days: int, seconds: int) -> None:
-        self.world.travel(self.now + timedelta(days=days, seconds=seconds), self.follow)
+        end = self.now + timedelta(days=days, seconds=seconds)
+        due, upgrades = self.must_be_upgraded(until=end), len(self.upgrades)
+        self.world.travel(end, self.follow)
+        assert len(self.upgrades) > upgrades or not due, "over for long, and not upgraded"
 
     @precondition(lambda self: self.ours.subscription)
     @rule(seconds=st.sampled_from([-1, 0, 1, HOUR, 2 * DAY, 4 * DAY, 8 * DAY]))

@@ -200,6 +200,19 @@ class Sides(RuleBasedStateMachine):
         self.ours.catch_up(self.now, self._bank)
         self.compare()
 
+    def must_be_upgraded(self, *, until: datetime) -> bool:
+        """Whether nothing stands between an account over its seats and an upgrade until then.
+
+        An episode takes six days at the most; one that warned of another price is begun anew.
+        """
+        running = self.ours.subscription
+        if running is None or running.cancelled or self.ours.unpaid or self.ours.change_waits:
+            return False
+        if self.card != "card_pays" or not min(running.end, until) - self.now >= 13 * books.DAY:
+            return False
+        is_over = not books.fits(self.ours.usage, (running.plan, running.held), ["seats"])
+        return is_over and self.shop.next_tier(running.plan.key) is not None
+
     def _follow_upgrade(self, change: PlanChange) -> None:
         """over.upgrade: to the next tier, at the instant and the price that were told."""
         self.ours.catch_up(self.now, self._bank, until=change.effective_at)
