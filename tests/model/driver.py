@@ -18,7 +18,6 @@ from portal.billing import (
     credit_notes,
     credited_lines,
     forecast,
-    intentions,
     ledger,
     open_invoices,
     payment_methods,
@@ -34,13 +33,11 @@ from portal.billing.intentions import Confirmation
 from portal.billing.payment_methods import WayToPay
 from portal.billing.payments import FINAL
 from portal.billing.rules.client_details import ClientDetails
-from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import (
     Account,
-    AddOnPrice,
     Invoice,
     Membership,
     Payment,
@@ -49,11 +46,11 @@ from portal.models import (
     PlanChangeReason,
     Price,
     RefundTo,
-    Subscription,
 )
 from portal.transaction import transaction
 from tests.cast import FixedClock
-from tests.model.picture import Picture, bills
+from tests.model import reading
+from tests.model.picture import Picture
 
 # Where the account reads its dates.
 HOME = ZoneInfo("Europe/Helsinki")
@@ -258,21 +255,24 @@ class Driver:
     def picture(self) -> Picture:
         """All that the account's pages say about money, read from the rows."""
         db.session.rollback()
+        return reading.picture(db.session(), self.account_id)
+
+    def next_charge(self) -> tuple[datetime, int] | None:
+        """What My Account foretells: when something is charged next, and how much is to be paid."""
         session, account = db.session(), self._account
         running = subscriptions.live(session, account.id)
-        waiting = plan_changes.scheduled(session, account.id)
-        balance = ledger.credit_balance(session, account)
-        return Picture(
-            plan=_plan(running.price) if running else None,
-            add_ons=_held(running) if running else (),
-            cycle=(running.cycle_start_at, running.cycle_end_at) if running else None,
-            status=running.status.value if running else self._former_status(),
-            cancelled=running is not None and running.cancelled_at is not None,
-            scheduled=_scheduled(waiting) if waiting else None,
-            balance=balance.amount,
-            next_charge=self._next_charge(running, balance, waiting) if running else None,
-            bills=bills(session, account.id),
+        if running is None:
+            return None
+        coming = forecast.coming(
+            session,
+            account,
+            running,
+            balance=ledger.credit_balance(session, account),
+            scheduled=plan_changes.scheduled(session, account.id),
+            now=self.clock.now(),
+            until=running.cycle_end_at,
         )
+        return (coming[0].at, coming[0].draft.due.amount) if coming else None
 
     @property
     def _account(self) -> Account:
@@ -311,43 +311,3 @@ class Driver:
             left.remove(line)
             found.append(line.position)
         return found
-
-    def _former_status(self) -> str:
-        statement = select(Subscription.id).where(Subscription.account_id == self.account_id)
-        return "ended" if db.session.scalars(statement).first() else "none"
-
-    def _next_charge(
-        self, running: Subscription, balance: Money, waiting: PlanChange | None
-    ) -> tuple[datetime, int] | None:
-        coming = forecast.coming(
-            db.session(),
-            self._account,
-            running,
-            balance=balance,
-            scheduled=waiting,
-            now=self.clock.now(),
-            until=running.cycle_end_at,
-        )
-        return (coming[0].at, coming[0].draft.due.amount) if coming else None
-
-
-def _plan(price: Price) -> tuple[str, str, str, int]:
-    return price.tier.family.key, price.tier.key, price.interval.value, price.amount_minor
-
-
-def _held(running: Subscription) -> tuple[tuple[str, int, int, int], ...]:
-    return tuple(
-        sorted(
-            (row.price.add_on.key, row.price.amount_minor, row.quantity, row.renewing)
-            for row in running.add_ons
-        )
-    )
-
-
-def _scheduled(change: PlanChange) -> tuple[object, ...]:
-    add_ons = sorted(
-        (price.add_on.key, price.amount_minor, quantity)
-        for price_id, quantity in intentions.add_ons_of(change).items()
-        if (price := db.session.get_one(AddOnPrice, price_id))
-    )
-    return _plan(change.to_price), tuple(add_ons)

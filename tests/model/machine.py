@@ -232,21 +232,20 @@ class Lives(Sides):
     @rule(seconds=st.one_of(st.sampled_from([1, 59, HOUR, DAY - 1, DAY]), st.integers(1, DAY)))
     def time_passes(self, seconds: int) -> None:
         """The worker does everything when it falls due."""
-        self.world.travel(self.now + timedelta(seconds=seconds), self.follow)
+        self.travel(self.now + timedelta(seconds=seconds))
 
     @rule(days=st.integers(1, 20), seconds=st.integers(0, DAY))
     def days_pass(self, days: int, seconds: int) -> None:
         end = self.now + timedelta(days=days, seconds=seconds)
         due, upgrades = self.must_be_upgraded(until=end), len(self.upgrades)
-        self.world.travel(end, self.follow)
+        self.travel(end)
         assert len(self.upgrades) > upgrades or not due, "over for long, and not upgraded"
 
     @precondition(lambda self: self.ours.subscription)
     @rule(seconds=st.sampled_from([-1, 0, 1, HOUR, 2 * DAY, 4 * DAY, 8 * DAY]))
     def the_cycle_ends(self, seconds: int) -> None:
         """Time passes up to the cycle's end, or a little less, or more."""
-        end = self.ours.subscription.end
-        self.world.travel(end + timedelta(seconds=seconds), self.follow)
+        self.travel(self.ours.subscription.end + timedelta(seconds=seconds))
 
     @rule(days=st.integers(0, 70), seconds=st.integers(0, DAY))
     def the_worker_is_late(self, days: int, seconds: int) -> None:
@@ -255,6 +254,8 @@ class Lives(Sides):
         for _ in range(2):
             self.world.work()
             self.follow()
+        self.world.be_done()
+        self.compare()
 
     @rule(seconds=st.integers(1, 5 * DAY))
     def the_worker_is_away(self, seconds: int) -> None:

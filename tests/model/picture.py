@@ -1,28 +1,11 @@
 """Everything about an account that the rules decide: as the portal says it, as the oracle does."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import zip_longest
 
-from sqlalchemy import TextClause, text
-from sqlalchemy.orm import Session
-
 from tests.model import books, oracle
 
-INVOICES = text("SELECT * FROM invoice WHERE account_id = :account_id ORDER BY id")
-LINES = text(
-    "SELECT invoice_id, amount_minor, tax_minor FROM invoice_line WHERE account_id = :account_id"
-)
-PAID = text(
-    "SELECT invoice_id, sum(amount_minor) FROM payment"
-    " WHERE account_id = :account_id AND state = 'succeeded' GROUP BY invoice_id"
-)
-REFUNDED = text(
-    "SELECT invoice_id, sum(to_method_minor) FROM credit_note"
-    " WHERE account_id = :account_id GROUP BY invoice_id"
-)
 INTERVALS = {30: "monthly", 365: "yearly"}
 # Family, tier, interval, price.
 PlanPicture = tuple[str, str, str, int]
@@ -56,31 +39,7 @@ class Picture:
     cancelled: bool
     scheduled: tuple[PlanPicture, tuple[tuple[str, int, int], ...]] | None
     balance: int
-    next_charge: tuple[datetime, int] | None
     bills: tuple[Bill, ...]
-
-
-def bills(session: Session, account_id: int) -> tuple[Bill, ...]:
-    """The account's invoices as they are in the rows, read in the plainest way there is."""
-    paid, refunded = _sums(session, PAID, account_id), _sums(session, REFUNDED, account_id)
-    lines: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for invoice_id, net, tax in session.execute(LINES, {"account_id": account_id}):
-        lines[invoice_id].append((net, tax))
-    return tuple(
-        Bill(
-            lines=tuple(sorted(lines[row.id])),
-            total=row.total_minor,
-            surplus=row.surplus_minor,
-            balance_used=row.balance_applied_minor,
-            due=row.due_minor,
-            status=row.status,
-            owed=row.due_minor - row.credited_minor if row.status == "open" else 0,
-            paid=paid[row.id],
-            credited=row.credited_minor,
-            refunded=refunded[row.id],
-        )
-        for row in session.execute(INVOICES, {"account_id": account_id})
-    )
 
 
 def expected(account: oracle.Account) -> Picture:
@@ -94,7 +53,6 @@ def expected(account: oracle.Account) -> Picture:
         cancelled=running is not None and running.cancelled,
         scheduled=_scheduled(*running.scheduled) if running and running.scheduled else None,
         balance=account.balance,
-        next_charge=account.next_charge,
         bills=tuple(_bill(invoice) for invoice in account.invoices),
     )
 
@@ -108,11 +66,6 @@ def differences(said: Picture, expected: Picture) -> str:
     *rest, (_, bills, must_bills) = pairs
     rest += [(f"bill {n}", *pair) for n, pair in enumerate(zip_longest(bills, must_bills))]
     return "".join(f"\n{name}: says {one}, must say {two}" for name, one, two in rest if one != two)
-
-
-def _sums(session: Session, statement: TextClause, account_id: int) -> Mapping[int, int]:
-    rows = session.execute(statement, {"account_id": account_id})
-    return defaultdict(int, {invoice_id: int(amount) for invoice_id, amount in rows})
 
 
 def _plan(plan: books.Plan) -> PlanPicture:

@@ -52,9 +52,12 @@ class World:
         self.clock.at = at
 
     def work(self) -> None:
-        """The worker does all that is due now; then nothing is."""
+        """The worker does all that is due now."""
         schedule.run_due()
         db.session.rollback()
+
+    def be_done(self) -> None:
+        """Nothing is due now."""
         left: list[tuple[str, int]] = []
         schedule.hand_out_due(lambda sweep, item: left.append((sweep, item)))
         assert not left, f"found due again and again: {left}"
