@@ -241,7 +241,7 @@ SABOTAGES = (
         file="portal/billing/ledger.py",
         old='        ("balance", CREDIT, RECEIVABLE, invoice.balance_applied_minor),\n',
         new="",
-        tests=(LIVED_OFF,),
+        tests=("tests/scenarios/test_yen.py::test_charge_credit_left_in_yen_is_lived_off",),
     ),
     Sabotage(
         name="surplus-dropped",

@@ -4,6 +4,7 @@ from tests.teeth.sabotage import Sabotage
 
 CHANGE_PLAN = "tests/blueprints/test_change_plan.py"
 ENGINE = "tests/faults/test_engine.py"
+UNDER_WAY = "tests/billing/test_confirming.py::test_charge_no_plan_change_unpaid_nor_beside_another"
 FIRST_THINGS = "tests/scenarios/test_what_comes_first.py"
 
 SABOTAGES = (
@@ -79,7 +80,19 @@ SABOTAGES = (
         file="portal/billing/plan_changes.py",
         old="    obstacle = what_waits(session, account)\n",
         new="    obstacle = None\n",
-        tests=(f"{CHANGE_PLAN}::test_charge_no_plan_change_unpaid",),
+        tests=(UNDER_WAY,),
+    ),
+    Sabotage(
+        name="what-waits-not-asked-of-add-ons",
+        breaks="add-ons are bought while an invoice is unpaid or a change waits",
+        file="portal/billing/add_ons.py",
+        old=("        return done\n    obstacle = what_waits(session, account)\n"),
+        new="        return done\n    obstacle = None\n",
+        tests=(
+            UNDER_WAY,
+            "tests/scenarios/test_add_ons.py"
+            "::test_charge_add_ons_are_not_sold_while_a_downgrade_waits",
+        ),
     ),
     Sabotage(
         name="renewal-beside-pending-change",
