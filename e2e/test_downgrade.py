@@ -62,7 +62,7 @@ def test_the_plan_goes_on(admin: Page, company: Company) -> None:
     invoice = acts.newest_invoice(admin)
     assert acts.sums(invoice.locator(".sum").first) == ["Total $100.00", "Paid $100.00"]
     admin.goto("/account/history")
-    expect(admin.get_by_role("region", name="History")).to_contain_text("not made")
+    expect(admin.get_by_role("region", name="History")).to_contain_text(f"{SMALL} did not begin")
 
 
 def schedule(admin: Page) -> None:
