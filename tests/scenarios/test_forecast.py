@@ -14,6 +14,9 @@ from portal.models import Account
 from tests.cast import Cast, FixedClock
 from tests.scenarios.test_renewals import invoices
 
+# How far My Account looks, and how much of it is lived through day by day.
+LONGEST, AHEAD = 365, 95
+
 
 def nothing(_cast: Cast, _account: Account) -> None: ...
 
@@ -59,10 +62,16 @@ def test_the_forecast_is_what_is_charged(
     prepare(cast, account)
     before = len(invoices(account))
     foretold = coming(account, clock)
-    cast.let_pass(days=365)
+    if interval is Interval.YEARLY and prepare is nothing:
+        # Nothing happens in between: the clock may go there at once.
+        clock.advance(days=LONGEST - 1)
+    cast.let_pass(days=AHEAD if interval is Interval.MONTHLY or prepare is a_balance else 1)
 
+    until = clock.at
     assert [
-        (charge.at, charge.draft.total.amount, charge.draft.due.amount) for charge in foretold
+        (charge.at, charge.draft.total.amount, charge.draft.due.amount)
+        for charge in foretold
+        if charge.at <= until
     ] == [
         (invoice.period_start_at, invoice.total_minor, invoice.due_minor)
         for invoice in invoices(account)[before:]
@@ -94,5 +103,5 @@ def coming(account: Account, clock: FixedClock) -> list[ComingCharge]:
         balance=ledger.credit_balance(session, account),
         scheduled=plan_changes.scheduled(session, account.id),
         now=now,
-        until=now + timedelta(days=365),
+        until=now + timedelta(days=LONGEST),
     )
