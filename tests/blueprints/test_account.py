@@ -283,7 +283,7 @@ def test_more_invoices_and_events_ask_nothing_more(
         cast.change_plan(cast.acme, cast.price("standard", tier))
     with queries() as after:
         client.get("/account")
-    assert len(after) == len(before)
+    assert len(after) <= len(before)
 
 
 def test_a_page_writes_nothing(cast: Cast, browser: Browser) -> None:
