@@ -123,7 +123,8 @@ def test_the_gateway_is_asked_outside_any_transaction(
 
     monkeypatch.setattr(SandboxGateway, "charge", watched)
     if at_renewal:
-        cast.let_pass(days=30)
+        cast.clock.at = CYCLE_END
+        schedule.run_due()
     else:
         cast.account("First", "standard", "5-users")
     assert asked == ([10000, 5000] if at_renewal else [5000])

@@ -8,6 +8,7 @@ ADD_ONS = "tests/rules/test_add_ons.py"
 LIVED_OFF = f"{RENEWALS}::test_charge_credit_left_is_used_up_by_the_next_invoices"
 MONEY, LINES = "portal/billing/rules/money.py", "portal/billing/rules/lines.py"
 INVOICING, PLAN_CHANGE = "portal/billing/rules/invoicing.py", "portal/billing/rules/plan_change.py"
+FORETOLD = "tests/billing/test_forecasting.py"
 ROUNDING, PRORATION = "tests/rules/test_rounding.py", "tests/rules/test_proration.py"
 
 SABOTAGES = (
@@ -257,7 +258,7 @@ SABOTAGES = (
         file="portal/billing/forecast.py",
         old="draft = invoicing.for_cycle(after, cycle, state.balance, tax)",
         new="draft = invoicing.for_cycle(after, cycle, Money.zero(state.balance.currency), tax)",
-        tests=("tests/scenarios/test_forecast.py::test_the_forecast_is_what_is_charged",),
+        tests=(f"{FORETOLD}::test_charge_credit_left_is_used_up_by_the_charges_foretold",),
     ),
     Sabotage(
         name="forecast-without-upgrade",
@@ -265,6 +266,6 @@ SABOTAGES = (
         file="portal/billing/forecast.py",
         old="    told = _announced(session, account, now)\n",
         new="    told = None\n",
-        tests=("tests/scenarios/test_forecast.py::test_the_forecast_is_what_is_charged",),
+        tests=(f"{FORETOLD}::test_over_in_advance_the_upgrade_that_was_announced_is_foretold",),
     ),
 )
