@@ -59,7 +59,7 @@ def test_not_ready_when_work_waits_too_long(client: FlaskClient, clock: FixedClo
     with transaction() as session:
         long_ago = clock.now() - timedelta(minutes=11)
         item = outbox.put(session, Work.NOTICE, 1, account_id=None, at=long_ago)
-        item_id = item.id
+    item_id = item.id
     assert_not_ready(client)
     with transaction() as session:
         outbox.settle(session.get_one(outbox.OutboxItem, item_id), at=clock.now())
