@@ -13,6 +13,7 @@ from portal.audit import SYSTEM
 from portal.billing import (
     accounts,
     add_ons,
+    bounds,
     cancellations,
     clients,
     credit_notes,
@@ -238,8 +239,12 @@ class Driver:
     def is_settled(self, payment_id: int) -> bool:
         return db.session.get_one(Payment, payment_id).state in FINAL
 
-    def is_parked(self) -> bool:
-        return self._account.parked_at is not None
+    def release(self) -> bool:
+        """The vendor lets an account be charged again that was parked; False where none was."""
+        if self._account.parked_at is None:
+            return False
+        self._command(bounds.release)
+        return True
 
     def auto_upgrades(self) -> list[PlanChange]:
         statement = select(PlanChange).where(

@@ -1,4 +1,4 @@
-"""Lives in which portal and oracle once differed, made short, each with what it is about."""
+"""Lives in which portal and oracle once differed, and some that chance seldom comes to; made short."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -97,6 +97,14 @@ def an_add_on_that_was_removed_goes_even_where_a_downgrade_stays_out(lives: Live
     assert lives.real.picture().bills[-1].lines == ((2995, 0),)
 
 
+def five_missed_cycles_are_charged_three_a_day(lives: Lives) -> None:
+    """After more than three charges in a day nothing more is charged until the vendor looked."""
+    signed_up(lives, TWO)
+    lives.the_worker_is_late(days=155, seconds=0)
+
+    assert statuses(lives) == ["paid"] * 6
+
+
 EXAMPLES: tuple[Example, ...] = (
     an_upgrade_that_cannot_be_paid_lets_the_cycle_renew,
     a_change_nobody_knows_the_outcome_of_when_the_cycle_ends,
@@ -104,4 +112,5 @@ EXAMPLES: tuple[Example, ...] = (
     a_downgrade_that_is_due_cannot_be_withdrawn,
     an_add_on_whose_renewal_is_due_cannot_be_removed,
     an_add_on_that_was_removed_goes_even_where_a_downgrade_stays_out,
+    five_missed_cycles_are_charged_three_a_day,
 )

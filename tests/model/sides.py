@@ -204,7 +204,13 @@ class Sides(RuleBasedStateMachine):
         self.compare()
 
     def follow(self) -> None:
-        """What the worker did is what the rules say falls due until now."""
+        """What the worker did is what the rules say falls due until now.
+
+        Of many cycles missed, the portal charges three a day and has the vendor look in between.
+        """
+        while self.real.release():
+            self.world.clock.advance(days=1)
+            self.world.work()
         self.hear()
         for change in self.real.auto_upgrades():
             if change.id not in self.upgrades:
