@@ -1,4 +1,4 @@
-"""Lives in which portal and oracle once differed, and some that chance seldom comes to; made short."""
+"""Lives in which portal and oracle once differed, and some that chance seldom brings; made short."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
