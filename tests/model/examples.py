@@ -1,4 +1,4 @@
-"""Lives in which portal and oracle once differed, and some that chance seldom brings."""
+"""Short lives: some in which portal and oracle once differed, some that seldom come by chance."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -157,7 +157,7 @@ def a_past_due_invoice_is_credited_in_parts(lives: Lives) -> None:
 
 def a_year_left_for_a_dearer_month(lives: Lives) -> None:
     """Taxed at 25.5 %, moved away meanwhile: each credit at its own rate, the rest lives on."""
-    signed_up(lives, ("standard", "eight", 365), seats=2)
+    signed_up(lives, ("standard", "four", 365), seats=2)
     lives.move_to(country="FI")
     lives.days_pass(days=17, seconds=1)
     change_to(lives, ("pro", "four", 30))
