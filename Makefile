@@ -1,8 +1,8 @@
 # `make` alone lists what there is.
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
-# Rules, the supervisor and SQLite itself know no PostgreSQL: once is enough for them.
-NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/faults/test_sqlite.py)
+# These know no PostgreSQL: once is enough for them.
+NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/teeth tests/faults/test_sqlite.py)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -6,7 +6,8 @@ from portal.extensions import db
 from portal.models import Invoice, InvoiceStatus, PaymentState, SandboxCharge
 from portal.transaction import transaction
 from tests.cast import Cast
-from tests.payment_stories import last_payment, unpaid
+from tests.credit_stories import credit, subscribe
+from tests.payment_stories import collected, last_payment, unpaid
 
 
 def test_what_is_owed_no_more_is_not_collected(cast: Cast) -> None:
@@ -22,6 +23,19 @@ def test_what_is_owed_no_more_is_not_collected(cast: Cast) -> None:
 
     assert asked() == before
     assert last_payment(cast.acme).state is PaymentState.DECLINED
+
+
+def test_what_was_credited_meanwhile_is_not_collected(cast: Cast) -> None:
+    """$50.00 and two seats at $10.00 declined; the seats are credited, the retry takes $50.00."""
+    account = cast.account("Seats", None, card="card_declines_later")
+    subscribe(cast, account, cast.price("standard", "5-users"), seat=2)
+    cast.let_pass(days=30)
+    credit(cast, unpaid(account), 2)
+    cast.use_card(account, "card_pays")
+
+    cast.let_pass(days=3)
+
+    assert collected(account) == [7000, 5000]
 
 
 def asked() -> int:

@@ -110,6 +110,8 @@ SABOTAGES = (
             " session.get_one(Invoice, payment.invoice_id).outstanding.amount\n"
         ),
         new="    payment.amount_minor = session.get_one(Invoice, payment.invoice_id).due_minor\n",
-        tests=(f"{NOTES}::test_a_part_of_what_is_owed_is_credited_and_the_rest_collected",),
+        tests=(
+            "tests/billing/test_nothing_owed.py::test_what_was_credited_meanwhile_is_not_collected",
+        ),
     ),
 )
