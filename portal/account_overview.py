@@ -107,6 +107,11 @@ class Standing:
         return self.coming[0] if self.coming else None
 
     @property
+    def first_to_pay(self) -> ComingCharge | None:
+        """The first of them that the credit balance doesn't pay whole; None where it pays all."""
+        return next((charge for charge in self.coming if not charge.draft.due.is_zero), None)
+
+    @property
     def is_cancelled(self) -> bool:
         """Whether the plan ends with its cycle instead of renewing."""
         return self.subscription is not None and self.subscription.cancelled_at is not None

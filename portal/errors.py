@@ -2,12 +2,15 @@
 
 from flask import Flask, current_app, make_response, render_template
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from htmx_flask import request
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
+from portal import clock
 from portal.billing.rules.errors import ReadOnly, RuleBroken
+from portal.extensions import limiter
 from portal.htmx import wants_fragment
 
 TITLES = {
@@ -54,11 +57,21 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error
     if request.path.startswith("/static/"):
         return error
-    response = make_response(answer(error.code))
+    response = make_response(answer(error.code, _when_again(error)))
     for name, value in error.get_headers():
         if name in ("Retry-After", "Allow"):
             response.headers[name] = value
     return response
+
+
+def _when_again(error: HTTPException) -> str | None:
+    """Of a limit that counts over minutes or hours: how long to wait. None for anything else."""
+    limit = limiter.current_limit if isinstance(error, RateLimitExceeded) else None
+    if limit is None:
+        return None
+    minutes = round((limit.reset_at - clock.wall_now().timestamp()) / 60)
+    wait = "a minute" if minutes <= 1 else f"{minutes} minutes"
+    return f"To keep accounts safe, this can be tried only so often. Try again in {wait}."
 
 
 def _unknown_host(_error: SecurityError) -> ResponseReturnValue:

@@ -34,6 +34,7 @@ def open_account(
     country: str,
     currency: str,
     time_zone: str,
+    tax_id: str = "",
     now: datetime,
     actor: Actor,
 ) -> Account:
@@ -43,7 +44,7 @@ def open_account(
     """
     account = Account(name=name, currency=currency, time_zone=time_zone, created_at=now)
     account.audit_length, account.audit_head = 0, "0" * 64
-    account.billing = BillingDetails(company=name, country=country)
+    account.billing = BillingDetails(company=name, country=country, tax_id=tax_id)
     session.add(account)
     session.flush()
     usage.open_for(session, account.id)
@@ -57,5 +58,6 @@ def open_account(
         )
         for position, status in enumerate(BUILT_IN_STATUSES)
     )
-    record(session, account, "account.opened", at=now, actor=actor, name=name)
+    facts = {"name": name, "country": country, "tax_id": tax_id}
+    record(session, account, "account.opened", at=now, actor=actor, **facts)
     return account

@@ -13,9 +13,9 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
-from portal.billing import countries, tax_ids
+from portal.billing import countries, tax_ids, taxes
 from portal.billing.rules import text
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.errors import RuleBroken, TaxConfirmed
 from portal.models import Account, BillingDetails
 
 COMPANY_LENGTH = 120
@@ -27,6 +27,8 @@ MOST_EMAILS = 10
 EMAIL_LENGTH = 254
 # What is typed into a field of several lines, before it is taken apart.
 TYPED_AT_MOST = 4000
+# What the tax follows from.
+TAXED_BY = ("country", "tax_id")
 
 
 class DetailsRefused(RuleBroken):
@@ -89,12 +91,14 @@ def change(
 ) -> bool:
     """Keep `details` from now on; the account must be locked. False where nothing is different.
 
-    Raises DetailsRefused where the country is another and the tax id still that of the former.
+    Raises DetailsRefused where the country is another and the tax id still that of the former, or
+    while a plan change waits for the payment of what was worked out for them.
     """
     before = of(account)
     if details == before:
         return False
     _refuse_former_tax_id(before, details)
+    _refuse_another_tax(session, account, before, details)
     changed = _difference(before, details)
     _put(account.billing, details)
     record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
@@ -161,6 +165,18 @@ def _refuse_former_tax_id(before: Details, after: Details) -> None:
             " leave the field empty."
         }
     )
+
+
+def _refuse_another_tax(
+    session: Session, account: Account, before: Details, after: Details
+) -> None:
+    differing = [f for f in TAXED_BY if getattr(before, f) != getattr(after, f)]
+    if not differing:
+        return
+    try:
+        taxes.may_change(session, account)
+    except TaxConfirmed as refusal:
+        raise DetailsRefused({differing[0]: str(refusal)}) from refusal
 
 
 def _difference(before: Details, after: Details) -> dict[str, list[Any]]:

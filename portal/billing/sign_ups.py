@@ -79,11 +79,11 @@ def open_account(session: Session, application: Application, *, now: datetime) -
         country=application.country,
         currency=application.price.currency,
         time_zone=application.time_zone,
+        tax_id=application.tax_id,
         now=now,
         actor=actor,
     )
     account.public_id = _public_id(application.op_id)
-    account.billing.tax_id = application.tax_id
     people.add_member(session, account, user, Role.ADMIN, now=now, actor=actor)
     way = application.way_to_pay
     if way is None:

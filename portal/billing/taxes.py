@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
 from portal.billing.rules import tax, text
+from portal.billing.rules.errors import TaxConfirmed
 from portal.billing.rules.tax import Customer, Rate, Tax
-from portal.models import Account, TaxRate, Vendor
+from portal.models import Account, PlanChange, PlanChangeState, TaxRate, Vendor
 
 REASON_LENGTH = 200
 
@@ -42,16 +43,29 @@ def exempt(
     """Charge the account no tax from now on, or tax it again (None); it must be locked.
 
     The reason stands on its invoices. Returns False where nothing is different. Raises
-    TextRefused for a reason that says nothing or too much.
+    TextRefused for a reason that says nothing or too much, TaxConfirmed as `may_change` does.
     """
     checked = None if reason is None else _reason(reason)
     before = account.billing.tax_exempt_reason
     if checked == before:
         return False
+    may_change(session, account)
     account.billing.tax_exempt_reason = checked
     changed = {"tax_exempt_reason": [before, checked]}
     record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
     return True
+
+
+def may_change(session: Session, account: Account) -> None:
+    """Raise TaxConfirmed while a plan change waits for the payment of an amount with tax.
+
+    Its invoice is to show the customer that this tax was worked out for.
+    """
+    statement = select(PlanChange.id).where(
+        PlanChange.account_id == account.id, PlanChange.state == PlanChangeState.PENDING
+    )
+    if session.scalars(statement).first() is not None:
+        raise TaxConfirmed
 
 
 def _reason(written: str) -> str:

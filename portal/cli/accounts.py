@@ -13,6 +13,7 @@ from portal.billing import accounts as billing_accounts
 from portal.billing import taxes
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import TaxConfirmed
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.text import TextRefused
@@ -77,6 +78,8 @@ def tax_exempt(account: str, reason: str | None, clear: bool) -> None:
             name = locked.name
     except TextRefused as refusal:
         raise click.BadParameter(str(refusal), param_hint="--reason") from None
+    except TaxConfirmed as refusal:
+        raise click.ClickException(str(refusal)) from None
     standing = "is taxed by its country" if clear else "is exempt from tax"
     click.echo(f"{name} {standing} from now on." if changed else f"{name} {standing} already.")
 

@@ -47,6 +47,7 @@ def test_five_wrong_passwords_a_minute(cast: Cast, browser: Browser) -> None:
     assert answer.status_code == 429
     assert "Too many attempts" in answer.text
     assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert "Try again in a minute." in answer.text
     assert guess(client, cast.bob.email, PASSWORD).status_code == 303
 
 
@@ -105,10 +106,9 @@ def test_the_own_password_can_not_be_guessed_from_an_open_browser(
 @pytest.mark.usefixtures("limited")
 def test_three_reset_links_an_hour(cast: Cast, browser: Browser) -> None:
     for email in (cast.alice.email, "nobody@example.com"):
-        statuses = [
-            browser().post("/password-reset", data={"email": email}).status_code for _ in range(4)
-        ]
-        assert statuses == [200, 200, 200, 429]
+        answers = [browser().post("/password-reset", data={"email": email}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert "Try again in 60 minutes." in answers[-1].text
 
 
 def test_limits_hold_without_redis(

@@ -145,7 +145,14 @@ def test_charge_credit_left(cast: Cast, browser: Browser) -> None:
     )
     answer = post(client, page)
     assert answer.status_code == 303
-    assert "Nothing to pay" in client.get(answer.location).text
+    # 780.00 = 4 × 180.00 + 60.00; the fifth charge takes the rest of it, on 29 July.
+    in_order(
+        words(client.get(answer.location).text),
+        "Nothing to pay",
+        "Next charge $0.00 on 31 Mar 2026: $180.00 less $180.00 from your credit balance",
+        "Your credit balance pays each charge of $180.00 until then; the first you pay yourself"
+        " is $120.00 on 29 Jul 2026.",
+    )
     assert ledger.credit_balance(db.session(), account).amount == 78000
     text = words(client.get("/account").text)
     assert "Credit balance $780.00" in text

@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 
 from portal.billing.gateways import Answer, Charge, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
-from portal.models import PlanChangeState, User
+from portal.extensions import db
+from portal.models import Invoice, PlanChangeState, User
 from tests.cast import Cast
 from tests.payment_stories import (
     arrive,
@@ -120,6 +121,25 @@ def test_authentication_that_nobody_gives_is_called_off_after_an_hour(
     late = client.get(sent.headers["Location"]).text
     assert "This payment was refused or called off." in late
     assert collected(cast.acme) == [10000]
+
+
+def test_what_tax_follows_from_stays_as_confirmed_until_the_bank_has_answered(
+    cast: Cast, client: FlaskClient
+) -> None:
+    """invoice.snapshot, invoice.tax: the invoice shows the customer that its tax was for."""
+    details = {"company": "Acme", "country": "US"}
+    sent = upgrade(client, cast.price("standard", "20-users"), "card_authenticates")
+    refused = client.post("/billing", data=details | {"country": "DE"})
+    assert refused.status_code == 422
+    assert "A plan change waits for its payment, with the tax that follows" in refused.text
+    assert '<option selected value="DE">' in refused.text, "what was chosen is still there"
+    assert client.post("/billing", data=details | {"po_number": "PO-9"}).status_code == 303
+
+    at_the_bank(client, sent, "authenticate")
+    assert client.post("/billing", data=details | {"country": "DE"}).status_code == 303
+    change = last_change(cast.acme)
+    customer = db.session.get_one(Invoice, change.invoice_id).customer
+    assert (customer["country"], customer["po_number"]) == ("US", "PO-9")
 
 
 def test_authentication_given_in_time_counts_when_nobody_comes_back(

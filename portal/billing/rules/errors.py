@@ -56,6 +56,16 @@ class ChangeUnderWay(RuleBroken):
         )
 
 
+class TaxConfirmed(RuleBroken):
+    """What tax follows from can't be changed while an amount with tax is being collected."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A plan change waits for its payment, with the tax that follows from the details as"
+            " they are. Change this once it is paid, or call it off first."
+        )
+
+
 class InvoiceUnpaid(RuleBroken):
     """Plan changes wait while an invoice is past due."""
 
