@@ -26,6 +26,7 @@ from portal.models.credit_notes import (
     Refund,
     RefundTo,
 )
+from portal.models.documents import Document
 from portal.models.episodes import Episode, EpisodeState, EpisodeWarning
 from portal.models.gateways import (
     ChargingStop,
@@ -60,8 +61,9 @@ from portal.models.subscriptions import (
     Subscription,
     SubscriptionAddOn,
     SubscriptionStatus,
+    TakenBack,
 )
-from portal.models.usage import Usage
+from portal.models.usage import ClimbAlert, Level, SeatConsent, Usage, UsageDay, WhenFull
 
 __all__ = [
     "Account",
@@ -73,11 +75,13 @@ __all__ = [
     "ChargingStop",
     "Client",
     "ClientStatus",
+    "ClimbAlert",
     "ClockState",
     "CreditNote",
     "CreditNoteDocument",
     "CreditNoteLine",
     "DailyRun",
+    "Document",
     "EndReason",
     "Episode",
     "EpisodeState",
@@ -94,6 +98,7 @@ __all__ = [
     "InvoiceStatus",
     "LedgerAccount",
     "LedgerTransfer",
+    "Level",
     "Membership",
     "Notice",
     "NoticeState",
@@ -112,14 +117,18 @@ __all__ = [
     "SandboxCharge",
     "SandboxRefund",
     "SandboxState",
+    "SeatConsent",
     "SignIn",
     "Subscription",
     "SubscriptionAddOn",
     "SubscriptionStatus",
+    "TakenBack",
     "TaxRate",
     "Tier",
     "Usage",
+    "UsageDay",
     "User",
     "Vendor",
+    "WhenFull",
     "Work",
 ]

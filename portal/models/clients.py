@@ -32,6 +32,8 @@ class ClientStatus(Model):
     name: Mapped[str] = mapped_column(String(60))
     name_key: Mapped[str] = mapped_column(String(120))
     position: Mapped[int]
+    # The name of one of the portal's colours; None lets the portal choose.
+    colour: Mapped[str | None] = mapped_column(String(16))
 
     @property
     def is_counted(self) -> bool:

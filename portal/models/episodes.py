@@ -38,7 +38,7 @@ class Episode(Model):
         owned(),
         same_account("subscription_id", "subscription"),
         partial_index("uq_episode_open", "account_id", "metric", where=OPEN, unique=True),
-        partial_index("ix_episode_due", "next_step_at", where="state = 'open'"),
+        partial_index("ix_episode_due", "next_step_at", where="state = 'open' AND held_at IS NULL"),
         one_of("metric", Metric),
         one_of("state", EpisodeState),
     )
@@ -56,6 +56,10 @@ class Episode(Model):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     close_reason: Mapped[str | None] = mapped_column(String(200))
     next_step_at: Mapped[datetime] = mapped_column(Instant)
+    # What the vendor's operator said: no step while it is held, no upgrade before an instant.
+    held_at: Mapped[datetime | None] = mapped_column(Instant)
+    held_reason: Mapped[str | None] = mapped_column(String(200))
+    extended_to: Mapped[datetime | None] = mapped_column(Instant)
 
     price: Mapped[Price] = relationship()
     warnings: Mapped[list["EpisodeWarning"]] = relationship(

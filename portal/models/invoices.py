@@ -142,8 +142,10 @@ class Invoice(Model):
 class InvoiceLine(Model):
     """One explained amount, before tax, and the tax on it.
 
-    A credit names the line it credits, and no line is credited twice. `amount_minor` is
-    `base_minor` × `quantity` × `days` ÷ `days_in_cycle`, rounded once, negative for a credit.
+    A credit names the line it credits, and no line is credited twice; but one whose credit a
+    credit note took back is credited anew, after `after_line_id`, that former credit.
+    `amount_minor` is `base_minor` × `quantity` × `days` ÷ `days_in_cycle`, rounded once, negative
+    for a credit.
     """
 
     __tablename__ = "invoice_line"
@@ -152,7 +154,11 @@ class InvoiceLine(Model):
         same_account("invoice_id", "invoice"),
         same_account("source_line_id", "invoice_line"),
         UniqueConstraint("invoice_id", "position"),
-        UniqueConstraint("source_line_id"),
+        same_account("after_line_id", "invoice_line"),
+        partial_index(
+            "uq_invoice_line_source", "source_line_id", where="after_line_id IS NULL", unique=True
+        ),
+        UniqueConstraint("after_line_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -175,6 +181,7 @@ class InvoiceLine(Model):
     period_start_at: Mapped[datetime | None] = mapped_column(Instant)
     period_end_at: Mapped[datetime | None] = mapped_column(Instant)
     source_line_id: Mapped[int | None]
+    after_line_id: Mapped[int | None]
 
     @property
     def taxed(self) -> tuple[Tax, Money, Money]:

@@ -22,6 +22,7 @@ class Work(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     GATEWAY_EVENT = "gateway_event"
+    DOCUMENT_REMOVAL = "document_removal"
 
 
 class OutboxState(StrEnum):
@@ -80,6 +81,7 @@ class Notice(Model):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
     warning_id: Mapped[int | None] = mapped_column(ForeignKey("episode_warning.id"), index=True)
+    episode_id: Mapped[int | None] = mapped_column(ForeignKey("episode.id"), index=True)
     name: Mapped[str] = mapped_column(String(40))
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))

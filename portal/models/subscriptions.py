@@ -174,6 +174,8 @@ class PlanChange(Model):
     actor_user_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
     episode_id: Mapped[int | None] = mapped_column(ForeignKey("episode.id"))
     invoice_id: Mapped[int | None]
+    # What ran before an automatic upgrade was made, so that it can be taken back.
+    replaced: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     from_price: Mapped[Price | None] = relationship(foreign_keys=[from_price_id])
     to_price: Mapped[Price] = relationship(foreign_keys=[to_price_id])
@@ -181,3 +183,24 @@ class PlanChange(Model):
     @property
     def due(self) -> Money:
         return Money(self.due_minor, self.currency)
+
+
+class TakenBack(Model):
+    """An automatic upgrade that was taken back: once, by a credit note of its whole invoice."""
+
+    __tablename__ = "taken_back"
+    __table_args__ = (
+        same_account("plan_change_id", "plan_change"),
+        same_account("credit_note_id", "credit_note"),
+        UniqueConstraint("plan_change_id"),
+        UniqueConstraint("credit_note_id"),
+        UniqueConstraint("account_id", "op_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    plan_change_id: Mapped[int]
+    credit_note_id: Mapped[int]
+    op_id: Mapped[str] = mapped_column(String(64))
+    taken_back_at: Mapped[datetime] = mapped_column(Instant)
+    taken_back_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
