@@ -22,17 +22,17 @@ test-fast: test-sqlite ## The tests on SQLite only
 
 test-sqlite: dev
 	$(call title,Tests on SQLite)
-	@PORTAL_TEST_DB=sqlite $(PYTEST) -n 2 --dist loadfile tests
+	@PORTAL_TEST_DB=sqlite $(PYTEST) -n auto --dist loadfile tests
 
 test-postgresql: dev ## The tests on PostgreSQL only
 	$(call title,Tests on PostgreSQL)
-	@PORTAL_TEST_DB=postgresql $(PYTEST) -n 2 --dist loadfile tests $(NOT_TWICE)
+	@PORTAL_TEST_DB=postgresql $(PYTEST) -n auto --dist loadfile tests $(NOT_TWICE)
 
 soak: dev ## Killed at every point, every order of what people do at once; takes hours
 	$(call title,Soak on SQLite)
-	@PORTAL_TEST_DB=sqlite $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
+	@PORTAL_TEST_DB=sqlite $(PYTEST) -m soak -rP -n auto --dist loadfile tests
 	$(call title,Soak on PostgreSQL)
-	@PORTAL_TEST_DB=postgresql $(PYTEST) -m soak -rP -n 2 --dist loadfile tests
+	@PORTAL_TEST_DB=postgresql $(PYTEST) -m soak -rP -n auto --dist loadfile tests
 
 teeth: dev ## Break the portal in a hundred places, one at a time: the tests must notice each
 	$(call title,Teeth)
