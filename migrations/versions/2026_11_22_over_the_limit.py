@@ -180,12 +180,18 @@ def _add_columns() -> None:
     op.add_column("episode", sa.Column("held_at", sa.BigInteger()))
     op.add_column("episode", sa.Column("held_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_to", sa.BigInteger()))
+    op.add_column("episode", sa.Column("extended_due_minor", sa.BigInteger()))
     op.add_column("plan_change", sa.Column("replaced", sa.JSON(none_as_null=True)))
     with op.batch_alter_table("notice") as batch:
         batch.add_column(sa.Column("episode_id", sa.Integer()))
         batch.create_index(batch.f("ix_notice_episode_id"), ["episode_id"])
         batch.create_foreign_key(
             batch.f("fk_notice_episode_id_episode"), "episode", ["episode_id"], ["id"]
+        )
+        batch.drop_constraint(batch.f("ck_notice_state_known"), type_="check")
+        batch.create_check_constraint(
+            batch.f("ck_notice_state_known"),
+            "state IN ('waiting', 'accepted', 'refused', 'withdrawn')",
         )
 
 

@@ -60,6 +60,8 @@ class Episode(Model):
     held_at: Mapped[datetime | None] = mapped_column(Instant)
     held_reason: Mapped[str | None] = mapped_column(String(200))
     extended_to: Mapped[datetime | None] = mapped_column(Instant)
+    # What the email of that instant said the upgrade would cost then.
+    extended_due_minor: Mapped[int | None] = mapped_column(MinorUnits)
 
     price: Mapped[Price] = relationship()
     warnings: Mapped[list["EpisodeWarning"]] = relationship(
@@ -69,6 +71,29 @@ class Episode(Model):
     @property
     def is_open(self) -> bool:
         return self.state in (EpisodeState.OPEN, EpisodeState.PARKED)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether the next step comes by itself: neither parked nor held."""
+        return self.state is EpisodeState.OPEN and self.held_at is None
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """The instant of the upgrade as it was told last; None before the first warning."""
+        if not self.warnings:
+            return None
+        told = self.warnings[-1].deadline_at
+        return max(told, self.extended_to) if self.extended_to else told
+
+    @property
+    def due_minor(self) -> int | None:
+        """What the upgrade costs at that instant, as it was told; None where there is no plan
+        to move to."""
+        if not self.warnings:
+            return None
+        last = self.warnings[-1]
+        is_moved = self.extended_to is not None and self.extended_to > last.deadline_at
+        return self.extended_due_minor if is_moved else last.due_minor
 
 
 class EpisodeWarning(Model):

@@ -32,9 +32,12 @@ class OutboxState(StrEnum):
 
 
 class NoticeState(StrEnum):
+    """`WITHDRAWN`: never sent, because what it announces will not happen any more."""
+
     WAITING = "waiting"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class OutboxItem(Model):

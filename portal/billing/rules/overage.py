@@ -4,7 +4,8 @@
         └───────────────────────── ≥ 120 h ─────────────────────────────────┘
 
 The gaps are measured from when the mail server accepted a warning, not from when it was written.
-So a worker or a mail server that was down moves what follows to later, never closer together.
+So a worker or a mail server that was down moves what follows to later, never closer together. The
+vendor's operator may move the upgrade to later too, and hold an episode where it is.
 """
 
 from __future__ import annotations
@@ -70,8 +71,9 @@ class EpisodeFacts:
     `plan_changed`: the plan is not the one the episode was opened on. `ended`: the subscription
     is over or was cancelled. `has_next_tier`: an auto-upgrade has somewhere to go.
     `offer_changed`: the upgrade would lead to another plan, or a dearer price version, than the
-    last warning said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
-    to be paid, and plan changes with it.
+    last email said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
+    to be paid, and plan changes with it. `held`: the operator lets nothing happen for now;
+    `extended_to`: the operator promised no upgrade before that instant.
     """
 
     warnings: tuple[Warned, ...]
@@ -85,6 +87,8 @@ class EpisodeFacts:
     offer_changed: bool = False
     reachable: bool = True
     past_due: bool = False
+    held: bool = False
+    extended_to: datetime | None = None
 
     def __post_init__(self) -> None:
         numbers = [warning.number for warning in self.warnings]
@@ -99,6 +103,11 @@ class Wait:
     """Nothing to do; ask again at `until`, or when something changes."""
 
     until: datetime
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The operator holds the episode: nothing to do, and nothing to ask, until it is released."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ class Park:
     reason: ParkReason
 
 
-Decision = Wait | SendWarning | Upgrade | Close | Park
+Decision = Wait | Rest | SendWarning | Upgrade | Close | Park
 
 
 def next_check_at(now: datetime) -> datetime:
@@ -147,32 +156,46 @@ def decide(facts: EpisodeFacts, now: datetime) -> Decision:
     reason = _close_reason(facts)
     if reason is not None:
         return Close(reason)
+    if facts.held:
+        return Rest()
     last = facts.warnings[-1] if facts.warnings else None
     if last is not None and last.accepted_at is None:
         return Park(ParkReason.MAIL_REFUSED) if last.refused else Wait(now + LOOK_AGAIN)
-    due_at = upgrade_due_at(facts.warnings)
+    due_at = upgrade_due_at(facts.warnings, facts.extended_to)
     if due_at is None:
         return _next_warning(facts, now)
     return Wait(due_at) if now < due_at else _after_the_last(facts, now)
 
 
-def deadline_to_tell(warnings: tuple[Warned, ...], now: datetime) -> datetime:
+def deadline_to_tell(
+    warnings: tuple[Warned, ...], now: datetime, extended_to: datetime | None = None
+) -> datetime:
     """The deadline in the next warning, written at `now`: a full hour, never before one told."""
-    number = len(warnings) + 1
-    earliest = _up_to_the_hour(now + NOTICE_GIVEN[number])
-    return max([earliest, *(warning.deadline_at for warning in warnings)])
+    earliest = full_hour_after(now + NOTICE_GIVEN[len(warnings) + 1])
+    promised = [warning.deadline_at for warning in warnings]
+    return max([earliest, *promised, *([extended_to] if extended_to else [])])
 
 
-def upgrade_due_at(warnings: tuple[Warned, ...]) -> datetime | None:
+def upgrade_due_at(
+    warnings: tuple[Warned, ...], extended_to: datetime | None = None
+) -> datetime | None:
     """When the upgrade may be made; None until all three warnings are accepted.
 
-    due = latest of every deadline told, warning 1 + 120 h, warning 3 + 24 h, by acceptance
+    due = latest of every deadline told, the operator's, warning 1 + 120 h, warning 3 + 24 h, by
+    acceptance
     """
     accepted = [w.accepted_at for w in warnings if w.accepted_at is not None]
     if len(accepted) < WARNINGS:
         return None
     told = [warning.deadline_at for warning in warnings]
-    return max([*told, accepted[0] + GRACE, accepted[-1] + FINAL_NOTICE])
+    promised = [extended_to] if extended_to else []
+    return max([*told, *promised, accepted[0] + GRACE, accepted[-1] + FINAL_NOTICE])
+
+
+def full_hour_after(instant: datetime) -> datetime:
+    """The instant itself where it is a full hour, else the next one."""
+    full = instant.replace(minute=0, second=0, microsecond=0)
+    return full if full == instant else full + _HOUR
 
 
 def _close_reason(facts: EpisodeFacts) -> CloseReason | None:
@@ -193,7 +216,8 @@ def _next_warning(facts: EpisodeFacts, now: datetime) -> Decision:
         return Wait(due_at)
     if not facts.reachable:
         return Park(ParkReason.NOBODY_TO_WARN)
-    return SendWarning(len(facts.warnings) + 1, deadline_to_tell(facts.warnings, now))
+    deadline_at = deadline_to_tell(facts.warnings, now, facts.extended_to)
+    return SendWarning(len(facts.warnings) + 1, deadline_at)
 
 
 def _next_warning_at(warnings: tuple[Warned, ...]) -> datetime | None:
@@ -229,8 +253,3 @@ def _are_apart(warnings: tuple[Warned, ...]) -> bool:
 
 def _is_over(used: int, limit: int | None) -> bool:
     return limit is not None and used > limit
-
-
-def _up_to_the_hour(instant: datetime) -> datetime:
-    full = instant.replace(minute=0, second=0, microsecond=0)
-    return full if full == instant else full + _HOUR
