@@ -224,6 +224,12 @@ def _let_lines_be_credited_anew(is_postgresql: bool) -> None:
         where="after_line_id IS NULL",
         unique=True,
     )
+    _partial_index(
+        "ix_invoice_line_source",
+        "invoice_line",
+        "source_line_id",
+        where="source_line_id IS NOT NULL",
+    )
     for action in ("UPDATE", "DELETE"):
         op.execute(_frozen("invoice_line", action, is_postgresql))
 

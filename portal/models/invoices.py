@@ -158,6 +158,9 @@ class InvoiceLine(Model):
         partial_index(
             "uq_invoice_line_source", "source_line_id", where="after_line_id IS NULL", unique=True
         ),
+        partial_index(
+            "ix_invoice_line_source", "source_line_id", where="source_line_id IS NOT NULL"
+        ),
         UniqueConstraint("after_line_id"),
     )
 
