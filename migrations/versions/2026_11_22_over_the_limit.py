@@ -1,8 +1,11 @@
 """over the limit
 
 Documents, the daily counts, what an account consents to, what an operator says about an episode,
-and automatic upgrades that are taken back. What is added is empty at first.
+and automatic upgrades that are taken back. What is added is empty at first, but for the counts:
+each account's have been what they are since the last thing that happened in it.
 """
+
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +15,7 @@ down_revision = "2026_11_22_billing"
 branch_labels = None
 depends_on = None
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORKS = (
     *("notice", "invoice_pdf", "credit_note_pdf", "payment", "refund", "gateway_event"),
     "document_removal",
@@ -28,6 +32,7 @@ def upgrade() -> None:
     _let_steps_be_held()
     _let_lines_be_credited_anew(is_postgresql)
     _let_documents_be_removed()
+    _begin_daily_counts()
 
 
 def _make_documents() -> None:
@@ -239,6 +244,27 @@ def _let_documents_be_removed() -> None:
     with op.batch_alter_table("outbox") as batch:
         batch.drop_constraint(batch.f("ck_outbox_work_known"), type_="check")
         batch.create_check_constraint(batch.f("ck_outbox_work_known"), f"work IN ({works})")
+
+
+def _begin_daily_counts() -> None:
+    connection = op.get_bind()
+    found = connection.execute(
+        sa.text(
+            "SELECT account.id, coalesce(max(audit_entry.at), account.created_at) FROM account"
+            " LEFT JOIN audit_entry ON audit_entry.account_id = account.id"
+            " GROUP BY account.id, account.created_at ORDER BY account.id"
+        )
+    )
+    begin = sa.text(
+        "INSERT INTO usage_day (account_id, metric, day, used, limit_value)"
+        " SELECT account_id, metric, :day, used, limit_value FROM usage WHERE account_id = :account"
+    ).bindparams(sa.bindparam("day", type_=sa.Date()))
+    days = [
+        {"account": account_id, "day": (EPOCH + timedelta(microseconds=at)).date()}
+        for account_id, at in found
+    ]
+    if days:
+        connection.execute(begin, days)
 
 
 def _partial_index(name: str, table: str, *columns: str, where: str, unique: bool = False) -> None:

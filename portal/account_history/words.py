@@ -173,6 +173,12 @@ def _episode_parked(details: Details) -> Words:
     return "The automatic upgrade is on hold", "Nothing is charged; the vendor was told.", "neutral"
 
 
+def _climbed(details: Details) -> Words:
+    reached = {"near": "Near the limit of", "full": "At the limit of", "over": "Over the limit of"}
+    told = f"{_standing(details)} The Admins were told by email; nothing is charged."
+    return f"{reached[details['level']]} {_limit(details)}", told, "warn"
+
+
 def _user_added(details: Details) -> Words:
     return f"{details['user']} was added", f"As {_role(details['role'])}.", "neutral"
 
@@ -290,6 +296,7 @@ ACTIONS: dict[str, Told] = {
     "episode.warned": Told(Kind.LIMITS, _warned),
     "episode.closed": Told(Kind.LIMITS, _episode_closed),
     "episode.parked": Told(Kind.LIMITS, _episode_parked),
+    "usage.climbed": Told(Kind.LIMITS, _climbed),
     "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
     "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
     "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),

@@ -47,7 +47,7 @@ def open_account(
     account.billing = BillingDetails(company=name, country=country, tax_id=tax_id)
     session.add(account)
     session.flush()
-    usage.open_for(session, account.id)
+    usage.open_for(session, account.id, now=now)
     session.add_all(
         ClientStatus(
             account_id=account.id,

@@ -17,15 +17,14 @@ from portal.billing import (
     accounts,
     catalog_effects,
     catalog_rows,
+    climbs,
     overages,
     subscriptions,
-    usage,
 )
 from portal.billing.catalog_effects import Exceeded, Touched
 from portal.billing.catalog_rows import OnRecord
 from portal.billing.rules import catalog as rules
 from portal.billing.rules.catalog_changes import Change, compare
-from portal.billing.rules.counting import Metric
 from portal.models import CatalogRevision
 
 
@@ -89,8 +88,6 @@ def _hand_out_limits(session: Session, account_ids: Iterable[int], now: datetime
         subscription = subscriptions.live(session, account_id)
         if subscription is None:
             continue
-        before = {metric: row.limit_value for metric, row in usage.of(session, account_id).items()}
         limits = subscriptions.limits(subscription)
-        usage.set_limits(session, account_id, limits)
-        for metric in [each for each in Metric if limits[each] != before[each]]:
-            overages.count_changed(session, account, metric, 0, now=now, actor=SYSTEM)
+        for row in climbs.set_limits(session, account_id, limits, now=now):
+            overages.count_changed(session, account, row.metric, 0, now=now, actor=SYSTEM)

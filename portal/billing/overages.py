@@ -13,6 +13,7 @@ from portal import episode_notices, events, notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
     bounds,
+    climbs,
     episode_facts,
     episodes,
     plan_changes,
@@ -54,12 +55,13 @@ def count_changed(
     Back within the limit ends an open episode here and now. Open pages hear of it after the
     commit. FullWhileCancelled where it would grow beyond a limit that only an upgrade lifts.
     """
-    row = usage.add(session, account.id, metric, change)
+    row = usage.add(session, account.id, metric, change, now=now)
     if change > 0 and row.is_over:
         _refuse_while_cancelled(session, account, metric)
     if not row.is_over:
         for episode in episodes.open_of(session, account.id, metric):
             episodes.resolve(session, account, episode, used=row.used, now=now, actor=actor)
+    climbs.count_changed(session, account, row, change, now=now)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return row
 

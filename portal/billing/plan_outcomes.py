@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices, events
 from portal.audit import Actor, record
-from portal.billing import drafts, episodes, invoices, subscriptions, usage
+from portal.billing import climbs, drafts, episodes, invoices, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.period import Cycle
 from portal.models import (
@@ -64,7 +64,7 @@ def _carry_out(
     now: datetime,
     actor: Actor,
 ) -> Invoice:
-    subscription = subscriptions.live(session, account.id) or _first(session, change)
+    subscription = subscriptions.live(session, account.id) or _first(session, change, now=now)
     cycle = _cycle(change, subscription)
     invoice = _issue(session, account, subscription, change, cycle, payment, now=now, actor=actor)
     change.state = PlanChangeState.APPLIED
@@ -103,6 +103,8 @@ def begin_cycle(
     price: Price,
     add_ons: Mapping[int, int],
     cycle: Cycle,
+    *,
+    now: datetime,
 ) -> None:
     """The subscription is on `price` with these add-ons (how many of which price id) for `cycle`
     from now on, with the limits they hold together."""
@@ -114,7 +116,7 @@ def begin_cycle(
         _set_add_ons(session, subscription, add_ons)
     limits = subscriptions.limits(subscription)
     if limits != before:
-        usage.set_limits(session, subscription.account_id, limits)
+        climbs.set_limits(session, subscription.account_id, limits, now=now)
 
 
 def withdraw_scheduled(session: Session, account: Account, *, now: datetime) -> PlanChange | None:
@@ -142,7 +144,7 @@ def what(session: Session, change: PlanChange) -> str:
     return describe.listing(bought)
 
 
-def _first(session: Session, change: PlanChange) -> Subscription:
+def _first(session: Session, change: PlanChange, *, now: datetime) -> Subscription:
     cycle = Cycle.starting(change.effective_at, change.to_price.interval)
     subscription = Subscription(
         account_id=change.account_id,
@@ -155,7 +157,7 @@ def _first(session: Session, change: PlanChange) -> Subscription:
     )
     session.add(subscription)
     session.flush()
-    usage.set_limits(session, change.account_id, subscriptions.limits(subscription))
+    climbs.set_limits(session, change.account_id, subscriptions.limits(subscription), now=now)
     return subscription
 
 
@@ -203,7 +205,8 @@ def _add(
             row.quantity += quantity
             row.renewing += quantity
     session.flush()
-    usage.set_limits(session, account.id, subscriptions.limits(subscription))
+    limits = subscriptions.limits(subscription)
+    climbs.set_limits(session, account.id, limits, now=invoice.issued_at)
     record(
         session,
         account,
@@ -229,7 +232,8 @@ def _move(
 ) -> None:
     """Another plan, from the start of `cycle` on."""
     now = invoice.issued_at
-    begin_cycle(session, subscription, change.to_price, dict(change.to_add_ons), cycle)
+    add_ons = dict(change.to_add_ons)
+    begin_cycle(session, subscription, change.to_price, add_ons, cycle, now=now)
     withdraw_scheduled(session, account, now=now)
     _record_change(session, account, change, invoice, actor=actor)
     episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)

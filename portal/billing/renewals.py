@@ -133,7 +133,7 @@ def _charge(
     if coming.downgrade is not None:
         _downgrade(session, account, subscription, coming.downgrade, invoice, now=now)
     add_ons = intentions.wanted(coming.basket.add_ons)
-    plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle)
+    plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle, now=now)
     if not draft.due.is_zero:
         payments.start(session, account, draft.due, invoice=invoice, now=now)
     invoices.announce(session, invoice, now=now)

@@ -5,16 +5,24 @@ same time; `recount` is how `flask verify` checks it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Date, Table, and_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.counting import Metric, is_counted, takes_seat
 from portal.billing.rules.roles import Role
-from portal.models import Client, ClientStatus, Membership, Usage
+from portal.billing.rules.usage_forecast import DayCount
+from portal.models import Client, ClientStatus, Membership, Usage, UsageDay
 
 Counts = dict[Metric, int]
+DAY = timedelta(days=1)
+DAYS = cast(Table, UsageDay.__table__)
 
 
 def of(session: Session, account_id: int) -> dict[Metric, Usage]:
@@ -28,24 +36,55 @@ def counts(session: Session, account_id: int) -> Counts:
     return {metric: row.used for metric, row in of(session, account_id).items()}
 
 
-def open_for(session: Session, account_id: int) -> None:
-    """Begin counting for a new account: nothing used, nothing allowed yet."""
-    session.add_all(
-        Usage(account_id=account_id, metric=metric, used=0, limit_value=0) for metric in Metric
+def history(
+    session: Session, account_id: int, *, since: date, until: date
+) -> dict[Metric, list[DayCount]]:
+    """Count and limit of every metric at the end of each day (UTC) from `since` to `until`.
+
+    A metric whose counting began later has only the days since then.
+    """
+    kept: dict[Metric, list[DayCount]] = {metric: [] for metric in Metric}
+    statement = (
+        select(UsageDay.metric, UsageDay.day, UsageDay.used, UsageDay.limit_value)
+        .where(
+            UsageDay.account_id == account_id,
+            UsageDay.day <= until,
+            or_(*(_holding_since(account_id, metric, since) for metric in Metric)),
+        )
+        .order_by(UsageDay.day)
     )
+    for metric, *count in session.execute(statement):
+        kept[metric].append(DayCount(*count))
+    return {metric: _day_by_day(counts, since, until) for metric, counts in kept.items()}
 
 
-def add(session: Session, account_id: int, metric: Metric, change: int) -> Usage:
+def open_for(session: Session, account_id: int, *, now: datetime) -> None:
+    """Begin counting for a new account: nothing used, nothing allowed yet."""
+    rows = [Usage(account_id=account_id, metric=metric, used=0, limit_value=0) for metric in Metric]
+    session.add_all(rows)
+    _keep_day(session, rows, now)
+
+
+def add(session: Session, account_id: int, metric: Metric, change: int, *, now: datetime) -> Usage:
     """Change a count by what the same transaction changed in the rows; returns the usage."""
     row = session.get_one(Usage, (account_id, metric))
-    row.used += change
+    if change:
+        row.used += change
+        _keep_day(session, [row], now)
     return row
 
 
-def set_limits(session: Session, account_id: int, limits: Mapping[Metric, int | None]) -> None:
-    """The account is on another plan: its limits, None for unlimited."""
-    for metric in Metric:
-        session.get_one(Usage, (account_id, metric)).limit_value = limits[metric]
+def set_limits(
+    session: Session, account_id: int, limits: Mapping[Metric, int | None], *, now: datetime
+) -> list[Usage]:
+    """The account is on another plan: its limits, None for unlimited. Returns the usage of each
+    metric whose limit is another now."""
+    rows = (session.get_one(Usage, (account_id, metric)) for metric in Metric)
+    changed = [row for row in rows if row.limit_value != limits[row.metric]]
+    for row in changed:
+        row.limit_value = limits[row.metric]
+    _keep_day(session, changed, now)
+    return changed
 
 
 def recount(session: Session, account_ids: Collection[int]) -> dict[int, Counts]:
@@ -59,6 +98,57 @@ def recount(session: Session, account_ids: Collection[int]) -> dict[int, Counts]
         }
         for account_id in account_ids
     }
+
+
+def _keep_day(session: Session, rows: Sequence[Usage], now: datetime) -> None:
+    """Write the usage down as that of the day, in place of what the day said before."""
+    if not rows:
+        return
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    statement = insert(DAYS).values([_as_of_day(row, now.date()) for row in rows])
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(DAYS.primary_key),
+            set_={"used": new.used, "limit_value": new.limit_value},
+        )
+    )
+
+
+def _as_of_day(row: Usage, today: date) -> dict[str, Any]:
+    # Whoever waited for the lock over midnight comes after those who began their day before it.
+    latest = select(func.coalesce(func.max(DAYS.c.day), literal(today, Date))).where(
+        DAYS.c.account_id == row.account_id, DAYS.c.metric == row.metric, DAYS.c.day > today
+    )
+    return {
+        "account_id": row.account_id,
+        "metric": row.metric,
+        "day": latest.scalar_subquery(),
+        "used": row.used,
+        "limit_value": row.limit_value,
+    }
+
+
+def _holding_since(account_id: int, metric: Metric, since: date) -> ColumnElement[bool]:
+    """The rows of a metric from the one on that held when `since` ended."""
+    first = (
+        select(func.coalesce(func.max(UsageDay.day), literal(since, Date)))
+        .where(UsageDay.account_id == account_id, UsageDay.metric == metric, UsageDay.day <= since)
+        .scalar_subquery()
+    )
+    return and_(UsageDay.metric == metric, UsageDay.day >= first)
+
+
+def _day_by_day(kept: Sequence[DayCount], since: date, until: date) -> list[DayCount]:
+    """Every day for itself: those without a row of their own carry on the one before."""
+    days: list[DayCount] = []
+    ends = [count.day for count in kept[1:]] + [until + DAY]
+    for count, end in zip(kept, ends, strict=False):
+        day = max(count.day, since)
+        while day < end:
+            days.append(replace(count, day=day))
+            day += DAY
+    return days
 
 
 def _seats(session: Session, account_ids: Collection[int]) -> dict[int, int]:
