@@ -43,7 +43,7 @@ def foretell(
     count = row.used + change
     if row.limit_value is None or count <= row.limit_value:
         return None
-    opening = f"This takes you to {count:,} of {amount_of(metric, row.limit_value)}."
+    opening = f"This takes you to {_figure(metric, count)} of {amount_of(metric, row.limit_value)}."
     if _is_held_to_limit(session, account, metric):
         return f"{opening} {FullWhileCancelled(metric.value)}"
     coming = _announced(session, account, metric) or _coming(session, account, metric, now)
@@ -58,6 +58,13 @@ def foretell(
     if coming.is_announced:
         return f"{opening} You are over already: as the emails say, {what}"
     return f"{opening} If it stays so, you get three emails, and {what}"
+
+
+def _figure(metric: Metric, count: int) -> str:
+    """Rounded up where it is bytes: a little too much is not shown as just enough."""
+    if metric is Metric.STORAGE:
+        return describe.storage(count, round_up=True)
+    return describe.number(count)
 
 
 def _is_held_to_limit(session: Session, account: Account, metric: Metric) -> bool:
