@@ -36,6 +36,7 @@ from portal.blueprints import (
     payments,
     sandbox,
     sandbox_cards,
+    usage,
     users,
 )
 from portal.blueprints import (
@@ -47,7 +48,7 @@ from portal.blueprints import (
 from portal.cli import register_commands
 from portal.config import Settings
 
-ACCOUNT = (account, change_plan, add_ons, cancellation, history, balance)
+ACCOUNT = (account, change_plan, add_ons, cancellation, usage, history, balance)
 BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),

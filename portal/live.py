@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,11 +18,16 @@ from typing import Any
 from flask import Flask, current_app
 from redis.exceptions import RedisError
 
+from portal import clock
 from portal.access import Permission, Principal
 from portal.billing import usage
+from portal.billing.rules import usage_forecast
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.usage_forecast import DayCount
 from portal.events import CHANNELS
 from portal.extensions import db
+from portal.models import Usage
+from portal.usage_places import COUNTED_AT, NOT_COUNTED_AT
 
 EXTENSION = "portal.live"
 PING_SECONDS = 20
@@ -32,17 +37,20 @@ SUBSCRIBED_WITHIN_SECONDS = 1
 STREAMS_PER_PERSON = 25
 MESSAGES_AT_ONCE = 1000
 
-LINKS = {Metric.SEATS: "/users", Metric.CLIENTS: "/clients?counted=yes", Metric.STORAGE: None}
-
 
 @dataclass(frozen=True)
 class Meter:
-    """What `ui.meter` and `ui.meter_line` show; storage in bytes, `limit` None is unlimited."""
+    """What `ui.meter` and `ui.meter_line` show; storage in bytes, `limit` None is unlimited.
+
+    `link` leads to what is counted, `not_counted` to what isn't; `forecast` is a sentence or "".
+    """
 
     metric: str
     used: int
     limit: int | None
     link: str | None
+    not_counted: str | None = None
+    forecast: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,16 +65,28 @@ class Region:
 
 def meters_context(account_id: int) -> dict[str, Any]:
     """What `account/_usage_meters.html` needs: `meters`, one `Meter` for each metric."""
-    rows = usage.of(db.session(), account_id)
-    meters = [Meter(m.value, rows[m].used, rows[m].limit_value, LINKS[m]) for m in Metric]
-    return {"meters": meters}
+    rows, today = usage.of(db.session(), account_id), clock.now().date()
+    since = today - usage_forecast.LOOKS_BACK
+    history = usage.history(db.session(), account_id, since=since, until=today)
+    return {"meters": [_meter(rows[metric], history[metric]) for metric in Metric]}
 
 
 def clients_meter_context(account_id: int) -> dict[str, Any]:
     """What `clients/_meter.html` needs: `clients_meter`."""
     row = usage.of(db.session(), account_id)[Metric.CLIENTS]
-    meter = Meter(Metric.CLIENTS.value, row.used, row.limit_value, LINKS[Metric.CLIENTS])
+    meter = Meter(row.metric.value, row.used, row.limit_value, COUNTED_AT[row.metric])
     return {"clients_meter": meter}
+
+
+def _meter(row: Usage, days: Sequence[DayCount]) -> Meter:
+    return Meter(
+        metric=row.metric.value,
+        used=row.used,
+        limit=row.limit_value,
+        link=COUNTED_AT[row.metric],
+        not_counted=NOT_COUNTED_AT.get(row.metric),
+        forecast=usage_forecast.foretell(row.metric, days).sentence,
+    )
 
 
 USAGE_METERS = Region(

@@ -36,6 +36,7 @@ WITHIN = {
     "add_ons": "account",
     "cancellation": "account",
     "history": "account",
+    "usage": "account",
     "balance": "account",
     "billing_details": "account",
     "payment_method": "account",

@@ -11,18 +11,19 @@ from wtforms import RadioField, SelectChoice
 from portal import clock
 from portal.access import Permission, home_endpoint, principal
 from portal.billing import foresight, invitations, people, subscriptions, usage
-from portal.billing.rules.counting import Metric, seat_reason
+from portal.billing.rules.counting import Metric, seat_reason, takes_seat
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.forms import email_field
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
-from portal.models import Account
+from portal.models import Account, Membership
 
 ROLE_NOTES = {
     Role.ADMIN: "Everything, plan and users included. Takes a seat.",
     Role.MEMBER: "The client list, no billing. Takes a seat.",
     Role.BILLING: "Reads invoices and gets them by email. Takes no seat.",
 }
+SHOWN_CHOICES = {"": "All", "yes": "Counted", "no": "Not counted"}
 
 
 class InviteForm(FlaskForm):
@@ -118,7 +119,9 @@ def _board(account: Account) -> dict[str, object]:
     seats = usage.of(session, account.id)[Metric.SEATS]
     waiting = invitations.waiting(session, account.id)
     return {
-        "members": people.members(session, account.id),
+        "members": [each for each in people.members(session, account.id) if _is_shown(each)],
+        "shown": _shown(),
+        "shown_choices": SHOWN_CHOICES,
         "seat_reason": seat_reason,
         "invitations": waiting,
         "wall": clock.wall_now(),
@@ -127,3 +130,13 @@ def _board(account: Account) -> dict[str, object]:
         "me": principal().membership.id,
         "roles": ROLE_NOTES,
     }
+
+
+def _shown() -> str:
+    """Which users the address asks for: those that take a seat, those that take none, or all."""
+    asked = request.args.get("counted", "")
+    return asked if asked in SHOWN_CHOICES else ""
+
+
+def _is_shown(member: Membership) -> bool:
+    return _shown() in ("", "yes" if takes_seat(member.role, member.is_active) else "no")
