@@ -10,6 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from portal import document_settings
+from portal.document_settings import DocumentSettings
+
 SECRET_BYTES = 32
 KNOWN_SECRETS = frozenset({"dev", "secret", "changeme", "sandbox-secret-key-never-for-production"})
 STRIPE_API = "https://api.stripe.com"
@@ -71,6 +74,7 @@ class Settings:
     transfer_days: int = 14
     bank_details: str = ""
     mail: MailSettings = field(default_factory=MailSettings)
+    client_documents: DocumentSettings = field(default_factory=DocumentSettings)
     session_idle_minutes: int = 120
     session_hours: int = 12
     proxy_hops: int = 0
@@ -122,6 +126,7 @@ class _Reader:
             transfer_days=self.number("PORTAL_TRANSFER_DAYS", Settings.transfer_days),
             bank_details=self.text("PORTAL_BANK_DETAILS"),
             mail=self.mail(),
+            client_documents=self.client_documents(),
             session_idle_minutes=self.number("SESSION_IDLE_MINUTES", Settings.session_idle_minutes),
             session_hours=self.number("SESSION_HOURS", Settings.session_hours),
             proxy_hops=self.number("PROXY_HOPS", 0),
@@ -129,6 +134,9 @@ class _Reader:
             charges_floor=self.number("CHARGES_FLOOR", Settings.charges_floor),
         )
         self.problems += _unfit_gateway(settings)
+        self.problems += document_settings.unfit(
+            settings.client_documents, is_sandbox=settings.is_sandbox
+        )
         if not settings.is_sandbox:
             self.problems += _unfit_for_production(settings)
         if self.problems:
@@ -183,6 +191,18 @@ class _Reader:
             password=self.text("MAIL_PASSWORD") or None,
             use_tls=self.choice("MAIL_USE_TLS", "yes", ("yes", "no")) == "yes",
             sender=self.text("MAIL_SENDER", MailSettings.sender),
+        )
+
+    def client_documents(self) -> DocumentSettings:
+        return DocumentSettings(
+            store=self.choice("DOCUMENTS_STORE", "disk", document_settings.STORES),
+            max_bytes=self.number("DOCUMENT_MAX_BYTES", DocumentSettings.max_bytes),
+            endpoint=self.text("S3_ENDPOINT").rstrip("/"),
+            bucket=self.text("S3_BUCKET"),
+            prefix=self.text("S3_PREFIX").strip("/"),
+            region=self.text("S3_REGION", DocumentSettings.region),
+            access_key=self.text("S3_ACCESS_KEY"),
+            secret_key=self.text("S3_SECRET_KEY"),
         )
 
 

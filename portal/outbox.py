@@ -17,13 +17,14 @@ SWEEP = "outbox"
 LEASE = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(hours=1)
-# A mail server may be down for days; a PDF that fails twelve times will fail a thirteenth. Payments
-# and refunds aren't put off: their gateways are asked, by `rules.dunning`.
+# A mail server or a bucket may be down for days; a PDF that fails twelve times will fail a
+# thirteenth. Payments and refunds aren't put off: their gateways are asked, by `rules.dunning`.
 ATTEMPTS = {
     Work.NOTICE: 300,
     Work.INVOICE_PDF: 12,
     Work.CREDIT_NOTE_PDF: 12,
     Work.GATEWAY_EVENT: 60,
+    Work.DOCUMENT_REMOVAL: 300,
 }
 
 

@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, client_import, clients, statuses, usage
+from portal.billing.client_changes import Done
 from portal.billing.client_import import Beyond
-from portal.billing.clients import Done, Selection
+from portal.billing.clients import Selection
 from portal.billing.rules import client_file
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
 from portal.billing import foresight, overages, statuses, usage
+from portal.billing.client_changes import Change, Done
 from portal.billing.client_list import UNDO_FOR, ClientFilter, where
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric
@@ -25,14 +25,12 @@ from portal.billing.rules.roles import Role
 from portal.billing.statuses import CLIENT, SUSPENDED
 from portal.models import Account, Client, ClientStatus
 
-NAMED_IN_AUDIT = 50
-
 
 class GoesOver(RuleBroken):
-    """What was asked takes the account over its client limit, and nobody has agreed to that.
+    """What was asked takes the account over a limit, and nobody has agreed to that.
 
-    The text says what the count becomes and what that starts. Asking again with `accepted=after`
-    does it.
+    The text says what the count becomes and what that starts. Asking again with `accepted=after`,
+    the count of clients that it leads to, does it.
     """
 
     def __init__(self, after: int, sentence: str) -> None:
@@ -59,15 +57,6 @@ class Selection:
         if self.changed_at is not None:
             return [Client.account_id == account.id, Client.updated_at == self.changed_at]
         return [Client.account_id == account.id, Client.public_id.in_(self.public_ids)]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command did: to how many clients, what that made of the count, and when."""
-
-    clients: int
-    count_change: int
-    at: datetime
 
 
 def add(
@@ -130,7 +119,7 @@ def suspend(
     known = statuses.of(session, account.id)
     suspended = statuses.built_in(known, SUSPENDED)
     rows = [*_present(chosen, account, known), Client.status_id != suspended.id]
-    change = _Change(session, account, rows, now=now, actor=actor)
+    change = Change(session, account, rows, now=now, actor=actor)
     return change.carry_out(
         "client.suspended",
         {"status_id": suspended.id, "suspended_from_id": Client.status_id},
@@ -152,7 +141,7 @@ def bring_back(
     suspended, client = (statuses.built_in(known, key) for key in (SUSPENDED, CLIENT))
     rows = [*_present(chosen, account, known), Client.status_id == suspended.id]
     former = func.coalesce(Client.suspended_from_id, client.id)
-    change = _Change(session, account, rows, now=now, actor=actor)
+    change = Change(session, account, rows, now=now, actor=actor)
     more = change.counted(former, known)
     warn_before_over(session, account, more, accepted, now=now, actor=actor)
     values = {"status_id": former, "suspended_from_id": None}
@@ -174,7 +163,7 @@ def set_status(
     if status.built_in == SUSPENDED:
         return suspend(session, account, chosen, now=now, actor=actor)
     rows = [*_present(chosen, account, known), Client.status_id != status.id]
-    change = _Change(session, account, rows, now=now, actor=actor)
+    change = Change(session, account, rows, now=now, actor=actor)
     more = int(status.is_counted) * change.clients - change.counted(Client.status_id, known)
     warn_before_over(session, account, more, accepted, now=now, actor=actor)
     values = {"status_id": status.id, "suspended_from_id": None}
@@ -184,11 +173,13 @@ def set_status(
 def delete(
     session: Session, account: Account, chosen: Selection, *, now: datetime, actor: Actor
 ) -> Done:
-    """Delete what is chosen: uncounted from now on, and for 30 days it can be undone."""
+    """Delete what is chosen: uncounted from now on, its documents too, and for 30 days it can be
+    undone."""
     known = statuses.of(session, account.id)
-    change = _Change(session, account, _present(chosen, account, known), now=now, actor=actor)
+    change = Change(session, account, _present(chosen, account, known), now=now, actor=actor)
     values = {"deleted_at": now, "deleted_by_id": actor.user_id}
-    return change.carry_out("client.deleted", values, -change.counted(Client.status_id, known))
+    fewer = change.counted(Client.status_id, known)
+    return change.carry_out("client.deleted", values, -fewer, storage_change=-change.stored())
 
 
 def restore(
@@ -200,13 +191,15 @@ def restore(
     now: datetime,
     actor: Actor,
 ) -> Done:
-    """Undo the deletion of what is chosen, where that is not 30 days ago. Raises GoesOver."""
+    """Undo the deletion of what is chosen, where that is not 30 days ago; documents come back
+    with their clients. Raises GoesOver."""
     known = statuses.of(session, account.id)
     rows = [*chosen.conditions(account, known), Client.deleted_at > now - UNDO_FOR]
-    change = _Change(session, account, rows, now=now, actor=actor)
-    more = change.counted(Client.status_id, known)
-    warn_before_over(session, account, more, accepted, now=now, actor=actor)
-    return change.carry_out("client.restored", {"deleted_at": None, "deleted_by_id": None}, more)
+    change = Change(session, account, rows, now=now, actor=actor)
+    more, stored = change.counted(Client.status_id, known), change.stored()
+    warn_before_over(session, account, more, accepted, stored=stored, now=now, actor=actor)
+    values = {"deleted_at": None, "deleted_by_id": None}
+    return change.carry_out("client.restored", values, more, storage_change=stored)
 
 
 def warn_before_over(
@@ -215,17 +208,24 @@ def warn_before_over(
     change: int,
     accepted: int | None,
     *,
+    stored: int = 0,
     now: datetime,
     actor: Actor,
 ) -> None:
-    """Raise GoesOver where `change` more goes over the limit and no such count was accepted."""
-    if change <= 0:
-        return
+    """Raise GoesOver where `change` more clients, or `stored` more bytes with them, go over a
+    limit and no such count of clients was accepted."""
     reader = Role(actor.role) if actor.role else Role.ADMIN
-    foreseen = foresight.foretell(session, account, Metric.CLIENTS, change, now=now, reader=reader)
+    foreseen = [
+        foresight.foretell(session, account, metric, more, now=now, reader=reader)
+        for metric, more in ((Metric.CLIENTS, change), (Metric.STORAGE, stored))
+        if more > 0
+    ]
+    told = " ".join(filter(None, foreseen))
+    if not told:
+        return
     after = usage.of(session, account.id)[Metric.CLIENTS].used + change
-    if foreseen is not None and (accepted is None or after > accepted):
-        raise GoesOver(after, foreseen)
+    if accepted is None or after > accepted:
+        raise GoesOver(after, told)
 
 
 def kept(details: ClientDetails) -> dict[str, str]:
@@ -238,49 +238,6 @@ def kept(details: ClientDetails) -> dict[str, str]:
         "sort_key": details.sort_key,
         "search_text": details.search_text,
     }
-
-
-class _Change:
-    """The rows of one command, counted under the account's lock before they are changed."""
-
-    def __init__(
-        self,
-        session: Session,
-        account: Account,
-        rows: list[ColumnElement[bool]],
-        *,
-        now: datetime,
-        actor: Actor,
-    ) -> None:
-        self.session, self.account, self.rows = session, account, rows
-        self.now, self.actor = now, actor
-        self.clients = session.execute(select(func.count(Client.id)).where(*rows)).scalar_one()
-
-    def counted(self, status_id: Any, known: Sequence[ClientStatus]) -> int:
-        """How many of the rows count, if each has the status that `status_id` says."""
-        ids = [status.id for status in known if status.is_counted]
-        statement = select(func.count(Client.id)).where(*self.rows, status_id.in_(ids))
-        return self.session.execute(statement).scalar_one()
-
-    def carry_out(
-        self, action: str, values: dict[str, Any], count_change: int, **facts: Any
-    ) -> Done:
-        if self.clients:
-            named = self._names()
-            statement = update(Client).where(*self.rows).values(**values, updated_at=self.now)
-            self.session.execute(statement, execution_options={"synchronize_session": False})
-            self.session.expire_all()
-            _count(self.session, self.account, count_change, self.now, self.actor)
-            facts = {**facts, **named, "clients": self.clients, "count_change": count_change}
-            audit.record(self.session, self.account, action, at=self.now, actor=self.actor, **facts)
-        return Done(self.clients, count_change, self.now)
-
-    def _names(self) -> dict[str, Any]:
-        """The clients by name for the audit trail, as long as they are few."""
-        if self.clients > NAMED_IN_AUDIT:
-            return {}
-        rows = self.session.execute(select(Client.public_id, Client.name).where(*self.rows))
-        return {"named": [[public_id, name] for public_id, name in rows]}
 
 
 def _present(

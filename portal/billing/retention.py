@@ -7,7 +7,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, record
-from portal.billing import accounts
+from portal.billing import accounts, documents
 from portal.billing.client_list import UNDO_FOR
 from portal.models import Client, SignIn
 
@@ -21,18 +21,19 @@ def accounts_with_expired(session: Session, *, now: datetime) -> list[int]:
 
 
 def remove_expired(session: Session, account_id: int, *, now: datetime) -> int:
-    """Remove an account's clients that were deleted 30 days ago; returns how many.
+    """Remove an account's clients that were deleted 30 days ago; returns how many. The worker
+    removes their documents.
 
     They stopped counting when they were deleted, so no count changes.
     """
     account = accounts.lock(session, account_id)
-    expired = delete(Client).where(
-        Client.account_id == account_id, Client.deleted_at <= now - UNDO_FOR
-    )
-    result = session.execute(expired)
+    expired = (Client.account_id == account_id, Client.deleted_at <= now - UNDO_FOR)
+    left = documents.leave_with(session, account, expired, now=now)
+    result = session.execute(delete(Client).where(*expired))
     removed = result.rowcount if isinstance(result, CursorResult) else 0
     if removed:
-        record(session, account, "clients.removed", at=now, actor=SYSTEM, count=removed)
+        facts = {"count": removed, "documents": left}
+        record(session, account, "clients.removed", at=now, actor=SYSTEM, **facts)
     return removed
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.billing.rules.counting import Metric, is_counted, takes_seat
 from portal.billing.rules.roles import Role
 from portal.billing.rules.usage_forecast import DayCount
-from portal.models import Client, ClientStatus, Membership, Usage, UsageDay
+from portal.models import Client, ClientStatus, Document, Membership, Usage, UsageDay
 
 Counts = dict[Metric, int]
 DAY = timedelta(days=1)
@@ -90,11 +90,12 @@ def set_limits(
 def recount(session: Session, account_ids: Collection[int]) -> dict[int, Counts]:
     """The counts of these accounts worked out afresh from the rows."""
     seats, clients = _seats(session, account_ids), _clients(session, account_ids)
+    storage = _storage(session, account_ids)
     return {
         account_id: {
             Metric.SEATS: seats.get(account_id, 0),
             Metric.CLIENTS: clients[account_id],
-            Metric.STORAGE: 0,
+            Metric.STORAGE: storage.get(account_id, 0),
         }
         for account_id in account_ids
     }
@@ -177,3 +178,17 @@ def _clients(session: Session, account_ids: Collection[int]) -> Counter[int]:
         if is_counted(built_in):
             counted[account_id] += count
     return counted
+
+
+def _storage(session: Session, account_ids: Collection[int]) -> dict[int, int]:
+    statement = (
+        select(Document.account_id, func.sum(Document.size_bytes))
+        .join(Client, Client.id == Document.client_id)
+        .where(
+            Document.account_id.in_(account_ids),
+            Document.deleted_at.is_(None),
+            Client.deleted_at.is_(None),
+        )
+        .group_by(Document.account_id)
+    )
+    return {account_id: int(size) for account_id, size in session.execute(statement)}

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.access import Permission, own, principal, requires
 from portal.billing import accounts, clients, statuses
-from portal.billing.clients import Done, GoesOver, Selection
+from portal.billing.client_changes import Done
+from portal.billing.clients import GoesOver, Selection
 from portal.billing.rules.describe import counted
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.listing import DONE, Asked, row_response

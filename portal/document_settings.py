@@ -1,0 +1,51 @@
+"""The settings of documents kept with clients: where their bytes are, and how large one may be."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+STORES = ("disk", "s3")
+LARGEST_BYTES = 1_000_000_000
+NEEDED_FOR_S3 = {
+    "S3_BUCKET": "the bucket's name",
+    "S3_ACCESS_KEY": "the key that the bucket is opened with",
+    "S3_SECRET_KEY": "the secret of that key",
+}
+
+
+@dataclass(frozen=True)
+class DocumentSettings:
+    """`endpoint` is empty for Amazon's own; `prefix` is where in the bucket the portal keeps."""
+
+    store: str = "disk"
+    max_bytes: int = 25_000_000
+    endpoint: str = ""
+    bucket: str = ""
+    prefix: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+
+
+def unfit(settings: DocumentSettings, *, is_sandbox: bool) -> list[str]:
+    """What can't be started with, each naming its setting."""
+    problems = []
+    if not 0 < settings.max_bytes <= LARGEST_BYTES:
+        problems.append(f"DOCUMENT_MAX_BYTES must be from 1 to {LARGEST_BYTES}.")
+    if settings.store == "s3":
+        problems += _unfit_bucket(settings, is_sandbox)
+    return problems
+
+
+def _unfit_bucket(settings: DocumentSettings, is_sandbox: bool) -> list[str]:
+    given = (settings.bucket, settings.access_key, settings.secret_key)
+    problems = [
+        f"{name} is not set: DOCUMENTS_STORE=s3 needs {what}."
+        for (name, what), value in zip(NEEDED_FOR_S3.items(), given, strict=True)
+        if not value
+    ]
+    address = urlsplit(settings.endpoint)
+    if settings.endpoint and (address.scheme not in ("http", "https") or not address.hostname):
+        problems.append(f"S3_ENDPOINT must be an http or https address, not {settings.endpoint!r}.")
+    elif address.scheme == "http" and not is_sandbox:
+        problems.append("S3_ENDPOINT must be an https address: documents are not sent in the open.")
+    return problems

@@ -1,0 +1,37 @@
+"""Where bytes are kept that are no rows: on disk, or in an S3-compatible bucket, by setting.
+
+A store knows nothing of what it keeps. Whoever puts something chooses a key that is never used
+again, keeps the bytes before the row that names them, and removes them before it is forgotten:
+so a row never lacks its bytes, and what a crash leaves behind is bytes that no row names.
+"""
+
+import os
+from functools import lru_cache
+
+from flask import current_app
+
+from portal.config import Settings
+from portal.document_settings import DocumentSettings
+from portal.file_store.disk import DiskStore
+from portal.file_store.protocol import FileMissing, FileStore, Stored, StoreFailed
+
+__all__ = ["FileMissing", "FileStore", "StoreFailed", "Stored", "client_documents"]
+
+CLIENT_DOCUMENTS = "client-documents"
+
+
+def client_documents() -> FileStore:
+    """The store of the documents kept with clients, by the settings of the running app."""
+    settings: Settings = current_app.config["PORTAL"]
+    if settings.client_documents.store == "s3":
+        return _bucket(settings.client_documents, CLIENT_DOCUMENTS, os.getpid())
+    return DiskStore(settings.data / CLIENT_DOCUMENTS)
+
+
+@lru_cache(maxsize=8)
+def _bucket(settings: DocumentSettings, room: str, _process_id: int) -> FileStore:
+    """One for each process: its connections don't survive a fork."""
+    # Imported here: 15 MB of machine code that nobody needs who keeps files on disk.
+    from portal.file_store.s3 import S3Store
+
+    return S3Store(settings, room)
