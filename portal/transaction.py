@@ -13,6 +13,8 @@ from portal.extensions import db
 OPEN = "portal_transaction_open"
 AFTER_COMMIT = "portal_after_commit"
 AT_HAND = "portal_at_hand"
+# In a session of which nothing is kept: numbers for its rows that no kept row has.
+SIMULATED = "portal_simulated"
 
 
 class InsideTransaction(RuntimeError):
@@ -44,7 +46,9 @@ def transaction() -> Iterator[Session]:
     finally:
         session.info[OPEN] = False
         del session.info[AT_HAND]
-    _let_leave(session.info.pop(AFTER_COMMIT))
+    hints = session.info.pop(AFTER_COMMIT)
+    if SIMULATED not in session.info:
+        _let_leave(hints)
 
 
 class _Rehearsed(Exception):
@@ -74,6 +78,12 @@ def after_commit(session: Session, action: Callable[[], object]) -> None:
     loses it, and nothing may depend on it.
     """
     session.info[AFTER_COMMIT].append(action)
+
+
+def is_simulated() -> bool:
+    """Whether nothing of what is done here is kept in the end (`portal.simulation`): nothing may
+    leave then, and nobody outside is asked anything."""
+    return SIMULATED in db.session().info
 
 
 def assert_outside() -> None:

@@ -5,7 +5,7 @@ certain hour, so nothing is missed by a worker that was away. An item locks, che
 is due, and does one operation. Mails come before money.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,21 +56,27 @@ def hand_out_due(hand_out: Callable[[str, int], object]) -> int:
     return len(found)
 
 
-def run_due() -> int:
+def run_due(
+    sweeps: Sequence[Sweep] | None = None,
+    *,
+    attempt: Callable[[Sweep, int], bool] | None = None,
+) -> int:
     """Do what is due, here and now, until nothing is; returns how many items were done.
 
-    An item that fails is left for the next run and does not stop the others.
+    An item that fails is left for the next run and does not stop the others. `attempt` does one
+    in another way: it says whether the item was done, and what it raises ends the run.
     """
+    sweeps, attempt = sweeps or SWEEPS, attempt or _try
     done, failed = 0, set[tuple[str, int]]()
     for _round in range(MOST_ROUNDS):
         before = done
-        for sweep in SWEEPS:
+        for sweep in sweeps:
             g.pop("clock_offset", None)
             items = list(sweep.due(db.session(), clock.now()))
             for item in items:
                 if (sweep.name, item) in failed:
                     continue
-                if _try(sweep, item):
+                if attempt(sweep, item):
                     done += 1
                 else:
                     failed.add((sweep.name, item))
@@ -80,10 +86,10 @@ def run_due() -> int:
     return done
 
 
-def next_at() -> datetime | None:
+def next_at(sweeps: Sequence[Sweep] | None = None) -> datetime | None:
     """When the next thing falls due, at any account; None when nothing ever will."""
     now = clock.now()
-    instants = [sweep.next_at(db.session(), now) for sweep in SWEEPS]
+    instants = [sweep.next_at(db.session(), now) for sweep in sweeps or SWEEPS]
     return min((instant for instant in instants if instant), default=None)
 
 

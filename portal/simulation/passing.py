@@ -1,0 +1,78 @@
+"""Letting time pass at one account: from one thing that falls due to the next, doing each.
+
+As when the sandbox's clock is moved, but what fails ends it: a story with a hole in it would be
+told for true.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.billing import accounts, episode_facts, episodes, overages, usage
+from portal.billing.rules import overage
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.policies import Policy
+from portal.jobs import daily, limit_checks, schedule
+from portal.jobs.schedule import Sweep
+from portal.simulation.stand_ins import MovedClock
+from portal.transaction import transaction
+
+DAILY_CHECK = "limit-checks"
+# Changes no count and tells nobody.
+UPKEEP = "upkeep"
+
+
+def let_pass(account_id: int, time: MovedClock, until: datetime) -> None:
+    """Do what falls due at the account up to `until`, that instant included."""
+    sweeps = _sweeps(account_id)
+    while True:
+        schedule.run_due(sweeps, attempt=_do)
+        if time.at >= until:
+            return
+        time.at = min(schedule.next_at(sweeps) or until, until)
+
+
+def _sweeps(account_id: int) -> list[Sweep]:
+    """The portal's own, the daily check being of the one account."""
+    check = _DailyCheck(account_id)
+    own = Sweep(DAILY_CHECK, check.due, check.look, check.next_at, "the account's daily check")
+    every = (own if sweep.name == DAILY_CHECK else sweep for sweep in schedule.SWEEPS)
+    return [sweep for sweep in every if sweep.name != UPKEEP]
+
+
+def _do(sweep: Sweep, item: int) -> bool:
+    sweep.item(item)
+    return True
+
+
+class _DailyCheck:
+    """The daily check of one account, which leaves alone what is kept of the check of all."""
+
+    def __init__(self, account_id: int) -> None:
+        self._account_id = account_id
+        self._done = set[datetime]()
+
+    def due(self, session: Session, now: datetime) -> list[int]:
+        is_done = daily.latest_at(overage.CHECK_HOUR, now) in self._done
+        return [] if is_done or not limit_checks.due(session, now) else [self._account_id]
+
+    def look(self, account_id: int) -> None:
+        self._done.add(daily.latest_at(overage.CHECK_HOUR, clock.now()))
+        for metric in Metric:
+            with transaction() as session:
+                account = accounts.lock(session, account_id)
+                overages.open_if_over(session, account, metric, now=clock.now())
+
+    def next_at(self, session: Session, now: datetime) -> datetime | None:
+        """None where it would find nothing: what brings an account over its limit is due itself."""
+        if not any(self._opens(session, metric) for metric in Metric):
+            return None
+        return limit_checks.next_at(session, now)
+
+    def _opens(self, session: Session, metric: Metric) -> bool:
+        return (
+            usage.of(session, self._account_id)[metric].is_over
+            and episode_facts.policy(session, metric) is Policy.AUTO_UPGRADE
+            and not episodes.open_of(session, self._account_id, metric)
+        )
