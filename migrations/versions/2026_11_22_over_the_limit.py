@@ -70,6 +70,7 @@ def _make_documents() -> None:
         sa.UniqueConstraint("account_id", "id", name=op.f("uq_document_account_id_id")),
         sa.UniqueConstraint("public_id", name=op.f("uq_document_public_id")),
         sa.UniqueConstraint("stored_as", name=op.f("uq_document_stored_as")),
+        sqlite_autoincrement=True,
     )
     _partial_index(
         "ix_document_client", "document", "account_id", "client_id", where="deleted_at IS NULL"

@@ -26,6 +26,8 @@ class Document(Model):
         partial_index("ix_document_client", "account_id", "client_id", where=KEPT),
         CheckConstraint("size_bytes >= 0", name="size_not_negative"),
         CheckConstraint("client_id IS NOT NULL OR deleted_at IS NOT NULL", name="kept_with_client"),
+        # Rows go while the work that removed their bytes is remembered by their ids.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
