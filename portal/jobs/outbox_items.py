@@ -1,4 +1,4 @@
-"""The outbox's items, by kind: an email, a payment, a refund, the PDF of an invoice."""
+"""The outbox's items, by kind: an email, a payment, a refund, a PDF, a document's end."""
 
 import os
 import secrets
@@ -8,8 +8,17 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, gateway_events, invoice_pdf, mailer, outbox, repayments
-from portal.billing import accounts, overages
+from portal import (
+    client_documents,
+    clock,
+    collection,
+    gateway_events,
+    invoice_pdf,
+    mailer,
+    outbox,
+    repayments,
+)
+from portal.billing import accounts, episode_steps, episode_warnings
 from portal.extensions import db
 from portal.models import Account, EpisodeWarning, Notice, OutboxItem, OutboxState, Work
 from portal.transaction import transaction
@@ -68,7 +77,8 @@ def _problem(handle: Callable[[int], str | None], subject_id: int) -> str | None
 
 
 def _deliver(notice_id: int) -> str | None:
-    _refresh_warning(notice_id)
+    if not _is_still_to_be_sent(notice_id):
+        return None
     try:
         answer = mailer.deliver(notice_id)
     except mailer.Retry as reason:
@@ -82,14 +92,17 @@ def _deliver(notice_id: int) -> str | None:
     return None
 
 
-def _refresh_warning(notice_id: int) -> None:
-    """A warning that was held up tells the moved date, not the one it was written with."""
-    warning_id = db.session.get_one(Notice, notice_id).warning_id
-    if warning_id is None:
-        return
+def _is_still_to_be_sent(notice_id: int) -> bool:
+    """An email of an episode that was held up tells the moved date, not the one it was written
+    with; one of an episode that is over isn't sent any more."""
+    notice = db.session.get_one(Notice, notice_id)
+    account_id = notice.account_id
+    if notice.episode_id is None or account_id is None:
+        return True
     with transaction() as session:
-        account, warning = _locked_warning(session, warning_id)
-        overages.rewrite_stale_warning(session, account, warning, now=clock.now())
+        account = accounts.lock(session, account_id)
+        waiting = session.get_one(Notice, notice_id)
+        return episode_warnings.before_sending(session, account, waiting, now=clock.now())
 
 
 def _go_on_after(warning_id: int) -> None:
@@ -97,7 +110,7 @@ def _go_on_after(warning_id: int) -> None:
     with transaction() as session:
         account, warning = _locked_warning(session, warning_id)
         if warning.accepted_at or warning.refused_at:
-            overages.step(session, account, warning.episode, now=clock.now())
+            episode_steps.step(session, account, warning.episode, now=clock.now())
 
 
 def _locked_warning(session: Session, warning_id: int) -> tuple[Account, EpisodeWarning]:
@@ -117,9 +130,15 @@ def _render_credit_note(credit_note_id: int) -> str | None:
     return None
 
 
+def _remove_document(document_id: int) -> str | None:
+    client_documents.remove(document_id)
+    return None
+
+
 HANDLERS: dict[Work, Callable[[int], str | None]] = {
     Work.NOTICE: _deliver,
     Work.INVOICE_PDF: _render,
     Work.CREDIT_NOTE_PDF: _render_credit_note,
     Work.GATEWAY_EVENT: gateway_events.act_on,
+    Work.DOCUMENT_REMOVAL: _remove_document,
 }

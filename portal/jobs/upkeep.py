@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal import client_documents, clock
 from portal.billing import retention
 from portal.extensions import db
 from portal.jobs import daily
@@ -25,6 +25,7 @@ def tidy(seconds: int) -> None:
             retention.remove_expired(session, account_id, now=now)
     with transaction() as session:
         retention.remove_old_sign_ins(session, wall=clock.wall_now())
+    client_documents.sweep()
     daily.done(TASK, daily.at(seconds))
 
 

@@ -1,0 +1,172 @@
+"""Documents from a person's hands into the store and the list, and out of both again.
+
+    bytes stored ─▶ row and count, in one transaction     killed between: bytes that no row names
+    row deleted, uncounted ─▶ bytes removed ─▶ no row      killed between: removed once more
+
+So a document that is listed has its bytes. `sweep` removes those that no row names.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import BinaryIO
+
+from flask import current_app
+
+from portal import clock, file_store
+from portal.audit import Actor
+from portal.billing import accounts, documents
+from portal.billing.documents import File
+from portal.billing.rules import describe
+from portal.billing.rules.document_files import HEAD_BYTES, media_type, safe_name
+from portal.billing.rules.errors import RuleBroken
+from portal.extensions import db
+from portal.file_store import StoreFailed
+from portal.models import Client, Document
+from portal.transaction import assert_outside, is_simulated, transaction
+
+PIECE_BYTES = 256 * 1024
+ORPHANS_AFTER = timedelta(days=1)
+# Crashes leave a few. More are another database's documents, or those of a restored backup.
+ORPHANS_AT_MOST = 100
+LOOKED_UP_AT_ONCE = 500
+
+
+class DocumentRefused(RuleBroken):
+    """A file that can't be kept; `str()` says why and what to do."""
+
+
+class TooLarge(DocumentRefused):
+    """More bytes than one document may have."""
+
+    def __init__(self, size_bytes: int) -> None:
+        size = describe.storage(size_bytes, round_up=True)
+        super().__init__(f"It has {size}; {describe.storage(largest())} is the most for one file.")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was sent: what it was called, and its bytes from the first one on."""
+
+    written_name: str
+    stream: BinaryIO
+
+    @property
+    def name(self) -> str:
+        return safe_name(self.written_name)
+
+
+def largest() -> int:
+    """How many bytes one document may have."""
+    most: int = current_app.config["PORTAL"].client_documents.max_bytes
+    return most
+
+
+def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Document:
+    """Keep a file with a client. Raises DocumentRefused, ClientDeleted, StoreFailed, and
+    FullWhileCancelled where storage has a limit that only an upgrade lifts; nothing is kept then.
+    """
+    assert_outside()
+    file = _measured(upload)
+    upload.stream.seek(0)
+    store = file_store.client_documents()
+    store.put(file.stored_as, upload.stream)
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            client = session.get(Client, client_id)
+            if client is None:
+                raise DocumentRefused("Its client is not there any more.")
+            return documents.add(session, account, client, file, now=clock.now(), actor=actor)
+    except RuleBroken:
+        # Of any other error it isn't known whether the row is there; the sweep finds that out.
+        with suppress(StoreFailed):
+            store.remove(file.stored_as)
+        raise
+
+
+def read(document: Document) -> Iterator[bytes]:
+    """The document's bytes. Raises FileMissing at once, StoreFailed where they are not all there
+    or not the ones that were sent."""
+    return _unchanged(file_store.client_documents().read(document.stored_as), document.sha256)
+
+
+def remove(document_id: int) -> None:
+    """Remove the bytes of a deleted document and then its row; twice is once."""
+    document = db.session().get(Document, document_id)
+    if document is None or document.deleted_at is None or is_simulated():
+        return
+    key = document.stored_as
+    assert_outside()
+    file_store.client_documents().remove(key)
+    with transaction() as session:
+        documents.forget(session, document_id)
+
+
+def sweep() -> int:
+    """Remove bytes that have been in the store for a day and that no row names; returns how many.
+
+    If they are many, all are left where they are, for the operator to look. A store that doesn't
+    answer is asked again the next day.
+    """
+    if is_simulated():
+        return 0
+    try:
+        return _remove_orphans()
+    except StoreFailed:
+        current_app.logger.exception("the store of documents could not be swept")
+        return 0
+
+
+def _measured(upload: Upload) -> File:
+    """What the bytes say of themselves, read once from the first to the last."""
+    digest, size, head = hashlib.sha256(), 0, b""
+    while piece := upload.stream.read(PIECE_BYTES):
+        head = head or piece[:HEAD_BYTES]
+        digest.update(piece)
+        size += len(piece)
+    if size > largest():
+        raise TooLarge(size)
+    if not size:
+        raise DocumentRefused("It is empty.")
+    return File(upload.name, media_type(head), size, digest.hexdigest(), secrets.token_hex(16))
+
+
+def _unchanged(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
+    """All but the last piece as they come, the last once all are known to be the right ones:
+    a download that would be another file than was sent breaks off."""
+    digest, held = hashlib.sha256(), b""
+    for piece in pieces:
+        if held:
+            yield held
+        digest.update(piece)
+        held = piece
+    if digest.hexdigest() != sha256:
+        raise StoreFailed(f"the bytes are not those of {sha256}")
+    yield held
+
+
+def _remove_orphans() -> int:
+    orphans = list(islice(_orphans(), ORPHANS_AT_MOST + 1))
+    if len(orphans) > ORPHANS_AT_MOST:
+        current_app.logger.error(
+            "over %d files in the store of documents belong to no document; none was removed",
+            ORPHANS_AT_MOST,
+        )
+        return 0
+    for key in orphans:
+        file_store.client_documents().remove(key)
+    return len(orphans)
+
+
+def _orphans() -> Iterator[str]:
+    before = clock.wall_now() - ORPHANS_AFTER
+    old = (kept.key for kept in file_store.client_documents().listing() if kept.stored_at < before)
+    while keys := list(islice(old, LOOKED_UP_AT_ONCE)):
+        unknown = sorted(documents.unknown_keys(db.session(), keys))
+        assert_outside()
+        yield from unknown
