@@ -11,6 +11,7 @@ from portal.cli import (
     invoices,
     jobs,
     payments,
+    simulate,
     users,
     verify,
 )
@@ -27,6 +28,7 @@ def register_commands(app: Flask) -> None:
         invoices.invoices,
         jobs.jobs,
         payments.payments,
+        simulate.simulate,
         users.users,
         verify.verify,
     ):

@@ -51,7 +51,7 @@ def show(as_json: bool) -> None:
 @click.argument("to")
 def set_clock(to: str) -> None:
     """Move the clock forward to TO ("2026-12-24" or "2026-12-24 14:30", in UTC)."""
-    _move(_instant(to))
+    _move(instant_of(to))
 
 
 @clock.command("advance")
@@ -68,6 +68,17 @@ def advance(by: str | None, to_next: bool) -> None:
     if next_at is None:
         raise click.ClickException("Nothing will fall due.")
     _move(next_at)
+
+
+def instant_of(written: str) -> datetime:
+    """An instant as operators write it, in UTC; raises BadParameter."""
+    try:
+        at = datetime.fromisoformat(written)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"“{written}” is no date: write 2026-12-24 or 2026-12-24T14:30."
+        ) from None
 
 
 def _move(target_at: datetime) -> None:
@@ -116,16 +127,6 @@ def _duration(written: str) -> timedelta:
         return timedelta(**{UNITS[unit]: int(number) for number, unit in parts})
     except OverflowError:
         raise click.BadParameter(f"“{written}” is too long.") from None
-
-
-def _instant(written: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(written)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"“{written}” is no date: write 2026-12-24 or 2026-12-24T14:30."
-        ) from None
 
 
 def _span(span: timedelta) -> str:

@@ -81,8 +81,36 @@ class Email:
     text: str
 
     @property
+    def occasion(self) -> tuple[datetime, str, str]:
+        """What the same email to somebody else shares with it."""
+        return self.at, self.name, self.subject
+
+    @property
     def is_to_vendor(self) -> bool:
         return self.name == "vendor_told"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One email to all who get it; what differs between them is whom they address."""
+
+    emails: tuple[Email, ...]
+
+    @property
+    def at(self) -> datetime:
+        return self.emails[0].at
+
+    @property
+    def subject(self) -> str:
+        return self.emails[0].subject
+
+    @property
+    def text(self) -> str:
+        return self.emails[0].text
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(email.recipient for email in self.emails)
 
 
 @dataclass(frozen=True)
@@ -115,6 +143,21 @@ class Story:
     happenings: tuple[Happening | Email, ...]
     before: Standing
     after: Standing
+
+    def told(self, *, to_vendor: bool) -> list[Happening | Letter]:
+        """The same for reading: what several people get at once is one letter. Emails to the
+        vendor are the account's business only where it is said that they are."""
+        emails = [
+            happening
+            for happening in self.happenings
+            if isinstance(happening, Email) and (to_vendor or not happening.is_to_vendor)
+        ]
+        letters = {
+            key: Letter(tuple(email for email in emails if email.occasion == key))
+            for key in dict.fromkeys(email.occasion for email in emails)
+        }
+        done = [each for each in self.happenings if isinstance(each, Happening)]
+        return sorted([*done, *letters.values()], key=lambda each: each.at)
 
 
 @dataclass(frozen=True)
