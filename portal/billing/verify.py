@@ -16,6 +16,7 @@ from portal.billing.verification import (
     books,
     changes,
     counts,
+    counts_by_day,
     credit_note_rows,
     cycles,
     documents,
@@ -56,6 +57,8 @@ class Finding:
 
 CHECKS = (
     Check("count.exact", counts.counts),
+    Check("count.exact", counts_by_day.counts_by_day),
+    Check("over.in-advance", counts_by_day.climbs_told),
     Check("S1", counts.limits),
     Check("M1", books.receivables),
     Check("M1", books.credit_balances),

@@ -28,6 +28,19 @@ BREAKAGES = (
         f"DELETE FROM usage WHERE metric = 'clients' AND account_id = {ACME}",
     ),
     Breakage(
+        "counts-by-day", "clients of Acme by day",
+        f"UPDATE usage_day SET used = used + 1 WHERE metric = 'clients' AND account_id = {ACME}",
+    ),
+    Breakage(
+        "counts-by-day", "seats of Taxed by day",
+        f"DELETE FROM usage_day WHERE metric = 'seats' AND account_id = {TAXED}",
+    ),
+    Breakage(
+        "climbs-told", "climb of clients of Acme",
+        "INSERT INTO climb_alert (account_id, metric, level, used, limit_value, written_at)"
+        f" VALUES ({ACME}, 'clients', 'near', 480, 600, 0)",
+    ),
+    Breakage(
         "limits", "limit of clients of Acme",
         f"UPDATE usage SET limit_value = NULL WHERE metric = 'clients' AND account_id = {ACME}",
     ),

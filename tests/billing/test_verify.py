@@ -18,7 +18,7 @@ from portal.models import InvoiceDocument
 from portal.transaction import transaction
 from tests.billing import everything
 from tests.billing.breakages import BREAKAGES
-from tests.cast import Cast
+from tests.cast import START, Cast
 
 FROZEN = (
     "invoice", "invoice_line", "invoice_document", "ledger_transfer", "audit_entry", "price",
@@ -48,8 +48,7 @@ def test_every_check_names_the_row_that_is_wrong_and_no_other(
 
 def test_a_finding_says_what_is_there_and_what_must_be(cast: Cast) -> None:
     with transaction() as session:
-        clients = usage.of(session, cast.acme.id)[Metric.CLIENTS]
-        clients.used = 40
+        usage.add(session, cast.acme.id, Metric.CLIENTS, 40, now=START)
 
     assert verify.run(db.session()) == [
         verify.Finding(

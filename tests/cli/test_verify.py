@@ -9,7 +9,7 @@ from portal.billing import usage
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.transaction import transaction
-from tests.cast import Cast
+from tests.cast import START, Cast
 
 Run = Callable[..., Result]
 
@@ -48,5 +48,5 @@ def test_programs_get_the_same_as_json(run: Run, cast: Cast) -> None:
 
 def _miscount(cast: Cast) -> None:
     with transaction() as session:
-        usage.of(session, cast.acme.id)[Metric.SEATS].used = 7
+        usage.add(session, cast.acme.id, Metric.SEATS, 5, now=START)
     db.session.rollback()
