@@ -23,6 +23,11 @@ CLIENT = "client"
 SUSPENDED = "suspended"
 NAME_LENGTH = 60
 CUSTOM_AT_MOST = 40
+# Names of the style sheet's tones. Those that no fixed status has come first.
+COLOURS = (
+    *("teal", "orange", "lime", "pink", "rose"),
+    *("green", "blue", "violet", "amber", "slate"),
+)
 
 
 class StatusRefused(RuleBroken):
@@ -66,6 +71,7 @@ def add(
         name=name,
         name_key=status_name_key(name),
         position=known[-1].position + 1,
+        colour=_free_colour(known),
     )
     session.add(status)
     session.flush()
@@ -90,6 +96,61 @@ def rename(
         return
     status.name, status.name_key = name, status_name_key(name)
     audit.record(session, account, "status.renamed", at=now, actor=actor, name=name, was=before)
+
+
+def paint(
+    session: Session,
+    account: Account,
+    status: ClientStatus,
+    colour: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Another of COLOURS for one of the account's own statuses. Raises StatusRefused."""
+    _refuse_built_in(status)
+    if colour not in COLOURS:
+        raise StatusRefused("Choose one of the colours shown.")
+    before = colour_of(status)
+    if colour == status.colour:
+        return
+    status.colour = colour
+    facts = {"name": status.name, "colour": colour, "was": before}
+    audit.record(session, account, "status.painted", at=now, actor=actor, **facts)
+
+
+def move(
+    session: Session,
+    account: Account,
+    status: ClientStatus,
+    by: int,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> bool:
+    """Put one of the account's own statuses `by` places further down, or up (below zero).
+
+    The fixed ones stay in front. Returns whether it moved: none goes beyond the others. Raises
+    StatusRefused.
+    """
+    _refuse_built_in(status)
+    known = of(session, account.id)
+    own = [each for each in known if each.built_in is None]
+    before = own.index(status)
+    after = min(max(before + by, 0), len(own) - 1)
+    if after == before:
+        return False
+    own.insert(after, own.pop(before))
+    for position, each in enumerate(own, start=len(known) - len(own)):
+        each.position = position
+    facts = {"name": status.name, "place": after + 1, "was": before + 1}
+    audit.record(session, account, "status.moved", at=now, actor=actor, **facts)
+    return True
+
+
+def colour_of(status: ClientStatus) -> str:
+    """The colour of one of the account's own statuses; one without a choice keeps its own too."""
+    return status.colour or COLOURS[status.id % len(COLOURS)]
 
 
 def delete(
@@ -137,6 +198,14 @@ def _checked(name: str, others: Sequence[ClientStatus]) -> str:
     if same is not None:
         raise StatusRefused(f"There is a status “{same.name}” already. Choose another name.")
     return name
+
+
+def _free_colour(known: Sequence[ClientStatus]) -> str:
+    """The first that none of the account's own statuses has; once all are taken, in turn."""
+    own = [status for status in known if status.built_in is None]
+    taken = {colour_of(status) for status in own}
+    free = (colour for colour in COLOURS if colour not in taken)
+    return next(free, COLOURS[len(own) % len(COLOURS)])
 
 
 def _refuse_built_in(status: ClientStatus) -> None:

@@ -31,7 +31,6 @@ BUILT_IN_TONES = {
     "inactive": "slate",
     "suspended": "amber",
 }
-CUSTOM_TONES = ("teal", "orange", "lime", "pink", "rose")
 SHOWN_CHOICES = (
     (Shown.ALL.value, "All"),
     (Shown.COUNTED.value, "Counted"),
@@ -192,15 +191,15 @@ def as_listed(rows: Sequence[Any], looks: Mapping[int, StatusLook]) -> list[List
 
 def looks_of(known: Sequence[ClientStatus]) -> dict[int, StatusLook]:
     """How each status looks, by its id."""
-    return {status.id: _look(status, number) for number, status in enumerate(known)}
+    return {status.id: _look(status) for status in known}
 
 
-def _look(status: ClientStatus, number: int) -> StatusLook:
+def _look(status: ClientStatus) -> StatusLook:
     key = status.built_in
     return StatusLook(
         status.public_id,
         status.name,
-        BUILT_IN_TONES[key] if key else CUSTOM_TONES[number % len(CUSTOM_TONES)],
+        BUILT_IN_TONES[key] if key else statuses.colour_of(status),
         count_reason(status.name, built_in_key=key, deleted=False),
         count_reason(status.name, built_in_key=key, deleted=True),
         key == statuses.SUSPENDED,

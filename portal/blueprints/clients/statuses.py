@@ -1,4 +1,5 @@
-"""The page of statuses: five fixed ones, and the account's own to add, rename and remove."""
+"""The page of statuses: five fixed ones, and the account's own to add, name, colour, put in order
+and remove."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ from portal.blueprints.clients.listing import looks_of
 from portal.extensions import db
 from portal.models import ClientStatus
 from portal.transaction import transaction
+
+STEPS = {"up": -1, "down": 1}
 
 
 @bp.get("/clients/statuses")
@@ -43,19 +46,39 @@ def add_status() -> ResponseReturnValue:
 
 @bp.post("/clients/statuses/<public_id>")
 @requires(Permission.WORK_WITH_CLIENTS)
-def rename_status(public_id: str) -> ResponseReturnValue:
+def change_status(public_id: str) -> ResponseReturnValue:
+    """Name and colour; a form without a colour leaves that as it is."""
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
-    typed = request.form.get("name", "")
+    typed, colour = request.form.get("name", ""), request.form.get("colour")
     account_id, actor, status_id = who.account.id, who.actor, status.id
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
             status = still_there(session, ClientStatus, status_id)
             statuses.rename(session, account, status, typed, now=now, actor=actor)
+            if colour is not None:
+                statuses.paint(session, account, status, colour, now=now, actor=actor)
     except StatusRefused as refused:
-        return _page(public_id, typed, str(refused)), 422
-    flash("The status was renamed.", "success")
-    return redirect(url_for("clients.list_statuses"), 303)
+        return _page(public_id, typed, str(refused), colour=colour), 422
+    flash("The status was changed.", "success")
+    return _back_to(public_id)
+
+
+@bp.post("/clients/statuses/<public_id>/<any(up, down):way>")
+@requires(Permission.WORK_WITH_CLIENTS)
+def move_status(public_id: str, way: str) -> ResponseReturnValue:
+    status, who, now = own(ClientStatus, public_id), principal(), clock.now()
+    account_id, actor, status_id, name = who.account.id, who.actor, status.id, status.name
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            status = still_there(session, ClientStatus, status_id)
+            has_moved = statuses.move(session, account, status, STEPS[way], now=now, actor=actor)
+    except StatusRefused as refused:
+        return _page(public_id, None, str(refused)), 422
+    if has_moved:
+        flash(f"{name} was moved {way}.", "success")
+    return _back_to(public_id)
 
 
 @bp.post("/clients/statuses/<public_id>/deletion")
@@ -78,7 +101,18 @@ def delete_status(public_id: str) -> ResponseReturnValue:
     return redirect(url_for("clients.list_statuses"), 303)
 
 
-def _page(at: str | None = None, typed: str | None = None, problem: str | None = None) -> str:
+def _back_to(public_id: str) -> ResponseReturnValue:
+    """The page again, where the status is now."""
+    return redirect(url_for("clients.list_statuses", _anchor=f"status-{public_id}"), 303)
+
+
+def _page(
+    at: str | None = None,
+    typed: str | None = None,
+    problem: str | None = None,
+    *,
+    colour: str | None = None,
+) -> str:
     """The page; `at` is the status that `problem` is about, None the form for a new one."""
     account_id = principal().account.id
     known = statuses.of(db.session(), account_id)
@@ -94,5 +128,7 @@ def _page(at: str | None = None, typed: str | None = None, problem: str | None =
         at=at,
         typed=typed,
         problem=problem,
+        chosen=colour,
+        colours=statuses.COLOURS,
         name_length=NAME_LENGTH,
     )
