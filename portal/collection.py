@@ -150,7 +150,11 @@ def _lock_account(session: Session, item_id: int) -> Account:
 def _may_be_sent(
     session: Session, account: Account, payment: Payment, item: OutboxItem, now: datetime
 ) -> bool:
-    """Whether something is owed still, and charging by itself doesn't stand still."""
+    """Whether it is wanted still, and charging by itself doesn't stand still."""
+    if payment.call_off_at is not None:
+        answer = Answer(Outcome.DECLINED, message=payment.failure)
+        settlements.apply(session, account, payment, answer, item=item, now=now)
+        return False
     invoice = session.get_one(Invoice, payment.invoice_id) if payment.invoice_id else None
     if invoice is not None and invoice.status is not InvoiceStatus.OPEN:
         answer = Answer(Outcome.DECLINED, message=NOTHING_OWED)

@@ -7,16 +7,31 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal import calendar_file, notice_facts, notices
-from portal.billing.rules import describe
+from portal.billing.rules import describe, taking_back
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
-from portal.models import Account, Episode, EpisodeWarning, Invoice, Notice, NoticeState, Usage
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeWarning,
+    Invoice,
+    Notice,
+    NoticeState,
+    OutboxItem,
+    PlanChange,
+    Usage,
+    Work,
+)
 from portal.notices import Message
 from portal.printable import printable
+
+WARNING, MOVED = "warning", "deadline_moved"
+# What tells of an upgrade to come: worth sending only while it is.
+ANNOUNCING = frozenset({WARNING, MOVED})
 
 
 def warning(
@@ -28,7 +43,7 @@ def warning(
     No notice at all means that nobody can be warned.
     """
     account = session.get_one(Account, warning.account_id)
-    message = _warning(account, warning, quote, now)
+    message = _warning(session, account, warning, quote, now)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
@@ -37,13 +52,52 @@ def rewrite_warning(
 ) -> list[Notice]:
     """Put what the warning says now into those of its emails that nobody has got yet."""
     account = session.get_one(Account, warning.account_id)
-    message = _warning(account, warning, quote, now)
-    statement = select(Notice).where(
-        Notice.warning_id == warning.id, Notice.state == NoticeState.WAITING
-    )
-    waiting = list(session.scalars(statement.order_by(Notice.id)))
+    message = _warning(session, account, warning, quote, now)
+    waiting = _waiting(session, Notice.warning_id == warning.id)
     notices.rewrite(session, message, waiting)
     return waiting
+
+
+def deadline_moved(
+    session: Session, episode: Episode, *, quote: Quote | None, now: datetime
+) -> list[Notice]:
+    """To each active Admin: the upgrade comes later than was told, when, and for how much then.
+
+    `quote` is None where there is no next tier.
+    """
+    account = session.get_one(Account, episode.account_id)
+    message = _move(session, account, episode, quote, now, is_new=True)
+    return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
+
+
+def rewrite_move(
+    session: Session, episode: Episode, *, quote: Quote | None, now: datetime
+) -> list[Notice]:
+    """Put the date that holds now into those emails of a moved deadline that nobody has got."""
+    account = session.get_one(Account, episode.account_id)
+    waiting = _waiting(session, Notice.episode_id == episode.id, Notice.name == MOVED)
+    message = _move(session, account, episode, quote, now, is_new=False)
+    notices.rewrite(session, message, waiting)
+    return waiting
+
+
+def was_told(session: Session, episode: Episode) -> bool:
+    """Whether a warning reached somebody, or is being handed to a mail server right now."""
+    in_hands = (
+        select(OutboxItem.id)
+        .where(
+            OutboxItem.work == Work.NOTICE,
+            OutboxItem.subject_id == Notice.id,
+            OutboxItem.lease_owner.is_not(None),
+        )
+        .exists()
+    )
+    statement = select(Notice.id).where(
+        Notice.episode_id == episode.id,
+        Notice.name.in_(ANNOUNCING),
+        or_(Notice.state == NoticeState.ACCEPTED, in_hands),
+    )
+    return session.scalars(statement.limit(1)).first() is not None
 
 
 def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -> list[Notice]:
@@ -51,46 +105,116 @@ def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -
     account = session.get_one(Account, episode.account_id)
     facts = notice_facts.of_episode(episode)
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
-    message = Message("all_clear", account, facts)
+    message = Message("all_clear", account, facts, {"episode_id": episode.id})
+    return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
+
+
+def called_off(
+    session: Session, episode: Episode, *, is_capped: bool, now: datetime
+) -> list[Notice]:
+    """To each active Admin: the upgrade that was announced doesn't come, though the account is
+    over its limit still: it chose so (`is_capped`), or the vendor did."""
+    account = session.get_one(Account, episode.account_id)
+    row = session.get_one(Usage, (account.id, episode.metric))
+    facts = notice_facts.of_episode(episode) | {"is_capped": is_capped}
+    facts |= notice_facts.standing(episode.metric, row.used, row.limit_value or 0)
+    message = Message("called_off", account, facts, {"episode_id": episode.id})
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
 def auto_upgraded(
-    session: Session, episode: Episode, invoice: Invoice, *, now: datetime
+    session: Session, episode: Episode, change: PlanChange, invoice: Invoice, *, now: datetime
 ) -> list[Notice]:
-    """To each active Admin: upgraded, why, after which warnings, and what was charged."""
+    """To each active Admin: upgraded, why, after which warnings, what was charged, and until when
+    it can be taken back."""
     account = session.get_one(Account, episode.account_id)
     used = session.get_one(Usage, (account.id, episode.metric)).used
     target = episode.warnings[-1].target_price
     facts = notice_facts.of_episode(episode) | notice_facts.of_invoice(invoice)
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
     facts["new_plan"] = target.plan_name if target else ""
-    message = Message("auto_upgraded", account, facts)
+    facts["taking_back_path"] = f"/account/plan-changes/{change.op_id}/taking-back"
+    facts["can_be_taken_back_until"] = taking_back.until(change.effective_at)
+    message = Message("auto_upgraded", account, facts, {"episode_id": episode.id})
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
 def _warning(
-    account: Account, warning: EpisodeWarning, quote: Quote | None, now: datetime
+    session: Session,
+    account: Account,
+    warning: EpisodeWarning,
+    quote: Quote | None,
+    now: datetime,
 ) -> Message:
     facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
-    calendar = _calendar(account, warning, quote, now) if quote else None
-    columns = {"warning_id": warning.id, "calendar": calendar}
-    return Message("warning", account, facts, columns)
+    calendar = None
+    if quote is not None:
+        number = warning.number + _moves(session, warning.episode)
+        calendar = _calendar(account, warning.episode, warning.deadline_at, number, quote, now)
+    columns = {
+        "warning_id": warning.id,
+        "episode_id": warning.episode_id,
+        "calendar": calendar,
+    }
+    return Message(WARNING, account, facts, columns)
 
 
-def _calendar(account: Account, warning: EpisodeWarning, quote: Quote, now: datetime) -> str:
-    """The deadline. The warnings of an episode speak of one event, so that a later one moves it."""
+def _move(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    quote: Quote | None,
+    now: datetime,
+    *,
+    is_new: bool,
+) -> Message:
+    deadline_at, last = episode.deadline_at or now, episode.warnings[-1]
+    calendar = None
+    if quote is not None:
+        number = len(episode.warnings) + _moves(session, episode) + is_new
+        calendar = _calendar(account, episode, deadline_at, number, quote, now)
+    facts = {
+        **notice_facts.of_deadline(episode, deadline_at, quote, now=now, zone=account.time_zone),
+        **notice_facts.standing(episode.metric, last.used, last.limit_value),
+        "why": printable(episode.extended_reason or "", notices.PARAGRAPH),
+    }
+    columns = {"episode_id": episode.id, "calendar": calendar}
+    return Message(MOVED, account, facts, columns)
+
+
+def _moves(session: Session, episode: Episode) -> int:
+    """How often a moved deadline was told."""
+    statement = select(func.count(func.distinct(Notice.created_at))).where(
+        Notice.episode_id == episode.id, Notice.name == MOVED
+    )
+    return session.execute(statement).scalar_one()
+
+
+def _waiting(session: Session, *which: ColumnElement[bool]) -> list[Notice]:
+    statement = select(Notice).where(*which, Notice.state == NoticeState.WAITING)
+    return list(session.scalars(statement.order_by(Notice.id)))
+
+
+def _calendar(
+    account: Account,
+    episode: Episode,
+    deadline_at: datetime,
+    number: int,
+    quote: Quote,
+    now: datetime,
+) -> str:
+    """The deadline. The emails of an episode speak of one event, so that a later one moves it."""
     base_url: str = current_app.config["PORTAL"].base_url
-    opened = f"{warning.episode.opened_at:%Y%m%dT%H%M%SZ}"
+    opened = f"{episode.opened_at:%Y%m%dT%H%M%SZ}"
     return calendar_file.deadline(
-        uid=f"{account.public_id}-{opened}@{urlsplit(base_url).hostname}",
-        sequence=warning.number,
-        at=warning.deadline_at,
+        uid=f"{account.public_id}-{episode.metric}-{opened}@{urlsplit(base_url).hostname}",
+        sequence=number,
+        at=deadline_at,
         written_at=now,
         title=f"{printable(account.name, notices.NAME)} moves to {quote.target.name}",
         text=(
             f"Unless the account is back within its limit before then, it moves to "
             f"{quote.target.name} and is charged {describe.money(quote.due_now)}."
         ),
-        url=f"{base_url}/account/change-plan",
+        url=f"{base_url}/in/{account.public_id}/account/change-plan",
     )

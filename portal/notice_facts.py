@@ -43,11 +43,21 @@ def of_warning(
 ) -> dict[str, Any]:
     metric, too_much = warning.episode.metric, warning.used - warning.limit_value
     return {
-        **of_episode(warning.episode),
+        **of_deadline(warning.episode, warning.deadline_at, quote, now=now, zone=zone),
         **standing(metric, warning.used, warning.limit_value),
         "warning": warning,
         "excess": amount_of(metric, too_much),
-        "when": ahead(warning.deadline_at, now, zone),
+    }
+
+
+def of_deadline(
+    episode: Episode, deadline_at: datetime, quote: Quote | None, *, now: datetime, zone: str
+) -> dict[str, Any]:
+    """When an episode's upgrade comes, and what is charged then."""
+    return {
+        **of_episode(episode),
+        "deadline_at": deadline_at,
+        "when": ahead(deadline_at, now, zone),
         "written_at": now,
         "quote": quote,
         "lines": quote_lines(quote) if quote else [],

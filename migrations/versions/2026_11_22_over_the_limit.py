@@ -186,6 +186,7 @@ def _add_columns() -> None:
     op.add_column("episode", sa.Column("held_at", sa.BigInteger()))
     op.add_column("episode", sa.Column("held_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_to", sa.BigInteger()))
+    op.add_column("episode", sa.Column("extended_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_due_minor", sa.BigInteger()))
     op.add_column("plan_change", sa.Column("replaced", sa.JSON(none_as_null=True)))
     with op.batch_alter_table("notice") as batch:
@@ -199,6 +200,10 @@ def _add_columns() -> None:
             batch.f("ck_notice_state_known"),
             "state IN ('waiting', 'accepted', 'refused', 'withdrawn')",
         )
+    op.execute(
+        "UPDATE notice SET episode_id = (SELECT episode_id FROM episode_warning"
+        " WHERE episode_warning.id = notice.warning_id) WHERE warning_id IS NOT NULL"
+    )
 
 
 def _let_steps_be_held() -> None:

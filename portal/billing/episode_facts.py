@@ -2,17 +2,28 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.billing import invoices, price_list, projections, subscriptions, usage
+from portal import episode_notices
+from portal.billing import invoices, price_list, projections, seat_consents, subscriptions, usage
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.overage import Delivery
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
-from portal.models import Account, Episode, Membership, Price, Subscription, Vendor
+from portal.models import (
+    Account,
+    Episode,
+    Membership,
+    Notice,
+    NoticeState,
+    Price,
+    Subscription,
+    Vendor,
+)
 
 
 def read(
@@ -26,12 +37,16 @@ def read(
         used=row.used,
         limit=row.limit_value,
         policy=policy(session, episode.metric),
+        hard_cap=is_capped(session, account.id, episode.metric),
         plan_changed=subscription is not None and subscription.price_id != episode.price_id,
         ended=subscription is None or subscription.cancelled_at is not None,
         has_next_tier=_has_next_tier(session, subscription),
         offer_changed=_offer_changed(session, account, episode, subscription),
         reachable=_has_active_admin(session, account.id),
         past_due=invoices.open_invoice(session, account.id) is not None,
+        held=episode.held_at is not None,
+        extended_to=episode.extended_to,
+        move_told=_move_told(session, episode),
     )
 
 
@@ -49,21 +64,26 @@ def warned(episode: Episode) -> tuple[overage.Warned, ...]:
 
 
 def announced_terms(session: Session, account: Account, episode: Episode) -> Quote:
-    """The upgrade as the last warning told it: at its deadline, to its plan.
+    """The upgrade as the last email told it: at its deadline, to its plan.
 
     Raises RuleBroken when the deadline lies in a cycle that is over.
     """
-    told = episode.warnings[-1]
+    deadline_at, told = episode.deadline_at, episode.warnings[-1]
     subscription = session.get_one(Subscription, episode.subscription_id)
-    if told.deadline_at < subscription.cycle_start_at:
+    if deadline_at is None or deadline_at < subscription.cycle_start_at:
         raise RuleBroken("The deadline that was told lies before the running cycle.")
     price = session.get_one(Price, told.target_price_id)
-    return projections.quote_at(session, account, subscription, price, told.deadline_at)
+    return projections.quote_at(session, account, subscription, price, deadline_at)
 
 
 def policy(session: Session, metric: Metric) -> Policy:
     """What follows when a metric goes over its limit, by the vendor's catalog."""
     return session.get_one(Vendor, 1).policy(metric)
+
+
+def is_capped(session: Session, account_id: int, metric: Metric) -> bool:
+    """Whether the account has chosen never to go beyond its limit of the metric."""
+    return metric is Metric.SEATS and seat_consents.is_capped(session, account_id)
 
 
 def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
@@ -75,18 +95,17 @@ def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
 def _offer_changed(
     session: Session, account: Account, episode: Episode, subscription: Subscription | None
 ) -> bool:
-    """Whether the upgrade would differ from what the last warning told: plan, price or amount."""
+    """Whether the upgrade would differ from what the last email told: plan, price or amount."""
     if subscription is None or len(episode.warnings) < overage.WARNINGS:
         return False
-    told = episode.warnings[-1]
     target = price_list.next_tier(session, subscription.price)
-    if target is None or target.id != told.target_price_id:
+    if target is None or target.id != episode.warnings[-1].target_price_id:
         return True
     try:
         terms = announced_terms(session, account, episode)
     except RuleBroken:
         return True
-    return told.due_minor is None or terms.due_now.amount > told.due_minor
+    return episode.due_minor is None or terms.due_now.amount > episode.due_minor
 
 
 def _has_active_admin(session: Session, account_id: int) -> bool:
@@ -96,3 +115,15 @@ def _has_active_admin(session: Session, account_id: int) -> bool:
         Membership.deactivated_at.is_(None),
     )
     return session.scalars(statement.limit(1)).first() is not None
+
+
+def _move_told(session: Session, episode: Episode) -> Delivery:
+    """What became of the latest email about a moved deadline, over all Admins."""
+    if episode.extended_to is None:
+        return Delivery.ACCEPTED
+    moves = (Notice.episode_id == episode.id, Notice.name == episode_notices.MOVED)
+    latest = select(func.max(Notice.created_at)).where(*moves).scalar_subquery()
+    states = set(session.scalars(select(Notice.state).where(*moves, Notice.created_at == latest)))
+    if NoticeState.WAITING in states:
+        return Delivery.UNDER_WAY
+    return Delivery.REFUSED if states == {NoticeState.REFUSED} else Delivery.ACCEPTED

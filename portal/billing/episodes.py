@@ -1,6 +1,6 @@
 """Over-limit episodes as rows: the open one, its closing, and the evidence it leaves.
 
-When an episode opens, warns and upgrades is decided in `overages`.
+When an episode opens is decided in `overages`, what it does next in `episode_steps`.
 """
 
 from datetime import datetime
@@ -11,11 +11,22 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices
 from portal.audit import SYSTEM, Actor, record
+from portal.billing import payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
-from portal.models import Account, Episode, EpisodeState, Notice, Usage
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeState,
+    Notice,
+    PlanChange,
+    PlanChangeState,
+    Usage,
+)
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
+BACK_WITHIN = "The account was back within its limit."
+CAP_CHOSEN = "The account chose not to go beyond its seats."
 RULE = (
     "More of the plan was in use than it allows. After three warnings over at least five days"
     " it moved to the next tier."
@@ -40,7 +51,7 @@ def close(
     now: datetime,
     actor: Actor,
 ) -> None:
-    """End an episode. Only one that ended within the limit after a warning is worth a mail."""
+    """End an episode, without a word to anybody. What waits to be sent of it never is."""
     episode.state = state
     episode.closed_at = now
     episode.close_reason = reason
@@ -65,11 +76,41 @@ def resolve(
     now: datetime,
     actor: Actor,
 ) -> None:
-    """Back within the limit: the episode ends, and whoever was warned hears that all is well."""
+    """Back within the limit: the episode ends, and whoever was warned hears that all is well.
+
+    An upgrade that waits for its payment is called off first; the episode ends when the gateway
+    has said whether that was in time.
+    """
+    if _is_called_off(session, episode, BACK_WITHIN, now=now):
+        return
     reason = f"{used} of {episode.limit_at_opening} {episode.metric}: within the limit again"
     close(session, account, episode, EpisodeState.RESOLVED, reason, now=now, actor=actor)
-    if episode.warnings:
+    if episode_notices.was_told(session, episode):
         episode_notices.all_clear(session, episode, used=used, now=now)
+
+
+def capped(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
+    """The account goes beyond its seats no more: their open episode ends."""
+    for episode in open_of(session, account.id, Metric.SEATS):
+        if not _is_called_off(session, episode, CAP_CHOSEN, now=now):
+            leave_over(session, account, episode, is_capped=True, now=now, actor=actor)
+
+
+def leave_over(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    *,
+    is_capped: bool,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Over the limit still, but nothing is upgraded by itself any more: because the account chose
+    so (`is_capped`), or the vendor did. Whoever was warned hears it."""
+    state, reason = EpisodeState.SUPERSEDED, CloseReason.NO_AUTO_UPGRADE
+    close(session, account, episode, state, reason.value, now=now, actor=actor)
+    if episode_notices.was_told(session, episode):
+        episode_notices.called_off(session, episode, is_capped=is_capped, now=now)
 
 
 def plan_changed(
@@ -80,21 +121,25 @@ def plan_changed(
     now: datetime,
     actor: Actor,
 ) -> None:
-    """Another plan began: the episode that caused it was answered, any other is superseded."""
+    """Another plan began: the episode that caused it was answered, any other is superseded.
+
+    One upgrade may answer two metrics; one that it doesn't answer begins anew on the new plan.
+    """
     for episode in open_of(session, account.id):
+        state, reason = EpisodeState.SUPERSEDED, "the plan was changed"
         if episode.id == by_episode_id:
             state, reason = EpisodeState.UPGRADED, "upgraded to the next tier"
-        else:
-            state, reason = EpisodeState.SUPERSEDED, "the plan was changed"
+        elif by_episode_id is not None and not _is_over(session, episode):
+            reason = "answered by the same upgrade"
         close(session, account, episode, state, reason, now=now, actor=actor)
 
 
 def limits_raised(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
     """More of something is allowed: an episode whose metric is within its limit again ends."""
     for episode in open_of(session, account.id):
-        row = session.get_one(Usage, (account.id, episode.metric))
-        if not row.is_over:
-            resolve(session, account, episode, used=row.used, now=now, actor=actor)
+        if not _is_over(session, episode):
+            used = session.get_one(Usage, (account.id, episode.metric)).used
+            resolve(session, account, episode, used=used, now=now, actor=actor)
 
 
 def cancelled(session: Session, account: Account, *, now: datetime) -> None:
@@ -111,15 +156,26 @@ def subscription_ended(session: Session, account: Account, *, now: datetime) -> 
         close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
 
 
+def upgrade_under_way(session: Session, episode: Episode) -> PlanChange | None:
+    """The episode's upgrade that waits for the outcome of its payment, if one does."""
+    statement = select(PlanChange).where(
+        PlanChange.account_id == episode.account_id,
+        PlanChange.episode_id == episode.id,
+        PlanChange.state == PlanChangeState.PENDING,
+    )
+    return session.scalars(statement).one_or_none()
+
+
 def evidence(session: Session, episode: Episode) -> dict[str, Any]:
     """What proves that an auto-upgrade was announced: the counts, and each warning's dates."""
+    deadline_at = episode.deadline_at or episode.opened_at
     return {
         "rule": RULE,
         "metric": episode.metric.value,
         "used": episode.warnings[-1].used,
         "limit": episode.warnings[-1].limit_value,
         "opened_at": episode.opened_at.isoformat(),
-        "deadline_at": episode.warnings[-1].deadline_at.isoformat(),
+        "deadline_at": deadline_at.isoformat(),
         "warnings": [
             {
                 "number": warning.number,
@@ -131,6 +187,21 @@ def evidence(session: Session, episode: Episode) -> dict[str, Any]:
             for warning in episode.warnings
         ],
     }
+
+
+def _is_called_off(session: Session, episode: Episode, why: str, *, now: datetime) -> bool:
+    """Call off the upgrade that waits for its payment; False where none does."""
+    change = upgrade_under_way(session, episode)
+    payment = payments.of_change(session, change) if change else None
+    if payment is None:
+        return False
+    payment.call_off_at, payment.failure = now, why
+    payments.hasten(session, payment, now=now)
+    return True
+
+
+def _is_over(session: Session, episode: Episode) -> bool:
+    return session.get_one(Usage, (episode.account_id, episode.metric)).is_over
 
 
 def _recipients(session: Session, warning_id: int) -> list[str]:

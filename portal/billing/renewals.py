@@ -14,12 +14,12 @@ from portal.audit import SYSTEM, record
 from portal.billing import (
     bounds,
     cancellations,
+    episode_steps,
     episodes,
     intentions,
     invoices,
     ledger,
     next_cycle,
-    overages,
     payments,
     plan_changes,
     plan_outcomes,
@@ -39,6 +39,8 @@ from portal.models import (
     PlanChangeState,
     Subscription,
 )
+
+SWEEP = "renewals"
 
 
 def due(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
@@ -79,7 +81,7 @@ def renew(session: Session, account: Account, *, now: datetime) -> Invoice | Non
     waiting = plan_changes.waiting(session, account.id)
     if PlanChangeState.PENDING in waiting:
         return None
-    if overages.upgrade_comes_first(session, account, subscription, now=now):
+    if episode_steps.upgrade_comes_first(session, account, subscription, now=now):
         return None
     scheduled = waiting.get(PlanChangeState.SCHEDULED)
     coming = next_cycle.following(session, subscription, scheduled)

@@ -9,6 +9,7 @@ from portal import outbox, payment_notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
     cancellations,
+    episode_steps,
     invoices,
     payment_methods,
     payments,
@@ -169,10 +170,26 @@ def _settle_change(
     reason = payment.failure or DECLINED
     plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
-        episode = session.get_one(Episode, change.episode_id)
-        what = f"the upgrade to {change.to_price.plan_name}"
-        failure = Failure(what, payment.money, reason, next_try_at=episode.next_step_at)
-        payment_notices.failed(session, account, failure, now=now)
+        _try_upgrade_again(session, account, change, payment, reason, now=now)
+
+
+def _try_upgrade_again(
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    payment: Payment,
+    reason: str,
+    *,
+    now: datetime,
+) -> None:
+    """The Admins hear that an upgrade could not be paid, unless it isn't to be made any more."""
+    episode = session.get_one(Episode, change.episode_id)
+    if not episode_steps.goes_on_after_failure(session, account, episode, now=now):
+        return
+    what = f"the upgrade to {change.to_price.plan_name}"
+    failure = Failure(what, payment.money, reason, next_try_at=episode.next_step_at)
+    for notice in payment_notices.failed(session, account, failure, now=now):
+        notice.episode_id = episode.id
 
 
 def _settle_invoice(

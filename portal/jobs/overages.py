@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.billing import accounts, overages
+from portal.billing import accounts, episode_steps
 from portal.billing.bounds import OutOfBounds
 from portal.extensions import db
 from portal.jobs import parking
@@ -15,7 +15,7 @@ from portal.transaction import transaction
 
 
 def due(session: Session, now: datetime) -> list[int]:
-    return overages.due_steps(session, now=now)
+    return episode_steps.due_steps(session, now=now)
 
 
 def step(episode_id: int) -> None:
@@ -32,12 +32,12 @@ def _step(episode_id: int, account_id: int) -> None:
         account = accounts.lock(session, account_id)
         episode = session.get_one(Episode, episode_id, populate_existing=True)
         now = clock.now()
-        if episode.state is EpisodeState.OPEN and episode.next_step_at <= now:
-            overages.step(session, account, episode, now=now)
+        if episode.is_going_on and episode.next_step_at <= now:
+            episode_steps.step(session, account, episode, now=now)
 
 
 def next_at(session: Session, now: datetime) -> datetime | None:
     statement = select(func.min(Episode.next_step_at)).where(
-        Episode.state == EpisodeState.OPEN, Episode.next_step_at > now
+        Episode.state == EpisodeState.OPEN, Episode.held_at.is_(None), Episode.next_step_at > now
     )
     return session.execute(statement).scalar()

@@ -60,6 +60,7 @@ class Episode(Model):
     held_at: Mapped[datetime | None] = mapped_column(Instant)
     held_reason: Mapped[str | None] = mapped_column(String(200))
     extended_to: Mapped[datetime | None] = mapped_column(Instant)
+    extended_reason: Mapped[str | None] = mapped_column(String(200))
     # What the email of that instant said the upgrade would cost then.
     extended_due_minor: Mapped[int | None] = mapped_column(MinorUnits)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from portal import clock as the_clock
 from portal import collection, outbox
-from portal.billing import accounts, agenda, episodes, overages, payments
+from portal.billing import accounts, agenda, episode_steps, episodes, overages, payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.config import Mode
@@ -245,13 +245,13 @@ def accept_warning(cast: Cast, clock: FixedClock) -> None:
         opened = overages.open_if_over(session, account, Metric.SEATS, now=clock.now())
         episode = episodes.open_of(session, account.id)[0]
         if not opened:
-            overages.step(session, account, episode, now=clock.now())
+            episode_steps.step(session, account, episode, now=clock.now())
         session.flush()
         written = session.scalars(
             select(EpisodeWarning).where(EpisodeWarning.accepted_at.is_(None))
         ).one()
         written.accepted_at = clock.now()
-        overages.step(session, account, episode, now=clock.now())
+        episode_steps.step(session, account, episode, now=clock.now())
 
 
 def target() -> datetime | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from portal import mailer
-from portal.billing import accounts, overages
+from portal.billing import accounts, episode_steps
 from portal.extensions import db
 from portal.models import Episode, Notice, NoticeState
 from portal.transaction import transaction
@@ -40,4 +40,4 @@ def step(episode: Episode, now: datetime) -> None:
     """Do what is due for an episode."""
     with transaction() as session:
         account = accounts.lock(session, episode.account_id)
-        overages.step(session, account, session.get_one(Episode, episode.id), now=now)
+        episode_steps.step(session, account, session.get_one(Episode, episode.id), now=now)

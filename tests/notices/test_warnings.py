@@ -181,13 +181,13 @@ def test_e5_a_warning_nobody_can_get_is_refused(episode: Episode, clock: FixedCl
 def test_a_warning_held_up_is_rewritten_with_the_moved_date(
     episode: Episode, clock: FixedClock
 ) -> None:
-    from portal.billing import accounts, overages
+    from portal.billing import accounts, episode_warnings
 
     clock.advance(days=2)
     with transaction() as session:
         account = accounts.lock(session, episode.account_id)
         warning = session.get_one(EpisodeWarning, episode.warnings[0].id)
-        assert overages.rewrite_stale_warning(session, account, warning, now=clock.now())
+        assert episode_warnings.rewrite_stale(session, account, warning, now=clock.now())
     (notice,) = named("warning")
     text = " ".join(notice.body_text.split())
     assert "8 Mar 2026, 11:00 CET" in text

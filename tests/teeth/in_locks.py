@@ -107,7 +107,7 @@ SABOTAGES = (
         breaks="a renewal overtakes the upgrade that was announced for before it",
         file="portal/billing/renewals.py",
         old=(
-            "    if overages.upgrade_comes_first(session, account, subscription, now=now):\n"
+            "    if episode_steps.upgrade_comes_first(session, account, subscription, now=now):\n"
             "        return None\n"
         ),
         new="",

@@ -100,6 +100,19 @@ class FullWhileCancelled(RuleBroken):
         )
 
 
+class SeatsFull(RuleBroken):
+    """One more seat than the plan has, in an account that chose never to go beyond it."""
+
+    def __init__(self, seats: int) -> None:
+        taken = "The only seat is taken" if seats == 1 else f"All {seats:,} seats are taken"
+        super().__init__(
+            f"{taken}, and this account has chosen never to go beyond its plan. An Admin can"
+            " deactivate somebody or make them a billing contact, move to a larger plan, or change"
+            " what happens when seats run out."
+        )
+        self.seats = seats
+
+
 class OverWhileCancelled(RuleBroken):
     """A cancellation is withdrawn while more is in use than the plan holds."""
 

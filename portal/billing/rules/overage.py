@@ -50,6 +50,14 @@ class ParkReason(StrEnum):
     WARNED_TOO_CLOSELY = "warned_too_closely"
 
 
+class Delivery(StrEnum):
+    """What became of an email, over all Admins: refused is one that no server took."""
+
+    UNDER_WAY = "under_way"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Warned:
     """A warning that was written: the deadline it tells, and what became of it.
@@ -73,7 +81,8 @@ class EpisodeFacts:
     `offer_changed`: the upgrade would lead to another plan, or a dearer price version, than the
     last email said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
     to be paid, and plan changes with it. `held`: the operator lets nothing happen for now;
-    `extended_to`: the operator promised no upgrade before that instant.
+    `extended_to`: the operator promised no upgrade before that instant; `move_told`: what became
+    of the email that says so, accepted where none was needed.
     """
 
     warnings: tuple[Warned, ...]
@@ -89,6 +98,7 @@ class EpisodeFacts:
     past_due: bool = False
     held: bool = False
     extended_to: datetime | None = None
+    move_told: Delivery = Delivery.ACCEPTED
 
     def __post_init__(self) -> None:
         numbers = [warning.number for warning in self.warnings]
@@ -192,6 +202,17 @@ def upgrade_due_at(
     return max([*told, *promised, accepted[0] + GRACE, accepted[-1] + FINAL_NOTICE])
 
 
+def what_forbids(facts: EpisodeFacts) -> ParkReason | None:
+    """Why an upgrade that is due has to be left to the vendor; None where it doesn't."""
+    if not facts.has_next_tier:
+        return ParkReason.TOP_TIER
+    if not facts.reachable:
+        return ParkReason.NOBODY_TO_WARN
+    if not _are_apart(facts.warnings):
+        return ParkReason.WARNED_TOO_CLOSELY
+    return ParkReason.MAIL_REFUSED if facts.move_told is Delivery.REFUSED else None
+
+
 def full_hour_after(instant: datetime) -> datetime:
     """The instant itself where it is a full hour, else the next one."""
     full = instant.replace(minute=0, second=0, microsecond=0)
@@ -226,23 +247,15 @@ def _next_warning_at(warnings: tuple[Warned, ...]) -> datetime | None:
 
 
 def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
-    park = _what_forbids(facts)
+    park = what_forbids(facts)
     if park is not None:
         return Park(park)
     if facts.offer_changed:
         # Nobody was warned of this one: a new episode says it three times again.
         return Close(CloseReason.OFFER_CHANGED)
-    return Wait(now + LOOK_AGAIN) if facts.past_due else Upgrade()
-
-
-def _what_forbids(facts: EpisodeFacts) -> ParkReason | None:
-    if not facts.has_next_tier:
-        return ParkReason.TOP_TIER
-    if not facts.reachable:
-        return ParkReason.NOBODY_TO_WARN
-    if not _are_apart(facts.warnings):
-        return ParkReason.WARNED_TOO_CLOSELY
-    return None
+    if facts.past_due or facts.move_told is Delivery.UNDER_WAY:
+        return Wait(now + LOOK_AGAIN)
+    return Upgrade()
 
 
 def _are_apart(warnings: tuple[Warned, ...]) -> bool:

@@ -1,0 +1,163 @@
+"""The next step of an open over-limit episode: warn, upgrade, close, or leave it to the vendor.
+
+`rules.overage` decides, by `episode_facts` read under the account's lock; this module asks, and
+carries out the answer in the same transaction, so that nothing is done on stale facts.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import notices
+from portal.audit import SYSTEM, record
+from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes, usage
+from portal.billing.rules import overage
+from portal.billing.rules.overage import (
+    Close,
+    CloseReason,
+    Park,
+    ParkReason,
+    Rest,
+    SendWarning,
+    Upgrade,
+    Wait,
+)
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeState,
+    PlanChange,
+    PlanChangeReason,
+    PlanChangeState,
+    Subscription,
+)
+
+PAYMENT_FAILED_AGAIN_AFTER = timedelta(days=1)
+
+
+def due_steps(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
+    """Ids of open episodes whose next step is due, oldest first; none that is held."""
+    statement = (
+        select(Episode.id)
+        .where(
+            Episode.state == EpisodeState.OPEN,
+            Episode.held_at.is_(None),
+            Episode.next_step_at <= now,
+        )
+        .order_by(Episode.next_step_at, Episode.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
+
+
+def step(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """Do the one next thing for an open episode, on facts read now; the account must be locked."""
+    if not episode.is_open:
+        return
+    match overage.decide(episode_facts.read(session, account, episode, now), now):
+        case Wait(until):
+            episode.next_step_at = until
+        case Rest():
+            pass
+        case SendWarning(number, deadline_at):
+            episode_warnings.write(session, account, episode, number, deadline_at, now=now)
+            episode.next_step_at = now + overage.LOOK_AGAIN
+        case Upgrade():
+            _upgrade(session, account, episode, now=now)
+        case Close(reason):
+            _close(session, account, episode, reason, now=now)
+        case Park(reason):
+            _park(session, account, episode, reason, now=now)
+
+
+def goes_on_after_failure(
+    session: Session, account: Account, episode: Episode, *, now: datetime
+) -> bool:
+    """Whether an upgrade whose payment failed is still to be made; an episode that was settled
+    while the payment was under way ends here. The account must be locked."""
+    if not episode.is_open:
+        return False
+    decision = overage.decide(episode_facts.read(session, account, episode, now), now)
+    if isinstance(decision, Close):
+        _close(session, account, episode, decision.reason, now=now)
+        return False
+    return True
+
+
+def upgrade_comes_first(
+    session: Session, account: Account, subscription: Subscription, *, now: datetime
+) -> bool:
+    """Whether an upgrade that was due before the running cycle's end is still to be made.
+
+    One that could not be paid and is tried again later lets the renewal go first.
+    """
+    for episode in episodes.open_of(session, account.id):
+        warned = episode_facts.warned(episode)
+        due_at = overage.upgrade_due_at(warned, episode.extended_to)
+        is_now = episode.next_step_at <= now
+        if is_now and due_at is not None and due_at <= min(now, subscription.cycle_end_at):
+            facts = episode_facts.read(session, account, episode, now)
+            if isinstance(overage.decide(facts, now), Upgrade):
+                return True
+    return False
+
+
+def _upgrade(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """Begin the upgrade on the terms that were told, the told deadline being its instant."""
+    episode.next_step_at = now + PAYMENT_FAILED_AGAIN_AFTER
+    if account.parked_at is not None or bounds.running_stop(session) is not None:
+        return
+    if plan_changes.pending(session, account.id) is not None:
+        return
+    failed_at = _failed_at(session, account, now)
+    if failed_at is not None:
+        # Of two metrics that are over at once, one asks for the same card a day.
+        episode.next_step_at = failed_at + PAYMENT_FAILED_AGAIN_AFTER
+        return
+    terms = episode_facts.announced_terms(session, account, episode)
+    plan_changes.auto_upgrade(session, account, episode, terms, now=now)
+
+
+def _failed_at(session: Session, account: Account, now: datetime) -> datetime | None:
+    """When an automatic upgrade of the account was last begun in vain, within the last day."""
+    statement = select(func.max(PlanChange.requested_at)).where(
+        PlanChange.account_id == account.id,
+        PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
+        PlanChange.state == PlanChangeState.FAILED,
+        PlanChange.requested_at > now - PAYMENT_FAILED_AGAIN_AFTER,
+    )
+    return session.execute(statement).scalar_one()
+
+
+def _close(
+    session: Session, account: Account, episode: Episode, reason: CloseReason, *, now: datetime
+) -> None:
+    if reason is CloseReason.WITHIN_LIMIT:
+        used = usage.of(session, account.id)[episode.metric].used
+        episodes.resolve(session, account, episode, used=used, now=now, actor=SYSTEM)
+    elif reason is CloseReason.NO_AUTO_UPGRADE:
+        is_capped = episode_facts.is_capped(session, account.id, episode.metric)
+        episodes.leave_over(session, account, episode, is_capped=is_capped, now=now, actor=SYSTEM)
+    else:
+        state = EpisodeState.SUPERSEDED
+        episodes.close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
+
+
+def _park(
+    session: Session, account: Account, episode: Episode, reason: ParkReason, *, now: datetime
+) -> None:
+    """Leave it to the vendor: no further step by itself, and nothing is charged."""
+    episode.state = EpisodeState.PARKED
+    episode.close_reason = reason.value
+    record(session, account, "episode.parked", at=now, actor=SYSTEM, reason=reason.value)
+    why = reason.value.replace("_", " ")
+    notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name} needs you: over its limit",
+        text=f"The over-limit episode of {account.name} is parked ({why})."
+        " Nothing is charged and nothing more is sent until you look at it.\n\n"
+        "When it can go on: flask episodes release, with a --reason.",
+        now=now,
+    )

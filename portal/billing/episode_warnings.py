@@ -1,0 +1,198 @@
+"""The emails of an over-limit episode that announce its upgrade: written, and kept true.
+
+What one says is set down with it: the count, the deadline, the plan and the exact amount. An email
+that was held up says the moved date when it goes out, and nothing at all once the episode is over.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal import episode_notices, notices
+from portal.audit import SYSTEM, record
+from portal.billing import episode_facts, price_list, projections, usage
+from portal.billing.rules import describe, overage
+from portal.billing.rules.counting import amount_of
+from portal.billing.rules.plan_change import Quote
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeWarning,
+    Notice,
+    NoticeState,
+    Price,
+    Subscription,
+)
+
+
+def write(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    number: int,
+    deadline_at: datetime,
+    *,
+    now: datetime,
+) -> None:
+    """Write warning `number` to the Admins, telling `deadline_at`; the account must be locked."""
+    warning = EpisodeWarning(account_id=account.id, number=number)
+    quote = _set_down(session, account, episode, warning, deadline_at, now=now)
+    episode.warnings.append(warning)
+    session.flush()
+    _send(session, account, episode, warning, quote, now=now)
+    if number == 1 and warning.target_price_id is None:
+        notices.vendor_told(
+            session,
+            account,
+            subject=f"{account.name} is over its largest plan",
+            text=f"{warning.used} of {amount_of(episode.metric, warning.limit_value)} are in use,"
+            " and there is no larger tier to move to.",
+            now=now,
+        )
+
+
+def write_anew(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """Write the last warning again, which no mail server took; the account must be locked."""
+    warning = episode.warnings[-1]
+    earlier = episode_facts.warned(episode)[: warning.number - 1]
+    deadline_at = overage.deadline_to_tell(earlier, now, episode.extended_to)
+    quote = _set_down(session, account, episode, warning, deadline_at, now=now)
+    warning.refused_at = None
+    _send(session, account, episode, warning, quote, now=now)
+
+
+def move(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    deadline_at: datetime,
+    why: str,
+    *,
+    now: datetime,
+) -> None:
+    """No upgrade before `deadline_at`, though earlier was told; the account must be locked.
+
+    Whoever was told a date hears the new one, and what the upgrade costs then.
+    """
+    episode.extended_to, episode.extended_reason = deadline_at, why
+    last = episode.warnings[-1] if episode.warnings else None
+    if last is not None and last.accepted_at is None:
+        rewrite_stale(session, account, last, now=now)
+    if episode_notices.was_told(session, episode):
+        quote = _moved(session, account, episode)
+        episode_notices.deadline_moved(session, episode, quote=quote, now=now)
+
+
+def before_sending(session: Session, account: Account, notice: Notice, *, now: datetime) -> bool:
+    """Make an email true that is about to be sent; the account must be locked.
+
+    False when it announces what won't happen any more: then it is withdrawn instead.
+    """
+    if notice.name not in episode_notices.ANNOUNCING or notice.episode_id is None:
+        return True
+    episode = session.get_one(Episode, notice.episode_id)
+    if not episode.is_open:
+        if notice.state is NoticeState.WAITING:
+            notice.state, notice.settled_at = NoticeState.WITHDRAWN, now
+        return False
+    if notice.warning_id is not None:
+        warning = session.get_one(EpisodeWarning, notice.warning_id)
+        rewrite_stale(session, account, warning, now=now)
+    else:
+        _rewrite_stale_move(session, account, episode, now=now)
+    return True
+
+
+def rewrite_stale(
+    session: Session, account: Account, warning: EpisodeWarning, *, now: datetime
+) -> bool:
+    """Write a warning anew whose mail was held up for so long that its dates no longer hold.
+
+    Nobody has got it yet, so what people read is the moved date. True when it was rewritten.
+    """
+    episode = warning.episode
+    earlier = episode_facts.warned(episode)[: warning.number - 1]
+    deadline_at = overage.deadline_to_tell(earlier, now, episode.extended_to)
+    if warning.accepted_at or deadline_at <= warning.deadline_at:
+        return False
+    quote = _set_down(session, account, episode, warning, deadline_at, now=now)
+    episode_notices.rewrite_warning(session, warning, quote=quote, now=now)
+    return True
+
+
+def _rewrite_stale_move(
+    session: Session, account: Account, episode: Episode, *, now: datetime
+) -> None:
+    """The email of a moved deadline leaves a day from when it goes out, as the last warning."""
+    least = overage.full_hour_after(now + overage.FINAL_NOTICE)
+    if episode.deadline_at is None or episode.deadline_at >= least:
+        return
+    episode.extended_to = least
+    quote = _moved(session, account, episode)
+    episode_notices.rewrite_move(session, episode, quote=quote, now=now)
+
+
+def _set_down(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    warning: EpisodeWarning,
+    deadline_at: datetime,
+    *,
+    now: datetime,
+) -> Quote | None:
+    """Set down what a warning says: the count, the deadline, the plan and the exact amount."""
+    row = usage.of(session, account.id)[episode.metric]
+    subscription = session.get_one(Subscription, episode.subscription_id)
+    target = price_list.next_tier(session, subscription.price)
+    warning.used = row.used
+    warning.limit_value = row.limit_value or 0
+    warning.written_at = now
+    warning.deadline_at = deadline_at
+    warning.target_price = target
+    warning.target_price_id = target.id if target else None
+    warning.due_minor = None
+    if target is None:
+        return None
+    terms = projections.quote_at(session, account, subscription, target, deadline_at)
+    warning.due_minor = terms.due_now.amount
+    return terms
+
+
+def _moved(session: Session, account: Account, episode: Episode) -> Quote | None:
+    """The upgrade at the moved deadline, kept as what was told; None where there is no plan."""
+    target_id = episode.warnings[-1].target_price_id
+    if target_id is None or episode.deadline_at is None:
+        return None
+    subscription = session.get_one(Subscription, episode.subscription_id)
+    price = session.get_one(Price, target_id)
+    terms = projections.quote_at(session, account, subscription, price, episode.deadline_at)
+    episode.extended_due_minor = terms.due_now.amount
+    return terms
+
+
+def _send(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    warning: EpisodeWarning,
+    quote: Quote | None,
+    *,
+    now: datetime,
+) -> None:
+    written = episode_notices.warning(session, warning, quote=quote, now=now)
+    record(
+        session,
+        account,
+        "episode.warned",
+        at=now,
+        actor=SYSTEM,
+        number=warning.number,
+        metric=episode.metric,
+        used=warning.used,
+        limit=warning.limit_value,
+        deadline=warning.deadline_at.isoformat(),
+        plan=warning.target_price.plan_name if warning.target_price else None,
+        due=describe.money(quote.due_now) if quote else None,
+        recipients=[notice.recipient for notice in written],
+    )

@@ -1,0 +1,140 @@
+"""What an account wants to happen when its seats run out, and under which words it said so.
+
+The latest choice counts. Before the first one the vendor's catalog decides.
+"""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import events
+from portal.audit import Actor, record
+from portal.billing import episodes
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.policies import Policy
+from portal.models import Account, SeatConsent, Vendor, WhenFull
+from portal.transaction import after_commit
+
+UPGRADED = (
+    "People can be added beyond the seats of the plan. If more seats are in use than it has, the"
+    " account's Admins get three emails over five days. If it is still so five days after the"
+    " first of them, the plan moves to the next larger size of the same family: its full price,"
+    " less the unused days of the former plan, is charged to the account's way to pay, and a new"
+    " cycle begins. The emails name the date, the plan and the exact amount. Back within the"
+    " seats before that date, nothing changes and nothing is charged. Within 30 days an Admin can"
+    " take such an upgrade back, once the former plan is large enough again."
+)
+UNLIMITED_BY_POLICY = (
+    "People can be added beyond the seats of the plan. The plan is not changed for that, and"
+    " nothing is charged for it, by itself."
+)
+CAPPED = (
+    "Nobody can be added beyond the seats of the plan: while all of them are taken, an invitation"
+    " to a role with a seat can't be accepted, nobody who takes a seat can be added or"
+    " reactivated, and no billing contact can be made Member or Admin. Whoever has a seat keeps"
+    " it. The plan is never moved to a larger size, and never charged for one, by itself."
+)
+
+
+class OtherWording(RuleBroken):
+    """What a choice leads to reads otherwise now than when it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__("What your choice leads to has changed. Read it again, then choose.")
+
+
+def choices(session: Session, account_id: int) -> list[SeatConsent]:
+    """All choices an account ever made, the latest first."""
+    statement = select(SeatConsent).where(SeatConsent.account_id == account_id)
+    return list(session.scalars(statement.order_by(SeatConsent.id.desc())))
+
+
+def choice(session: Session, account_id: int) -> WhenFull:
+    """What happens when the seats of the account run out, as things stand."""
+    statement = (
+        select(SeatConsent.choice)
+        .where(SeatConsent.account_id == account_id)
+        .order_by(SeatConsent.id.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none() or WhenFull.UPGRADE
+
+
+def is_capped(session: Session, account_id: int) -> bool:
+    """Whether the account never goes beyond its seats."""
+    return choice(session, account_id) is WhenFull.HARD_CAP
+
+
+def wording(session: Session, choice: WhenFull) -> str:
+    """What exactly a choice leads to, by the vendor's catalog as it is."""
+    if choice is WhenFull.HARD_CAP:
+        return CAPPED
+    policy = session.get_one(Vendor, 1).policy(Metric.SEATS)
+    return UPGRADED if policy is Policy.AUTO_UPGRADE else UNLIMITED_BY_POLICY
+
+
+def mark(wording: str) -> str:
+    """What a form carries of the words it shows, to be held against those that are kept."""
+    return hashlib.sha256(wording.encode()).hexdigest()[:16]
+
+
+def choose(
+    session: Session,
+    account: Account,
+    choice: WhenFull,
+    *,
+    shown: str,
+    now: datetime,
+    actor: Actor,
+) -> bool:
+    """Keep a choice with the words that were shown (`shown`: their mark); account locked.
+
+    An open episode of the seats ends with the hard cap. False where the choice was made before,
+    and nothing was done. Raises OtherWording.
+    """
+    words = wording(session, choice)
+    if mark(words) != shown:
+        raise OtherWording
+    made = choices(session, account.id)
+    if made and made[0].choice is choice and made[0].wording == words:
+        return False
+    before = made[0].choice if made else None
+    _keep(session, account, choice, words, before, now=now, actor=actor)
+    if choice is WhenFull.HARD_CAP:
+        episodes.capped(session, account, now=now, actor=actor)
+    after_commit(session, lambda: events.publish(account.id, "usage"))
+    return True
+
+
+def consent_at_sign_up(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
+    """Keep what the sign-up page said about seats, where it leads to charges by themselves."""
+    words = wording(session, WhenFull.UPGRADE)
+    if words == UPGRADED:
+        _keep(session, account, WhenFull.UPGRADE, words, None, now=now, actor=actor)
+
+
+def _keep(
+    session: Session,
+    account: Account,
+    choice: WhenFull,
+    words: str,
+    before: WhenFull | None,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    session.add(
+        SeatConsent(
+            account_id=account.id,
+            choice=choice,
+            wording=words,
+            chosen_at=now,
+            chosen_by_id=actor.user_id,
+        )
+    )
+    session.flush()
+    facts = {"before": before, "after": choice, "wording": words}
+    record(session, account, "seats.choice_changed", at=now, actor=actor, **facts)
