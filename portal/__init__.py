@@ -36,6 +36,7 @@ from portal.blueprints import (
     payments,
     sandbox,
     sandbox_cards,
+    taking_back,
     usage,
     users,
 )
@@ -48,7 +49,10 @@ from portal.blueprints import (
 from portal.cli import register_commands
 from portal.config import Settings
 
-ACCOUNT = (account, change_plan, add_ons, cancellation, usage, history, balance)
+ACCOUNT = (
+    *(account, change_plan, add_ons, taking_back, cancellation),
+    *(usage, history, balance),
+)
 BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),

@@ -13,6 +13,8 @@ from itsdangerous import BadData
 
 from portal.billing.plan_changes import Confirmation
 from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.taking_back import Return
+from portal.billing.rules.terms import Basket
 from portal.models.types import EPOCH, MICROSECOND
 from portal.signing import signer
 
@@ -53,19 +55,15 @@ class NotSigned(ValueError):
 
 def sign(quote: Quote, *, account_id: int, user_id: int) -> str:
     """A token for a fresh intention to do what `quote` says."""
-    signed = Signed(
-        account_id=account_id,
-        user_id=user_id,
-        price_id=quote.target.price_id,
-        add_ons={
-            str(item.add_on.price_id): item.quantity
-            for item in quote.bought or quote.basket.add_ons
-        },
-        op_id=secrets.token_hex(16),
-        quote_sha256=quote.fingerprint(),
-        valid_until_us=_microseconds(quote.valid_until),
-    )
-    return signer(SALT).dumps(asdict(signed))
+    wanted = Basket(quote.target, quote.bought or quote.basket.add_ons)
+    until = quote.valid_until
+    return _sealed(wanted, quote.fingerprint(), until, account_id=account_id, user_id=user_id)
+
+
+def sign_return(terms: Return, valid_until: datetime, *, account_id: int, user_id: int) -> str:
+    """A token for a fresh intention to take an upgrade back as `terms` say."""
+    former, sha256 = terms.former, terms.fingerprint()
+    return _sealed(former, sha256, valid_until, account_id=account_id, user_id=user_id)
 
 
 def read(token: str) -> Signed:
@@ -77,6 +75,21 @@ def read(token: str) -> Signed:
         return Signed(**facts)
     except (BadData, TypeError) as error:
         raise NotSigned from error
+
+
+def _sealed(
+    wanted: Basket, sha256: str, valid_until: datetime, *, account_id: int, user_id: int
+) -> str:
+    signed = Signed(
+        account_id=account_id,
+        user_id=user_id,
+        price_id=wanted.plan.price_id,
+        add_ons={str(item.add_on.price_id): item.quantity for item in wanted.add_ons},
+        op_id=secrets.token_hex(16),
+        quote_sha256=sha256,
+        valid_until_us=_microseconds(valid_until),
+    )
+    return signer(SALT).dumps(asdict(signed))
 
 
 def _microseconds(instant: datetime) -> int:

@@ -1,5 +1,6 @@
 """What people are told about credit notes, and about money on its way back to them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote as url_quote
@@ -10,19 +11,55 @@ from portal import notices
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
-from portal.models import Account, CreditNote, Notice, Refund
+from portal.billing.rules.taking_back import Return
+from portal.models import Account, CreditNote, Notice, PlanChange, Refund
 from portal.notices import Message
 from portal.printable import printable
 
 LABEL = 80
 
 
-def issued(session: Session, note: CreditNote, refund: Refund | None, *, now: datetime) -> None:
+def issued(
+    session: Session,
+    note: CreditNote,
+    refund: Refund | None,
+    *,
+    told_otherwise: Collection[Role],
+    now: datetime,
+) -> None:
     """To Admins, billing contacts and the addresses that get invoices: what is given back, and
-    where the money goes."""
+    where the money goes. People of the roles `told_otherwise` read that elsewhere."""
     account = session.get_one(Account, note.account_id)
+    know = notices.people(session, account, *told_otherwise) if told_otherwise else []
+    readers = [who for who in notices.invoice_readers(session, account) if who not in know]
     message = Message("credit_note_issued", account, _of_note(note) | {"goes": goes(note, refund)})
-    notices.write(session, message, notices.invoice_readers(session, account), now=now)
+    notices.write(session, message, readers, now=now)
+
+
+def upgrade_taken_back(
+    session: Session,
+    note: CreditNote,
+    refund: Refund | None,
+    change: PlanChange,
+    terms: Return,
+    *,
+    now: datetime,
+) -> list[Notice]:
+    """To active Admins: an automatic upgrade was taken back, what came of it, and what is charged
+    next."""
+    account = session.get_one(Account, note.account_id)
+    facts = _of_note(note) | {
+        "goes": goes(note, refund),
+        "plan": change.to_price.plan_name,
+        "former_plan": terms.former.plan.name,
+        "add_ons": [item.text for item in terms.former.add_ons],
+        "cycle": terms.cycle,
+        "scheduled": terms.scheduled,
+        "charged_now": terms.charged_now,
+        "next_charge": terms.next_charge,
+    }
+    message = Message("upgrade_taken_back", account, facts)
+    return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
 def refund_sent(

@@ -40,6 +40,14 @@ def _plan_changed(details: Details) -> Words:
             return f"Upgrade from {before} to {plan}", paid, "good"
 
 
+def _taken_back(details: Details) -> Words:
+    plan, scheduled = details["after"], details.get("scheduled")
+    told = f"{plan} runs again, in the cycle that ends on {_day(details['cycle_ends'])}."
+    if scheduled:
+        told = f"{told} The downgrade to {scheduled} is scheduled again."
+    return f"Automatic upgrade to {details['before']} taken back", told, "good"
+
+
 def _change_failed(details: Details) -> Words:
     return f"{details['plan']} did not begin", _sentence(details["reason"]), "bad"
 
@@ -273,6 +281,7 @@ ACTIONS: dict[str, Told] = {
     "plan.change_confirmed": Told(Kind.PLAN, _confirmed, is_brief=False),
     "plan.change_called_off": Told(Kind.PLAN, _called_off, is_brief=False),
     "plan.changed": Told(Kind.PLAN, _plan_changed, amount="paid"),
+    "plan.upgrade_taken_back": Told(Kind.PLAN, _taken_back),
     "plan.change_failed": Told(Kind.PLAN, _change_failed),
     "plan.downgrade_scheduled": Told(Kind.PLAN, _downgrade_scheduled),
     "plan.downgrade_withdrawn": Told(Kind.PLAN, _downgrade_withdrawn),

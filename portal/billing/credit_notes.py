@@ -5,7 +5,7 @@ on the invoice; what was paid goes back to the payment method or to the credit b
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
 from portal.billing.rules.invoicing import number_text
 from portal.billing.rules.money import Money
+from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
     CreditNote,
@@ -127,13 +128,15 @@ def issue(
     invoice: Invoice,
     wish: Wish,
     *,
+    told_otherwise: Collection[Role] = (),
     now: datetime,
     actor: Actor,
 ) -> CreditNote:
     """Issue the note with the next number and do what follows; the account must be locked.
 
-    Raises what `draft` does. What was credited once is not found a second time, and the database
-    refuses a second note on a line in any case.
+    People of the roles `told_otherwise` hear of it by an email of the caller's. Raises what `draft`
+    does. What was credited once is not found a second time, and the database refuses a second note
+    on a line in any case.
     """
     terms = draft(session, account, invoice, wish)
     note = _row(session, invoice, wish, terms, now)
@@ -159,7 +162,7 @@ def issue(
         to_method=describe.money(terms.division.to_method),
         to_balance=describe.money(terms.division.to_balance),
     )
-    credit_notices.issued(session, note, refund, now=now)
+    credit_notices.issued(session, note, refund, told_otherwise=told_otherwise, now=now)
     return note
 
 

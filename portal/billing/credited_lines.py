@@ -48,9 +48,15 @@ def of(session: Session, invoice: Invoice) -> list[CreditedLine]:
 def _givers(
     session: Session, account_id: int, line_ids: Collection[int]
 ) -> dict[int | None, InvoiceLine]:
-    """The lines of later invoices that give something back, by the line they credit."""
-    statement = select(InvoiceLine).where(
-        InvoiceLine.account_id == account_id, InvoiceLine.source_line_id.in_(line_ids)
+    """The lines of later invoices that give something back, by the line they credit.
+
+    Of several credits of one line it is the last: each of the others was taken back by a note
+    before the next was made.
+    """
+    statement = (
+        select(InvoiceLine)
+        .where(InvoiceLine.account_id == account_id, InvoiceLine.source_line_id.in_(line_ids))
+        .order_by(InvoiceLine.id)
     )
     return {row.source_line_id: row for row in session.scalars(statement)}
 

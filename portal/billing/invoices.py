@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -105,9 +105,16 @@ def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetim
 
 
 def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charged, ...]:
-    """What charged the running cycle and was not given back: its worth, whatever the list says."""
+    """What charged the running cycle and was not given back: its worth, whatever the list says.
+
+    A line counts again once a credit note took back what a later invoice had given back of it.
+    """
+    credit = aliased(InvoiceLine)
+    of_line = credit.source_line_id == InvoiceLine.id
+    former_credit = select(func.max(credit.id)).where(of_line).scalar_subquery()
+    in_force = and_(of_line, credit.amount_minor < 0, ~_is_noted(credit))
     statement = (
-        select(InvoiceLine)
+        select(InvoiceLine, former_credit)
         .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
         .where(
             Invoice.account_id == subscription.account_id,
@@ -116,12 +123,12 @@ def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charge
             InvoiceLine.amount_minor > 0,
             InvoiceLine.period_start_at >= subscription.cycle_start_at,
             InvoiceLine.period_end_at == subscription.cycle_end_at,
-            ~_credited_by(InvoiceLine, "source_line_id"),
-            ~_credited_by(CreditNoteLine, "invoice_line_id"),
+            ~select(credit.id).where(in_force).exists(),
+            ~_is_noted(InvoiceLine),
         )
         .order_by(InvoiceLine.id)
     )
-    return tuple(_charged(line) for line in session.scalars(statement))
+    return tuple(_charged(line, after) for line, after in session.execute(statement))
 
 
 def open_invoice(session: Session, account_id: int) -> Invoice | None:
@@ -185,7 +192,7 @@ def _lines(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
 
 
 def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
-    """A line as a row; `source_line_id` is unique, so nothing is credited twice."""
+    """A line as a row. The database takes one credit of a line, and one after each former one."""
     return InvoiceLine(
         account_id=invoice.account_id,
         invoice_id=invoice.id,
@@ -206,10 +213,11 @@ def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
         period_start_at=line.period.start_at if line.period else None,
         period_end_at=line.period.end_at if line.period else None,
         source_line_id=line.source_line_id,
+        after_line_id=line.after_line_id,
     )
 
 
-def _charged(line: InvoiceLine) -> Charged:
+def _charged(line: InvoiceLine, after_line_id: int | None) -> Charged:
     if line.period_start_at is None or line.period_end_at is None:
         raise ValueError("a line that charges a cycle has a period")
     return Charged(
@@ -218,15 +226,13 @@ def _charged(line: InvoiceLine) -> Charged:
         amount=Money(line.amount_minor, line.currency),
         tax=Tax(line.tax_name, line.tax_basis_points),
         period=Cycle(line.period_start_at, line.period_end_at),
+        after_line_id=after_line_id,
     )
 
 
-def _credited_by(
-    table: type[InvoiceLine] | type[CreditNoteLine], column: str
-) -> ColumnElement[bool]:
-    """Whether a row of `table` gives an invoice line back."""
-    credit = aliased(table)
-    return select(credit.id).where(getattr(credit, column) == InvoiceLine.id).exists()
+def _is_noted(line: type[InvoiceLine]) -> ColumnElement[bool]:
+    """Whether a credit note has given an invoice line back, or taken it back."""
+    return select(CreditNoteLine.id).where(CreditNoteLine.invoice_line_id == line.id).exists()
 
 
 def _close(invoice: Invoice, now: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices, events
 from portal.audit import Actor, record
-from portal.billing import climbs, drafts, episodes, invoices, subscriptions
+from portal.billing import climbs, drafts, episodes, former_plans, invoices, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.period import Cycle
 from portal.models import (
@@ -232,14 +232,16 @@ def _move(
 ) -> None:
     """Another plan, from the start of `cycle` on."""
     now = invoice.issued_at
+    withdrawn = withdraw_scheduled(session, account, now=now)
+    if change.reason is PlanChangeReason.AUTO_UPGRADE:
+        change.replaced = former_plans.kept(subscription, withdrawn)
     add_ons = dict(change.to_add_ons)
     begin_cycle(session, subscription, change.to_price, add_ons, cycle, now=now)
-    withdraw_scheduled(session, account, now=now)
     _record_change(session, account, change, invoice, actor=actor)
     episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
         episode = session.get_one(Episode, change.episode_id)
-        episode_notices.auto_upgraded(session, episode, invoice, now=now)
+        episode_notices.auto_upgraded(session, episode, change, invoice, now=now)
 
 
 def _set_add_ons(session: Session, subscription: Subscription, add_ons: Mapping[int, int]) -> None:

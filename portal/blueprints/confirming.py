@@ -1,6 +1,6 @@
 """Confirming a quote: whose form it is, doing what it says once, and having it paid.
 
-Shared by changing plan and by buying add-ons.
+Shared by changing plan, by buying add-ons and by taking an upgrade back.
 """
 
 from collections.abc import Callable
@@ -36,23 +36,8 @@ def token(terms: Quote) -> str:
     return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
 
 
-def carry_out(confirm: Confirm, *, choose: str) -> PlanChange:
-    """Do what the form says by `confirm`, and collect what it costs; returns the change as it is.
-
-    `choose` completes "Choose … again." for a form that isn't theirs. Raises StaleQuote when
-    something has moved, Refused with the sentence to show.
-    """
-    signed = _read(choose)
-    try:
-        change_id = _write(confirm, signed)
-    except UsedForSomethingElse as reason:
-        raise Refused(str(reason), 422) from reason
-    except RuleBroken as reason:
-        raise Refused(str(reason), 409) from reason
-    return collection.carry_change(change_id)
-
-
-def _read(choose: str) -> Signed:
+def read(choose: str) -> Signed:
+    """What the form says that was posted; Refused where it isn't theirs."""
     try:
         signed = confirmations.read(request.form.get("confirmation", ""))
     except NotSigned as reason:
@@ -62,6 +47,22 @@ def _read(choose: str) -> Signed:
         sentence = f"This form was made for another person or account. Choose {choose} again."
         raise Refused(sentence, 422)
     return signed
+
+
+def carry_out(confirm: Confirm, *, choose: str) -> PlanChange:
+    """Do what the form says by `confirm`, and collect what it costs; returns the change as it is.
+
+    `choose` completes "Choose … again." for a form that isn't theirs. Raises StaleQuote when
+    something has moved, Refused with the sentence to show.
+    """
+    signed = read(choose)
+    try:
+        change_id = _write(confirm, signed)
+    except UsedForSomethingElse as reason:
+        raise Refused(str(reason), 422) from reason
+    except RuleBroken as reason:
+        raise Refused(str(reason), 409) from reason
+    return collection.carry_change(change_id)
 
 
 def _write(confirm: Confirm, signed: Signed) -> int:

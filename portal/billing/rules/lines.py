@@ -27,7 +27,8 @@ class Line:
 
     `amount` = `base` × `quantity` × `days` ÷ `days_in_cycle`, rounded once, negative for a credit;
     it is before tax, `tax_amount` is the tax on it. `period` is the time the line pays for or
-    gives back, None where no day of it is left. A credit names the line it gives back.
+    gives back, None where no day of it is left. A credit names the line it gives back, and where
+    that was given back before and taken back again, the former credit.
     """
 
     kind: LineKind
@@ -43,6 +44,7 @@ class Line:
     period: Cycle | None
     source_line_id: int | None = None
     add_on_price_id: int | None = None
+    after_line_id: int | None = None
 
     @property
     def taxed(self) -> tuple[Tax, Money, Money]:
@@ -140,6 +142,7 @@ def _unused_line(charged: Charged, now: datetime) -> Line:
         tax_amount=-charged.tax.on(unused.credit),
         period=charged.period.unused(now),
         source_line_id=charged.line_id,
+        after_line_id=charged.after_line_id,
     )
 
 

@@ -89,7 +89,8 @@ class Charged:
     """A line that charged part of the running cycle and has not been given back.
 
     `amount` is before tax, `tax` what the line carried, `period` the part of the cycle it paid
-    for. `line_id` is the row's.
+    for. `line_id` is the row's, `after_line_id` that of its last credit where it was given back
+    before and a credit note took that back.
     """
 
     line_id: int
@@ -97,6 +98,7 @@ class Charged:
     amount: Money
     tax: Tax
     period: Cycle
+    after_line_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,282 @@
+"""Taking back an automatic upgrade: until when, why not, and what is charged afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from portal.billing.rules import describe, invoicing
+from portal.billing.rules.counting import Fit, Metric, Shortfall
+from portal.billing.rules.crediting import Division
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.invoicing import InvoiceDraft
+from portal.billing.rules.money import Money
+from portal.billing.rules.period import DAY, Cycle
+from portal.billing.rules.plan_change import QUOTE_HOLDS
+from portal.billing.rules.tax import Tax
+from portal.billing.rules.terms import Basket
+
+TIME = 30 * DAY
+
+
+class Way(StrEnum):
+    """How somebody gets on whose upgrade can't be taken back, or not yet."""
+
+    # By something under My account: paying, withdrawing, keeping what was to go.
+    ACCOUNT = "account"
+    ADD_ONS = "add_ons"
+    CHANGE_PLAN = "change_plan"
+    MAKE_ROOM = "make_room"
+    VENDOR = "vendor"
+
+
+class NotTakenBack(RuleBroken):
+    """An automatic upgrade that can't be taken back; `way` is how to get on."""
+
+    way = Way.CHANGE_PLAN
+
+
+class TakenBackAlready(NotTakenBack):
+    """It was taken back before."""
+
+    way = Way.ACCOUNT
+
+    def __init__(self) -> None:
+        super().__init__("This upgrade was taken back already.")
+
+
+class TooLate(NotTakenBack):
+    """Its time is over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"An automatic upgrade can be taken back for {describe.days(TIME // DAY)}, and they are"
+            " over. A smaller plan can be scheduled for the end of the cycle instead."
+        )
+
+
+class ChangedSince(NotTakenBack):
+    """Something else runs now, or more than the upgrade began with."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"Since the upgrade to {plan} something else was changed, bought or renewed, so there"
+            " is no way straight back. A smaller plan can be scheduled for the end of the cycle"
+            " instead."
+        )
+
+
+class CreditedSince(NotTakenBack):
+    """A credit note gave a part of it back already."""
+
+    way = Way.VENDOR
+
+    def __init__(self, note: str) -> None:
+        super().__init__(
+            f"Credit note {note} gave a part of it back already, so the upgrade can't be taken back"
+            " by itself any more. Write to us, and we put the rest right."
+        )
+
+
+class FormerPlanUnknown(NotTakenBack):
+    """It is not known what ran before."""
+
+    way = Way.VENDOR
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What ran before this upgrade was not kept, so it can't be taken back by itself. Write"
+            " to us, and we put it right."
+        )
+
+
+class NothingCharged(NotTakenBack):
+    """It gave more credit than it charged: there is nothing to give back."""
+
+    way = Way.VENDOR
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This upgrade charged nothing: the credit for your former plan covered it. Write to us"
+            " if you want the former plan back."
+        )
+
+
+class DowngradeWaits(NotTakenBack):
+    """A downgrade was scheduled since."""
+
+    way = Way.ACCOUNT
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"A downgrade to {plan} is scheduled. Withdraw it first, then take the upgrade back."
+        )
+
+
+class AddOnsLeaving(NotTakenBack):
+    """Add-ons were let go since, for the end of the upgrade's cycle."""
+
+    way = Way.ADD_ONS
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Add-ons are to end with the cycle. Keep them first, then take the upgrade back."
+        )
+
+
+class TooMuchInUse(NotTakenBack):
+    """What is in use doesn't fit the former plan."""
+
+    way = Way.MAKE_ROOM
+
+    def __init__(self, plan: str, fitting: Fit) -> None:
+        sentences = " ".join(room_needed(shortfall) for shortfall in fitting.shortfalls)
+        super().__init__(f"{plan} doesn't hold what is in use. {sentences}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What it depends on whether an upgrade can be taken back.
+
+    `plan` is what it moved to, `former_plan` what ran before, None where that was not kept.
+    `credited_by` is a credit note over something of it, `hindrance` what hinders any change of
+    plan, `scheduled` the plan of a downgrade that waits. `fitting` is how today's usage goes with
+    what ran before, add-ons included.
+    """
+
+    upgraded_at: datetime
+    plan: str
+    former_plan: str | None
+    charged: Money
+    is_running: bool
+    credited_by: str | None
+    hindrance: RuleBroken | None
+    scheduled: str | None
+    add_ons_leaving: bool
+    fitting: Fit
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A renewal to come: when, for what, as which invoice."""
+
+    at: datetime
+    basket: Basket
+    draft: InvoiceDraft
+
+
+@dataclass(frozen=True)
+class Return:
+    """What taking an upgrade back leads to.
+
+    `total`, tax included, comes back as `division` says, what was paid to `method`. Then `former`
+    runs again in `cycle`, and the downgrade to `scheduled` waits again. `charges` are the renewals
+    that follow: one at once if the cycle has ended meanwhile, and the next.
+    """
+
+    invoice: str
+    total: Money
+    division: Division
+    method: str | None
+    former: Basket
+    cycle: Cycle
+    scheduled: str | None
+    charges: tuple[Charge, ...]
+
+    @property
+    def charged_now(self) -> Charge | None:
+        """The renewal that fell due while the upgrade ran."""
+        return self.charges[0] if len(self.charges) > 1 else None
+
+    @property
+    def next_charge(self) -> Charge:
+        return self.charges[-1]
+
+    def fingerprint(self) -> str:
+        """sha256, in hex, over every figure and date a person is shown."""
+        parts = self.division
+        seen = [
+            self.invoice,
+            [part.amount for part in (parts.off_invoice, parts.to_method, parts.to_balance)],
+            [self.total.amount, self.total.currency, self.method],
+            [self.former.plan.name, self.former.plan.interval],
+            [(item.add_on.name, item.quantity) for item in self.former.add_ons],
+            [self.cycle.start_at.isoformat(), self.cycle.end_at.isoformat(), self.scheduled],
+            [_seen(charge) for charge in self.charges],
+        ]
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def until(upgraded_at: datetime) -> datetime:
+    """Up to when, not including, an upgrade that began at `upgraded_at` can be taken back."""
+    return upgraded_at + TIME
+
+
+def why_not(facts: Facts, now: datetime) -> RuleBroken | None:
+    """Why an upgrade that wasn't taken back can't be at `now`; None: it can.
+
+    What can't be mended comes first.
+    """
+    if now >= until(facts.upgraded_at):
+        return TooLate()
+    if not facts.is_running:
+        return ChangedSince(facts.plan)
+    if facts.credited_by is not None:
+        return CreditedSince(facts.credited_by)
+    if facts.former_plan is None:
+        return FormerPlanUnknown()
+    if facts.charged.is_zero:
+        return NothingCharged()
+    return _not_yet(facts, facts.former_plan)
+
+
+def charges(
+    renewing: Basket, cycle: Cycle, balance: Money, tax: Tax, now: datetime
+) -> tuple[Charge, ...]:
+    """The renewals after `cycle` that are due at `now`, one after the other, and the next.
+
+    `balance`, the credit balance there is then, is used up by them first.
+    """
+    found = list[Charge]()
+    while not found or found[-1].at <= now:
+        cycle = Cycle.starting(cycle.end_at, renewing.plan.interval)
+        draft = invoicing.for_cycle(renewing, cycle, balance, tax)
+        balance -= draft.balance_applied
+        found.append(Charge(cycle.start_at, renewing, draft))
+    return tuple(found)
+
+
+def holds_until(facts: Facts, cycle: Cycle, now: datetime) -> datetime:
+    """Until when what is shown at `now` is what is done: a renewal that falls due changes it."""
+    ends = [now.astimezone(UTC) + QUOTE_HOLDS, until(facts.upgraded_at)]
+    if cycle.end_at > now:
+        ends.append(cycle.end_at)
+    return min(ends)
+
+
+def room_needed(shortfall: Shortfall) -> str:
+    """As in "13 of 10 seats: 3 too many. Remove 3 people first."."""
+    what = shortfall.to_remove
+    if shortfall.metric is Metric.SEATS:
+        what = describe.counted(shortfall.too_many, "person", "people")
+    return f"{shortfall.sentence}. Remove {what} first."
+
+
+def _not_yet(facts: Facts, former_plan: str) -> RuleBroken | None:
+    """What has to be mended first."""
+    if facts.hindrance is not None:
+        return facts.hindrance
+    if facts.scheduled is not None:
+        return DowngradeWaits(facts.scheduled)
+    if facts.add_ons_leaving:
+        return AddOnsLeaving()
+    return None if facts.fitting.fits else TooMuchInUse(former_plan, facts.fitting)
+
+
+def _seen(charge: Charge) -> list[object]:
+    sums = charge.draft
+    applied = sums.balance_applied.amount
+    return [charge.at.isoformat(), charge.basket.plan.name, sums.total.amount, applied]

@@ -1,0 +1,176 @@
+"""Taking back an automatic upgrade, as it was offered.
+
+Afterwards the account is as if the upgrade had not been made: a credit note over its whole invoice
+gives back what it cost and takes back its credits, the former plan runs in its former cycle, and
+what that cycle was charged is worth its unused days again.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import credit_notices, events, queue
+from portal.audit import Actor, record
+from portal.billing import (
+    credit_notes,
+    episodes,
+    plan_outcomes,
+    refunds,
+    renewals,
+    taking_back_offers,
+)
+from portal.billing.former_plans import FormerPlan
+from portal.billing.intentions import Confirmation
+from portal.billing.rules import describe
+from portal.billing.rules import taking_back as rules
+from portal.billing.rules.errors import UsedForSomethingElse
+from portal.billing.rules.roles import Role
+from portal.billing.rules.taking_back import Return
+from portal.billing.taking_back_offers import Offer
+from portal.models import (
+    Account,
+    CreditNote,
+    PlanChange,
+    PlanChangeState,
+    Subscription,
+    TakenBack,
+)
+from portal.transaction import after_commit
+
+
+class StaleOffer(Exception):
+    """What was confirmed no longer holds; nothing was done. `offer` is what holds now."""
+
+    def __init__(self, offer: Offer) -> None:
+        super().__init__("The figures have changed since you looked.")
+        self.offer = offer
+
+
+def take_back(
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    confirmation: Confirmation,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> TakenBack:
+    """Do what was confirmed, once; the account must be locked.
+
+    The same confirmation again gives what the first one did. Raises StaleOffer when the figures
+    moved or time ran out, RuleBroken when the upgrade can't be taken back. A renewal that fell due
+    meanwhile is charged by the sweep of the renewals, at once.
+    """
+    done = _done(session, account, confirmation)
+    if done is not None:
+        if done.plan_change_id != change.id:
+            raise UsedForSomethingElse
+        return done
+    fresh = taking_back_offers.offer(session, account, change, now=now)
+    if fresh.why_not is not None:
+        raise fresh.why_not
+    if fresh.former is None or fresh.terms is None:
+        raise rules.FormerPlanUnknown
+    if now > confirmation.valid_until or fresh.terms.fingerprint() != confirmation.quote_sha256:
+        raise StaleOffer(fresh)
+    note = _credit(session, account, fresh, now=now, actor=actor)
+    row = _row(change, note, confirmation, now=now, actor=actor)
+    session.add(row)
+    session.flush()
+    _put_back(session, account, change, fresh.former, now=now, actor=actor)
+    _record(session, account, change, note, fresh.former, now=now, actor=actor)
+    refund = refunds.of_note(session, note)
+    credit_notices.upgrade_taken_back(session, note, refund, change, fresh.terms, now=now)
+    _wake(session, account, fresh.terms)
+    return row
+
+
+def _done(session: Session, account: Account, confirmation: Confirmation) -> TakenBack | None:
+    statement = select(TakenBack).where(
+        TakenBack.account_id == account.id, TakenBack.op_id == confirmation.op_id
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def _credit(
+    session: Session, account: Account, offer: Offer, *, now: datetime, actor: Actor
+) -> CreditNote:
+    """All of the upgrade's invoice is credited; the Admins hear of it together with the rest."""
+    wish = taking_back_offers.wish(offer.change)
+    return credit_notes.issue(
+        session, account, offer.invoice, wish, told_otherwise={Role.ADMIN}, now=now, actor=actor
+    )
+
+
+def _row(
+    change: PlanChange,
+    note: CreditNote,
+    confirmation: Confirmation,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> TakenBack:
+    return TakenBack(
+        account_id=change.account_id,
+        plan_change_id=change.id,
+        credit_note_id=note.id,
+        op_id=confirmation.op_id,
+        taken_back_at=now,
+        taken_back_by_id=actor.user_id,
+    )
+
+
+def _put_back(
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    former: FormerPlan,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """The former plan runs again, with its add-ons, and the downgrade that waited waits again."""
+    subscription = session.get_one(Subscription, change.subscription_id)
+    plan_outcomes.begin_cycle(
+        session, subscription, former.price, former.quantities, former.cycle, now=now
+    )
+    for row in subscription.add_ons:
+        _, row.renewing = former.add_ons[row.add_on_price_id]
+    if former.scheduled is not None:
+        former.scheduled.state = PlanChangeState.SCHEDULED
+        former.scheduled.settled_at = None
+    session.flush()
+    episodes.plan_changed(session, account, by_episode_id=None, now=now, actor=actor)
+
+
+def _record(
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    note: CreditNote,
+    former: FormerPlan,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    record(
+        session,
+        account,
+        "plan.upgrade_taken_back",
+        at=now,
+        actor=actor,
+        before=change.to_price.plan_name,
+        after=former.price.plan_name,
+        cycle_ends=former.cycle.end_at.isoformat(),
+        scheduled=former.scheduled.to_price.plan_name if former.scheduled else None,
+        credit_note=note.number_text,
+        back=describe.money(note.total),
+    )
+
+
+def _wake(session: Session, account: Account, terms: Return) -> None:
+    """Open pages hear of it, and a worker of the renewal that is due."""
+    after_commit(session, lambda: events.publish(account.id, "usage"))
+    if terms.charged_now is not None:
+        after_commit(session, lambda: queue.hand_out(renewals.SWEEP, account.id))
