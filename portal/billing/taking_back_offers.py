@@ -56,17 +56,24 @@ class Offer:
     note: CreditNote | None
 
 
+@dataclass(frozen=True)
+class Recent:
+    """An automatic upgrade that can be taken back before `until`, if nothing stands against it."""
+
+    op_id: str
+    upgraded_at: datetime
+    until: datetime
+
+
 def upgrade(session: Session, account: Account, op_id: str) -> PlanChange | None:
     """The automatic upgrade of the account with that id, if one was made."""
-    return session.scalars(_upgrades(account, PlanChange.op_id == op_id)).one_or_none()
+    return session.scalars(_upgrades(account.id, PlanChange.op_id == op_id)).one_or_none()
 
 
-def running(
-    session: Session, account: Account, subscription: Subscription, *, now: datetime
-) -> PlanChange | None:
-    """The automatic upgrade that began the running cycle and is young enough to be taken back."""
+def running(session: Session, subscription: Subscription, *, now: datetime) -> Recent | None:
+    """The automatic upgrade that began the running cycle, while its time to be taken back runs."""
     statement = _upgrades(
-        account,
+        subscription.account_id,
         PlanChange.subscription_id == subscription.id,
         PlanChange.effective_at == subscription.cycle_start_at,
         PlanChange.effective_at > now - rules.TIME,
@@ -74,7 +81,21 @@ def running(
         PlanChange.replaced.is_not(None),
         ~_is_taken_back(),
     )
-    return session.scalars(statement.order_by(PlanChange.id.desc()).limit(1)).one_or_none()
+    change = session.scalars(statement.order_by(PlanChange.id.desc()).limit(1)).one_or_none()
+    return _recent(change) if change else None
+
+
+def of_invoice(session: Session, invoice: Invoice, *, now: datetime) -> Recent | None:
+    """The automatic upgrade that an invoice is of, while its time to be taken back runs."""
+    statement = _upgrades(
+        invoice.account_id,
+        PlanChange.invoice_id == invoice.id,
+        PlanChange.effective_at > now - rules.TIME,
+        PlanChange.replaced.is_not(None),
+        ~_is_taken_back(),
+    )
+    change = session.scalars(statement).one_or_none()
+    return _recent(change) if change else None
 
 
 def offer(session: Session, account: Account, change: PlanChange, *, now: datetime) -> Offer:
@@ -104,13 +125,17 @@ def wish(change: PlanChange) -> Wish:
     return Wish(f"The automatic upgrade to {change.to_price.plan_name} was taken back.")
 
 
-def _upgrades(account: Account, *which: ColumnElement[bool]) -> Select[PlanChange]:
+def _upgrades(account_id: int, *which: ColumnElement[bool]) -> Select[PlanChange]:
     return select(PlanChange).where(
-        PlanChange.account_id == account.id,
+        PlanChange.account_id == account_id,
         PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
         PlanChange.state == PlanChangeState.APPLIED,
         *which,
     )
+
+
+def _recent(change: PlanChange) -> Recent:
+    return Recent(change.op_id, change.effective_at, rules.until(change.effective_at))
 
 
 def _is_taken_back() -> ColumnElement[bool]:

@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from portal import account_history, account_overview, clock, live
 from portal.access import Permission, find_principal, home_endpoint, principal, requires
-from portal.billing import accounts, plan_changes
+from portal.billing import accounts, plan_changes, taking_back_offers
 from portal.extensions import db
 from portal.htmx import redirect_after, wants_fragment
+from portal.models import Subscription
 from portal.transaction import transaction
 
 bp = Blueprint("account", __name__)
@@ -39,7 +40,7 @@ def show() -> ResponseReturnValue:
         standing=standing,
         ended=ended,
         invoices=account_overview.latest_invoices(session, account.id),
-        **_for_admins(has_plan=standing.subscription is not None),
+        **_for_admins(standing.subscription),
     )
 
 
@@ -68,13 +69,19 @@ def withdraw_scheduled_change() -> ResponseReturnValue:
     return redirect_after(url_for("account.show"))
 
 
-def _for_admins(*, has_plan: bool) -> dict[str, Any]:
-    """Meters, warnings and history, for whoever may see them; without a plan nothing is limited."""
-    nothing: dict[str, Any] = {"sees_all": False, "meters": [], "overruns": [], "events": []}
+def _for_admins(subscription: Subscription | None) -> dict[str, Any]:
+    """Meters, warnings, history and an upgrade to take back, for whoever may see them; without a
+    plan nothing is limited."""
+    nothing: dict[str, Any] = {"sees_all": False, "upgrade": None}
+    nothing |= {"meters": [], "overruns": [], "events": []}
     if not principal().may(Permission.SEE_METERS):
         return nothing
     events = account_history.recent(db.session(), principal().account.id, limit=LATEST_EVENTS)
-    return nothing | {"sees_all": True, "events": events} | (_counts() if has_plan else {})
+    seen = nothing | {"sees_all": True, "events": events}
+    if subscription is None:
+        return seen
+    upgrade = taking_back_offers.running(db.session(), subscription, now=clock.now())
+    return seen | {"upgrade": upgrade} | _counts()
 
 
 def _counts() -> dict[str, Any]:

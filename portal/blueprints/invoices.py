@@ -10,14 +10,15 @@ from sqlalchemy.orm import selectinload
 
 from portal import attempts, clock, collection, invoice_display, invoice_progress, notices
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, credit_notes, open_invoices, payments
+from portal.billing import accounts, credit_notes, open_invoices, payments, taking_back_offers
 from portal.billing.payments import Stage
 from portal.billing.rules.errors import NoPaymentMethod
 from portal.billing.rules.roles import Role
+from portal.billing.taking_back_offers import Recent
 from portal.blueprints import paying, stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
-from portal.models import Invoice, InvoiceStatus
+from portal.models import Invoice, InvoiceReason, InvoiceStatus
 from portal.transaction import transaction
 
 bp = Blueprint("invoices", __name__)
@@ -112,11 +113,21 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         badge=_badge(row),
         notes=credit_notes.of_invoice(session, row),
         method=payments.method_of(session, account.id),
+        upgrade=_to_take_back(row),
         may_pay=principal().may(Permission.MANAGE_BILLING),
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
         document=row.document,
         is_soon=clock.now() - row.issued_at < SOON,
     )
+
+
+def _to_take_back(row: Invoice) -> Recent | None:
+    """The automatic upgrade of this invoice, where it can be taken back by who looks."""
+    if row.reason is not InvoiceReason.AUTO_UPGRADE:
+        return None
+    if not principal().may(Permission.MANAGE_BILLING):
+        return None
+    return taking_back_offers.of_invoice(db.session(), row, now=clock.now())
 
 
 def _begin_payment(invoice_id: int) -> int | None:
