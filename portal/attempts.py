@@ -202,3 +202,6 @@ new_accounts = limiter.limit(
 invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])
 # Reading a file of thousands of lines, or writing one, keeps a process busy for a second or two.
 bulk_files = limiter.limit("20 per minute", key_func=_user_key)
+documents = limiter.limit("120 per minute", key_func=_user_key)
+# Each locks the account, and on SQLite the database, for a part of a second.
+simulations = limiter.limit("10 per minute; 100 per hour", key_func=_account_key, methods=["POST"])

@@ -6,9 +6,10 @@ from portal.billing.rules.counting import Metric
 COUNTED_AT: dict[Metric, str] = {
     Metric.SEATS: "/users?counted=yes",
     Metric.CLIENTS: "/clients?counted=yes",
-    Metric.STORAGE: "/clients/documents",
+    Metric.STORAGE: "/clients/documents?counted=yes",
 }
 NOT_COUNTED_AT: dict[Metric, str] = {
     Metric.SEATS: "/users?counted=no",
     Metric.CLIENTS: "/clients?counted=no",
+    Metric.STORAGE: "/clients/documents?counted=no",
 }

@@ -67,6 +67,7 @@ class Page:
 
 
 LISTED = (
+    Client.id,
     Client.public_id,
     Client.name,
     Client.email,
@@ -146,7 +147,7 @@ def export(
     Walks along the sort key, so rows that change meanwhile are neither missed nor doubled.
     """
     conditions = where(account_id, asked, statuses)
-    columns = (*EXPORTED, Client.sort_key, Client.id)
+    columns = (*EXPORTED, Client.sort_key)
     after: list[ColumnElement[bool]] = []
     while True:
         statement = (

@@ -132,6 +132,11 @@ def seat_reason(role: Role, active: bool) -> str:
     return f"not counted: {role.label.lower() if active else 'deactivated'}"
 
 
+def storage_reason(*, client_deleted: bool) -> str:
+    """Why a document counts or not: "counted: kept with a client"."""
+    return "not counted: its client is deleted" if client_deleted else "counted: kept with a client"
+
+
 def status_name_key(name: str) -> str:
     """The form in which two status names are the same; "" for a name that shows nothing.
 

@@ -1,4 +1,5 @@
-"""The client list: looking, changing one or many, statuses, bringing in and taking out."""
+"""The client list: looking, changing one or many, statuses, documents, bringing in and
+taking out."""
 
 from flask import Blueprint
 
@@ -6,6 +7,7 @@ bp = Blueprint("clients", __name__)
 
 from portal.blueprints.clients import (  # noqa: E402, F401
     changes,
+    documents,
     editing,
     listing,
     statuses,

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock, formatting
 from portal.access import Permission, principal, requires
-from portal.billing import client_list, statuses
+from portal.billing import client_list, documents, statuses
 from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
 from portal.billing.rules.counting import count_reason
 from portal.blueprints.clients import bp
@@ -121,6 +121,7 @@ class ListedClient:
     email: str
     status: StatusLook
     reason: str
+    documents: int
     added: str
     changed: str
     state: str
@@ -185,8 +186,9 @@ def list_context(asked: Asked) -> dict[str, Any]:
 
 
 def as_listed(rows: Sequence[Any], looks: Mapping[int, StatusLook]) -> list[ListedClient]:
-    dates, now = _Dates(), clock.now()
-    return [_as_listed(row, looks[row.status_id], dates, now) for row in rows]
+    dates, now, account_id = _Dates(), clock.now(), principal().account.id
+    kept = documents.how_many(db.session(), account_id, [row.id for row in rows])
+    return [_as_listed(row, looks[row.status_id], kept.get(row.id, 0), dates, now) for row in rows]
 
 
 def looks_of(known: Sequence[ClientStatus]) -> dict[int, StatusLook]:
@@ -206,7 +208,7 @@ def _look(status: ClientStatus) -> StatusLook:
     )
 
 
-def _as_listed(row: Any, look: StatusLook, dates: _Dates, now: datetime) -> ListedClient:
+def _as_listed(row: Any, look: StatusLook, kept: int, dates: _Dates, now: datetime) -> ListedClient:
     deleted = row.deleted_at is not None
     return ListedClient(
         row.public_id,
@@ -214,6 +216,7 @@ def _as_listed(row: Any, look: StatusLook, dates: _Dates, now: datetime) -> List
         row.email,
         look,
         look.reason_deleted if deleted else look.reason,
+        kept,
         dates.text(row.created_at),
         dates.text(row.updated_at),
         _state(row.deleted_at, look, now),
