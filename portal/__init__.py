@@ -36,9 +36,11 @@ from portal.blueprints import (
     payments,
     sandbox,
     sandbox_cards,
+    seat_consent,
     taking_back,
     usage,
     users,
+    what_if,
 )
 from portal.blueprints import (
     gateway_events as gateway_news,
@@ -50,8 +52,8 @@ from portal.cli import register_commands
 from portal.config import Settings
 
 ACCOUNT = (
-    *(account, change_plan, add_ons, taking_back, cancellation),
-    *(usage, history, balance),
+    *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),
+    *(usage, history, balance, what_if),
 )
 BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
 PAGES = (

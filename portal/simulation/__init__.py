@@ -6,7 +6,10 @@ world outside, `passing` lets the time go by, `questions` are what is tried out 
 and `story` is what is read from the rows before they are gone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Lock
 
 from portal import clock
 from portal.audit import Actor
@@ -20,7 +23,14 @@ from portal.simulation.story import Story as Story
 
 LONGEST = timedelta(days=400)
 IN_THE_PAST = "This is over already: choose an instant to come."
+# Each keeps a lock that others may wait for: one at a time, and nobody waits for long.
+PATIENCE_SECONDS = 2.0
+_alone = Lock()
 TOO_FAR = f"Look at most {LONGEST.days} days ahead."
+
+
+class Busy(Exception):
+    """This process is in the middle of another simulation."""
 
 
 def foretell(
@@ -34,13 +44,13 @@ def foretell(
     """All that would happen at the account from now up to `until`, if `question` came true now.
 
     `card` is how its payments go, whatever it pays by; without one a test card does what it does,
-    and everything else pays. Nothing is sent, charged, published or kept. Raises Refused. Not to
-    be called inside a transaction; others who change the account wait as long as it takes.
+    and everything else pays. Nothing is sent, charged, published or kept. Raises Refused, or Busy.
+    Not to be called inside a transaction; others who change the account wait as long as it takes.
     """
     begins_at = clock.now()
     _check(until, begins_at)
     gateway = StandInGateway(card)
-    with unreal.world(account_id, MovedClock(begins_at), gateway) as time:
+    with _one_at_a_time(), unreal.world(account_id, MovedClock(begins_at), gateway) as time:
         before = story.begin(db.session(), account_id)
         questions.come_true(account_id, question, actor=actor)
         passing.let_pass(account_id, time, until)
@@ -52,3 +62,13 @@ def _check(until: datetime, now: datetime) -> None:
         raise Refused("until", IN_THE_PAST)
     if until > now + LONGEST:
         raise Refused("until", TOO_FAR)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if not _alone.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
+    try:
+        yield
+    finally:
+        _alone.release()

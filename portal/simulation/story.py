@@ -24,6 +24,7 @@ from portal.models import (
 )
 from portal.simulation.unreal import FIRST_ID
 
+PAID = "payment.succeeded"
 # Their links let people in: they aren't for everybody who asks what would happen.
 SECRET = ("invited", "password_reset")
 # Documents are numbered as they are issued, so their numbers can't be foretold.
@@ -143,6 +144,16 @@ class Story:
     happenings: tuple[Happening | Email, ...]
     before: Standing
     after: Standing
+
+    @property
+    def charged(self) -> Money:
+        """All that was collected, nothing taken off for what was given back."""
+        sums = [
+            each.amount
+            for each in self.happenings
+            if isinstance(each, Happening) and each.action == PAID and each.amount
+        ]
+        return sum(sums, Money.zero(self.before.balance.currency))
 
     def told(self, *, to_vendor: bool) -> list[Happening | Letter]:
         """The same for reading: what several people get at once is one letter. Emails to the

@@ -1,0 +1,144 @@
+"""What happens if: people, clients or another plan tried out, and told as it would come."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import DateField, IntegerField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Optional, ValidationError
+
+from portal import attempts, clock, formatting, simulation
+from portal.access import Permission, principal, requires
+from portal.billing import price_list, subscriptions
+from portal.billing.rules import describe
+from portal.billing.rules.period import Interval
+from portal.errors import answer
+from portal.extensions import db
+from portal.htmx import page_or_fragment
+from portal.simulation import Question, Refused, Story
+from portal.simulation.questions import key_of
+
+bp = Blueprint("what_if", __name__)
+
+USUAL_DAYS, MOST_DAYS = 60, 100
+NO_NUMBER = "Write a whole number, such as 3 or -2."
+NO_PLAN = "This plan isn't sold: choose one from the list."
+NO_DATE = "Write a date like 2026-03-31."
+OVER = "This day is over: choose one to come."
+BUSY = "Somebody is trying something out at this moment. Ask again in a few seconds."
+
+
+class ChangeField(IntegerField):
+    """So many more, or with a minus in front of it so many fewer."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata([text.replace(describe.MINUS, "-") for text in valuelist])
+        except ValueError:
+            raise ValueError(NO_NUMBER) from None
+
+
+class DayField(DateField):
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(NO_DATE) from None
+
+
+class QuestionForm(FlaskForm):
+    """What is tried out, and up to which day, the whole of it in the account's zone."""
+
+    users = ChangeField(
+        "People", [Optional()], description="So many more; with a minus, so many fewer."
+    )
+    clients = ChangeField("Clients", [Optional()], description="Counted ones, in the same way.")
+    plan = SelectField("Plan", choices=lambda: _plans(), invalid_choice_message=NO_PLAN)
+    until = DayField("Up to", [InputRequired(NO_DATE)])
+
+    def validate_until(self, field: DateField) -> None:
+        last = _today() + timedelta(days=MOST_DAYS)
+        if field.data is None:
+            return
+        if field.data < _today():
+            raise ValidationError(OVER)
+        if field.data > last:
+            raise ValidationError(f"Choose a day up to {formatting.date(last)}.")
+
+    @property
+    def question(self) -> Question:
+        return Question(self.users.data or 0, self.clients.data or 0, self.plan.data or None)
+
+
+@bp.get("/account/what-if")
+@requires(Permission.MANAGE_BILLING)
+def show() -> ResponseReturnValue:
+    """The empty question, or one that a link has begun: `?users=3`."""
+    begun = {name: request.args.get(name, type=int) for name in ("users", "clients")}
+    until = _today() + timedelta(days=USUAL_DAYS)
+    return _page(QuestionForm(formdata=None, until=until, **begun))
+
+
+@bp.post("/account/what-if")
+@attempts.simulations
+@requires(Permission.MANAGE_BILLING)
+def ask() -> ResponseReturnValue:
+    """The story; nothing of it is sent, charged or kept."""
+    form = QuestionForm()
+    if not form.validate():
+        return _page(form, status=422)
+    account_id, actor = principal().account.id, principal().actor
+    try:
+        story = simulation.foretell(
+            account_id, form.question, _end_of(form.until.data), actor=actor
+        )
+    except Refused as refusal:
+        form[refusal.field].errors = [str(refusal)]
+        return _page(form, status=422)
+    except simulation.Busy:
+        return answer(503, BUSY)
+    return _page(form, story)
+
+
+def _page(form: QuestionForm, story: Story | None = None, status: int = 200) -> ResponseReturnValue:
+    return page_or_fragment(
+        "what_if/show.html",
+        "what_if",
+        status=status,
+        form=form,
+        story=story,
+        told=story.told(to_vendor=False) if story else [],
+        has_plan=subscriptions.live(db.session(), principal().account.id) is not None,
+    )
+
+
+def _plans() -> list[SelectChoice]:
+    """What is sold today in the account's currency, by how often it is charged."""
+    offers = price_list.offered(db.session(), currency=principal().account.currency)
+    return [
+        SelectChoice("", "As now"),
+        *(
+            SelectChoice(key_of(price), price.plan_name, optgroup=_charged(interval))
+            for interval in Interval
+            for price in offers
+            if price.interval is interval
+        ),
+    ]
+
+
+def _charged(interval: Interval) -> str:
+    return f"Charged {describe.every(interval)}"
+
+
+def _today() -> date:
+    return formatting.local_day(clock.now())
+
+
+def _end_of(day: date) -> datetime:
+    """Midnight after a day, in the account's zone."""
+    midnight = datetime.combine(day + timedelta(days=1), time.min, formatting.zone_of(None))
+    return midnight.astimezone(UTC)
