@@ -29,6 +29,7 @@ from portal.billing.verification import (
     prices,
     records,
     refund_rows,
+    taken_back,
 )
 from portal.billing.verification.wrong import Wrong
 
@@ -93,9 +94,9 @@ CHECKS = (
     Check("M1", credit_note_rows.credited_invoices),
     Check("V2", documents.documents),
     Check("V3", documents.documents_made),
-    Check("S1", cycles.one_subscription),
     Check("count.storage", client_documents.stored_documents),
     Check("J1", client_documents.documents_leaving),
+    Check("S1", cycles.one_subscription),
     Check("O1", cycles.cycles),
     Check("charge.cancel", cycles.endings),
     Check("E1", episode_rows.one_episode),
@@ -103,6 +104,8 @@ CHECKS = (
     Check("E2", episode_rows.acceptances),
     Check("E2", episode_rows.upgraded_episodes),
     Check("E4", episode_rows.open_episodes),
+    Check("over.revert", taken_back.upgrades_taken_back),
+    Check("over.revert", taken_back.credits_made_again),
     Check("O2", changes.changes_invoiced),
     Check("M6", changes.invoices_changed),
     Check("O2", changes.changes_paid),

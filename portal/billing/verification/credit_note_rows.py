@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from portal.billing.verification.taken_back import is_in_force
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 
@@ -49,10 +50,8 @@ def credit_note_lines(session: Session) -> Iterator[Wrong]:
 
     What is left: the line, less what a later invoice gave back of it and was not taken back.
     """
-    line, giver, noted = InvoiceLine, aliased(InvoiceLine), aliased(CreditNoteLine)
-    gives = and_(
-        giver.source_line_id == line.id, ~exists().where(noted.invoice_line_id == giver.id)
-    )
+    line, giver = InvoiceLine, aliased(InvoiceLine)
+    gives = and_(giver.source_line_id == line.id, is_in_force(giver))
     left = line.amount_minor + func.coalesce(giver.amount_minor, 0)
     left_tax = line.tax_minor + func.coalesce(giver.tax_minor, 0)
     given = CreditNoteLine

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.billing.rules.period import DAY, Interval
 from portal.billing.subscriptions import LIVE
+from portal.billing.verification.taken_back import is_taken_back
 from portal.billing.verification.wrong import Wrong, account_name, instant
 from portal.models import (
     Account,
@@ -52,7 +53,7 @@ def one_subscription(session: Session) -> Iterator[Wrong]:
 
 def cycles(session: Session) -> Iterator[Wrong]:
     """Each invoice begins its cycle where the last one ended, or inside it for a plan change; one
-    for add-ons is for what is left of it."""
+    for add-ons is for what is left of it. A cycle whose upgrade was taken back never was."""
     charged = _charged(session)
     for _subscription_id, rows in groupby(charged, key=lambda row: row.subscription_id):
         yield from _of_subscription(list(rows))
@@ -155,7 +156,10 @@ def _charged(session: Session) -> Iterator[Charged]:
             Invoice.period_end_at,
         )
         .join(Account, Account.id == Subscription.account_id)
-        .outerjoin(Invoice, Invoice.subscription_id == Subscription.id)
+        .outerjoin(
+            Invoice,
+            and_(Invoice.subscription_id == Subscription.id, ~is_taken_back(Invoice.id)),
+        )
         .order_by(Subscription.id, Invoice.period_start_at, Invoice.id)
         .execution_options(yield_per=500)
     )

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.tax import BASIS_POINTS
+from portal.billing.verification.taken_back import is_in_force, is_taken_back
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import CreditNoteLine, Invoice, InvoiceLine, InvoiceReason
 
@@ -94,9 +95,10 @@ def plan_lines(session: Session) -> Iterator[Wrong]:
 def credit_lines(session: Session) -> Iterator[Wrong]:
     """A credit names the line it gives back, once, carries its tax, and gives no more than it."""
     line, source, charged_on = InvoiceLine, aliased(InvoiceLine), aliased(Invoice)
+    credit = aliased(InvoiceLine)
     times = (
-        select(func.count(InvoiceLine.id))
-        .where(InvoiceLine.source_line_id == source.id)
+        select(func.count(credit.id))
+        .where(credit.source_line_id == source.id, is_in_force(credit))
         .correlate(source)
         .scalar_subquery()
     )
@@ -126,7 +128,10 @@ def credit_lines(session: Session) -> Iterator[Wrong]:
 
 
 def cycles_credited(session: Session) -> Iterator[Wrong]:
-    """What a change of plan cuts short is given back: every line of the cycle, the same day."""
+    """What a change of plan cuts short is given back: every line of the cycle, the same day.
+
+    A credit by an upgrade that was taken back cut nothing short but for that upgrade.
+    """
     charge, charged_on = aliased(InvoiceLine), aliased(Invoice)
     credit, noted = aliased(InvoiceLine), aliased(CreditNoteLine)
     statement = (
@@ -147,7 +152,10 @@ def cycles_credited(session: Session) -> Iterator[Wrong]:
             charge.amount_minor > 0,
             charge.period_start_at <= Invoice.period_start_at,
             charge.period_end_at > Invoice.period_start_at,
-            ~exists().where(credit.source_line_id == charge.id),
+            ~exists().where(
+                credit.source_line_id == charge.id,
+                or_(credit.invoice_id == Invoice.id, ~is_taken_back(credit.invoice_id)),
+            ),
             ~exists().where(noted.invoice_line_id == charge.id),
         )
         .order_by(charge.id)

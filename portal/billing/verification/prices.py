@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.period import Interval
 from portal.billing.subscriptions import LIVE
+from portal.billing.verification.taken_back import is_taken_back
 from portal.billing.verification.wrong import Wrong, account_name, amount
 from portal.models import (
     Account,
@@ -53,7 +54,7 @@ def renewed_prices(session: Session) -> Iterator[Wrong]:
             days.label("days_before"),
         )
         .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
-        .where(InvoiceLine.kind == LineKind.PLAN)
+        .where(InvoiceLine.kind == LineKind.PLAN, ~is_taken_back(Invoice.id))
         .subquery()
     )
     statement = (
@@ -111,6 +112,7 @@ def running_plans(session: Session) -> Iterator[Wrong]:
         InvoiceLine.period_start_at == Subscription.cycle_start_at,
         InvoiceLine.period_end_at == Subscription.cycle_end_at,
         InvoiceLine.base_minor == Price.amount_minor,
+        ~is_taken_back(Invoice.id),
     )
     statement = (
         select(Account, Price.id)
@@ -162,7 +164,10 @@ def _add_ons_charged() -> Select[int, int | None, int, int]:
             InvoiceLine.kind == LineKind.ADD_ON,
             InvoiceLine.period_start_at >= Subscription.cycle_start_at,
             InvoiceLine.period_end_at == Subscription.cycle_end_at,
-            ~exists().where(credit.source_line_id == InvoiceLine.id),
+            ~is_taken_back(Invoice.id),
+            ~exists().where(
+                credit.source_line_id == InvoiceLine.id, ~is_taken_back(credit.invoice_id)
+            ),
         )
     )
 
