@@ -1,12 +1,13 @@
 """What people of the example do, by the operations the pages use."""
 
+import io
 from dataclasses import dataclass, field
 from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, notices
+from portal import client_documents, clock, collection, notices
 from portal.audit import Actor
 from portal.billing import (
     accounts,
@@ -27,6 +28,7 @@ from portal.billing.rules import client_file
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.client_documents import Upload
 from portal.example import invented
 from portal.extensions import db
 from portal.links import outside_url
@@ -47,6 +49,7 @@ class Company:
     password_hash: str
     first_client: int
     clients_made: int = 0
+    documents_made: int = 0
     account_id: int = 0
     admin: Actor = field(default=Actor("system", "the example"))
     letters: dict[str, str] = field(default_factory=dict)
@@ -158,6 +161,18 @@ class Company:
             account = accounts.lock(session, self.account_id)
             chosen = self._some(session, count, statuses.CLIENT)
             clients.delete(session, account, chosen, now=clock.now(), actor=self._somebody(session))
+
+    def keep(self, count: int) -> None:
+        """Keep a document with each of so many clients."""
+        session = db.session()
+        chosen = self._some(session, count, statuses.CLIENT).public_ids
+        statement = select(Client.id).where(Client.public_id.in_(chosen)).order_by(Client.id)
+        client_ids, actor = session.scalars(statement).all(), self._somebody(session)
+        for client_id in client_ids:
+            self.documents_made += 1
+            name, content = invented.document(self.documents_made)
+            upload = Upload(name, io.BytesIO(content))
+            client_documents.keep(self.account_id, client_id, upload, actor=actor)
 
     def change_plan(self, family: str, tier: str, interval: Interval) -> None:
         """Read the quote, confirm it, pay."""

@@ -25,6 +25,11 @@ LAST = (
 TRADES = ("Bakery", "Café", "Cycles", "Florist", "Joinery", "Optics", "Printworks", "Toys")
 STATUSES = {4: "Lead", 9: "Inactive", 14: "Prospect", 19: "Inactive"}
 COMPANY_EVERY = 6
+PAPERS = ("Agreement", "First meeting", "Opening hours", "Questions and answers", "Yearly review")
+PARAGRAPH = (
+    "This is an invented document of an invented client. It is here so that there is something to"
+    " look at: a name, a size, a day on which it was added, and somebody who added it.\n\n"
+)
 
 
 def clients(start: int) -> Iterator[ClientDetails]:
@@ -44,6 +49,13 @@ def file(start: int, count: int, own_status: str | None = None) -> str:
         details = _client(number)
         rows.writerow([details.name, details.email, details.phone, _status(number, own_status)])
     return written.getvalue()
+
+
+def document(number: int) -> tuple[str, bytes]:
+    """The name and the bytes of a small text, the same whenever it is asked for."""
+    paper = PAPERS[number % len(PAPERS)]
+    content = f"{paper}\n\n" + PARAGRAPH * (12 + number * 7 % 90)
+    return f"{paper} {number}.txt", content.encode()
 
 
 def _client(number: int) -> ClientDetails:

@@ -153,9 +153,10 @@ def _joins(at: datetime, firm: Company, person: str, email: str, role: Role) -> 
 
 
 def _ordinary_day(calendar: Calendar, firm: Company, days_ago: int) -> Iterator[Event]:
-    """A few clients come, some rest, one or two come back or go."""
+    """A few clients come, some rest, some papers are kept, one or two come back or go."""
     yield Event(calendar.at(days_ago, 9, 33), lambda: firm.add(4 + days_ago % 5))
     yield Event(calendar.at(days_ago, 11, 2), lambda: firm.suspend(1 + days_ago % 3))
+    yield Event(calendar.at(days_ago, 12, 30), lambda: firm.keep(1 + days_ago % 4))
     yield Event(calendar.at(days_ago, 13, 48), lambda: firm.bring_back(days_ago % 2))
     yield Event(calendar.at(days_ago, 16, 15), lambda: firm.delete(days_ago % 3))
 
