@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from portal.billing import (
     add_ons,
+    episode_facts,
     episodes,
     forecast,
     intentions,
@@ -33,8 +34,6 @@ from portal.live import Meter
 from portal.models import (
     Account,
     Episode,
-    EpisodeState,
-    EpisodeWarning,
     Invoice,
     OutboxItem,
     OutboxState,
@@ -65,8 +64,9 @@ class Overrun:
     """A metric over its limit that leads to an automatic upgrade, or that did until it stopped.
 
     Before the daily check finds it there is no episode, and `check_at` says when it will. Once
-    there is one, `deadline_at`, `target` and `due` are what the latest warning told; `target` is
-    None where there is no larger tier.
+    there is one, `deadline_at`, `target` and `due` are what the latest email told; `target` is
+    None where there is no larger tier. Of one that `is_capped` nothing follows but that nobody
+    can be added.
     """
 
     metric: Metric
@@ -78,6 +78,7 @@ class Overrun:
     target: Price | None = None
     due: Money | None = None
     is_on_hold: bool = False
+    is_capped: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def overruns(
     opened = {episode.metric: episode for episode in _open_episodes(session, account_id)}
     vendor = session.get_one(Vendor, 1)
     return [
-        _overrun(meter, opened.get(Metric(meter.metric)), now)
+        _overrun(session, account_id, meter, opened.get(Metric(meter.metric)), now)
         for meter in over
         if meter.metric in opened or vendor.policy(Metric(meter.metric)) is Policy.AUTO_UPGRADE
     ]
@@ -246,8 +247,12 @@ def _open_episodes(session: Session, account_id: int) -> list[Episode]:
     return list(session.scalars(statement))
 
 
-def _overrun(meter: Meter, episode: Episode | None, now: datetime) -> Overrun:
+def _overrun(
+    session: Session, account_id: int, meter: Meter, episode: Episode | None, now: datetime
+) -> Overrun:
     metric, limit = Metric(meter.metric), meter.limit or 0
+    if episode is None and episode_facts.is_capped(session, account_id, metric):
+        return Overrun(metric, meter.used, limit, check_at=None, is_capped=True)
     if episode is None:
         return Overrun(metric, meter.used, limit, check_at=overage.next_check_at(now))
     told = episode.warnings[-1] if episode.warnings else None
@@ -257,14 +262,15 @@ def _overrun(meter: Meter, episode: Episode | None, now: datetime) -> Overrun:
         limit,
         check_at=None,
         warnings=len(episode.warnings),
-        deadline_at=told.deadline_at if told else None,
+        deadline_at=episode.deadline_at,
         target=told.target_price if told else None,
-        due=_told_amount(told),
-        is_on_hold=episode.state is EpisodeState.PARKED,
+        due=_told_amount(episode),
+        is_on_hold=not episode.is_going_on,
     )
 
 
-def _told_amount(told: EpisodeWarning | None) -> Money | None:
-    if told is None or told.target_price is None or told.due_minor is None:
+def _told_amount(episode: Episode) -> Money | None:
+    target = episode.warnings[-1].target_price if episode.warnings else None
+    if target is None or episode.due_minor is None:
         return None
-    return Money(told.due_minor, told.target_price.currency)
+    return Money(episode.due_minor, target.currency)

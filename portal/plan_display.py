@@ -25,6 +25,10 @@ from portal.models import Family, Price, Vendor
 
 UNLIMITED = "unlimited"
 CHARGES_A_YEAR = 12
+MORE_THAN_CAPPED = (
+    "{}. Whoever has a seat keeps it, and nothing is charged; but nobody can be added until it"
+    " fits, as you chose for when seats run out."
+)
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,15 @@ def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> 
 
 
 def shown(
-    session: Session, quote: Quote, price: Price, used: Mapping[Metric, int], *, now: datetime
+    session: Session,
+    quote: Quote,
+    price: Price,
+    used: Mapping[Metric, int],
+    *,
+    is_capped: bool,
+    now: datetime,
 ) -> Shown:
-    """A quote, with what it means for today's usage."""
+    """A quote, with what it means for today's usage; `is_capped`: seats are never gone beyond."""
     allowed = quote.basket.limits
     fitting = fit(used, allowed)
     from_balance = min(quote.balance_after, quote.next_charge)
@@ -141,7 +151,12 @@ def shown(
         next_from_balance=from_balance,
         limits=limits(used, allowed),
         fit=fitting,
-        follows=[_what_follows(session, price, misfit, now) for misfit in fitting.shortfalls],
+        follows=[
+            MORE_THAN_CAPPED.format(misfit.sentence)
+            if is_capped and misfit.metric is Metric.SEATS
+            else _what_follows(session, price, misfit, now)
+            for misfit in fitting.shortfalls
+        ],
     )
 
 

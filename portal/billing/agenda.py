@@ -98,7 +98,9 @@ def _step() -> Select[Any]:
         .scalar_subquery()
     )
     return _row("step", Episode.next_step_at, cast(accepted, String)).where(
-        Episode.account_id == ACCOUNT_ID, Episode.state == EpisodeState.OPEN
+        Episode.account_id == ACCOUNT_ID,
+        Episode.state == EpisodeState.OPEN,
+        Episode.held_at.is_(None),
     )
 
 

@@ -16,7 +16,7 @@ from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from portal.billing.rules.terms import Basket
-from portal.models import Account, EpisodeWarning, PlanChange, Subscription
+from portal.models import Account, PlanChange, Price, Subscription
 
 
 class Cause(StrEnum):
@@ -44,6 +44,14 @@ class _State:
     balance: Money
 
 
+@dataclass(frozen=True)
+class _Announced:
+    """The upgrade that an open episode's last email told."""
+
+    at: datetime
+    price: Price
+
+
 def coming(
     session: Session,
     account: Account,
@@ -67,7 +75,7 @@ def coming(
         return []
     tax, charges = taxes.applying(session, account), list[ComingCharge]()
     while True:
-        if told is not None and told.deadline_at <= min(state.cycle.end_at, until):
+        if told is not None and told.at <= min(state.cycle.end_at, until):
             charge = _upgrade(session, account, subscription, told)
             told = None
         elif after is not None and state.cycle.end_at <= until:
@@ -82,13 +90,10 @@ def coming(
 
 
 def _upgrade(
-    session: Session, account: Account, subscription: Subscription, told: EpisodeWarning
+    session: Session, account: Account, subscription: Subscription, told: _Announced
 ) -> ComingCharge:
-    price = told.target_price
-    if price is None:
-        raise ValueError("an upgrade that was announced has a plan to move to")
-    terms = projections.quote_at(session, account, subscription, price, told.deadline_at)
-    return ComingCharge(told.deadline_at, Cause.AUTO_UPGRADE, terms.basket, terms.draft)
+    terms = projections.quote_at(session, account, subscription, told.price, told.at)
+    return ComingCharge(told.at, Cause.AUTO_UPGRADE, terms.basket, terms.draft)
 
 
 def _after(charge: ComingCharge, before: _State) -> _State:
@@ -100,10 +105,12 @@ def _after(charge: ComingCharge, before: _State) -> _State:
     )
 
 
-def _announced(session: Session, account: Account, now: datetime) -> EpisodeWarning | None:
-    """The latest warning of an open episode, where it told of an upgrade still to come."""
+def _announced(session: Session, account: Account, now: datetime) -> _Announced | None:
+    """The first upgrade to come that an open episode told of; none of one that is on hold."""
+    found = []
     for episode in episodes.open_of(session, account.id):
-        told = episode.warnings[-1] if episode.warnings else None
-        if told is not None and told.target_price is not None and told.deadline_at > now:
-            return told
-    return None
+        price = episode.warnings[-1].target_price if episode.warnings else None
+        at = episode.deadline_at
+        if episode.is_going_on and price is not None and at is not None and at > now:
+            found.append(_Announced(at, price))
+    return min(found, key=lambda told: told.at, default=None)

@@ -6,14 +6,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from portal.billing import episodes, price_list, projections, subscriptions, usage
+from portal.billing import episodes, overages, price_list, projections, subscriptions, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Metric, amount_of
-from portal.billing.rules.errors import FullWhileCancelled
 from portal.billing.rules.money import Money
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
 from portal.models import Account, Vendor
+
+ON_HOLD = (
+    "You are over already, and the automatic upgrade is on hold: nothing is charged until the"
+    " vendor has looked at it."
+)
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,19 @@ def foretell(
 ) -> str | None:
     """What adding `change` would start, in sentences; None where it stays within the limit.
 
-    Plan and amount are for Admins: a Member reads what it comes to, and that they will hear.
+    Where it would be refused the sentences say so, and what can be done instead. Plan and amount
+    are for Admins: a Member reads what it comes to, and that they will hear.
     """
     row = usage.of(session, account.id)[metric]
     count = row.used + change
     if row.limit_value is None or count <= row.limit_value:
         return None
     opening = f"This takes you to {_figure(metric, count)} of {amount_of(metric, row.limit_value)}."
-    if _is_held_to_limit(session, account, metric):
-        return f"{opening} {FullWhileCancelled(metric.value)}"
+    refused = overages.refusal(session, account, metric)
+    if refused is not None:
+        return f"{opening} {refused}"
+    if _is_on_hold(session, account, metric):
+        return f"{opening} {ON_HOLD}"
     coming = _announced(session, account, metric) or _coming(session, account, metric, now)
     if coming is None:
         return f"{opening} {_without_upgrade(session, metric)}"
@@ -67,20 +75,19 @@ def _figure(metric: Metric, count: int) -> str:
     return describe.number(count)
 
 
-def _is_held_to_limit(session: Session, account: Account, metric: Metric) -> bool:
-    """Whether the plan was cancelled, and so isn't upgraded for more of the metric."""
-    subscription = subscriptions.live(session, account.id)
-    is_cancelled = subscription is not None and subscription.cancelled_at is not None
-    return is_cancelled and _policy(session, metric) is Policy.AUTO_UPGRADE
+def _is_on_hold(session: Session, account: Account, metric: Metric) -> bool:
+    """Whether the account is over already, and the vendor is to look before anything follows."""
+    return any(not each.is_going_on for each in episodes.open_of(session, account.id, metric))
 
 
 def _announced(session: Session, account: Account, metric: Metric) -> _Coming | None:
     """What the open episode's last email told: going further over changes none of it."""
     for episode in episodes.open_of(session, account.id, metric):
-        told = episode.warnings[-1] if episode.warnings else None
-        if told is not None and told.target_price is not None:
-            charge = Money(told.due_minor or 0, account.currency)
-            return _Coming(told.deadline_at, told.target_price.plan_name, charge, True)
+        target = episode.warnings[-1].target_price if episode.warnings else None
+        deadline_at = episode.deadline_at
+        if target is not None and deadline_at is not None:
+            charge = Money(episode.due_minor or 0, account.currency)
+            return _Coming(deadline_at, target.plan_name, charge, True)
     return None
 
 

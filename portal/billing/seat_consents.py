@@ -15,7 +15,7 @@ from portal.billing import episodes
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.policies import Policy
-from portal.models import Account, SeatConsent, Vendor, WhenFull
+from portal.models import Account, SeatConsent, User, Vendor, WhenFull
 from portal.transaction import after_commit
 
 UPGRADED = (
@@ -46,21 +46,21 @@ class OtherWording(RuleBroken):
         super().__init__("What your choice leads to has changed. Read it again, then choose.")
 
 
-def choices(session: Session, account_id: int) -> list[SeatConsent]:
-    """All choices an account ever made, the latest first."""
-    statement = select(SeatConsent).where(SeatConsent.account_id == account_id)
-    return list(session.scalars(statement.order_by(SeatConsent.id.desc())))
+def made(session: Session, account_id: int) -> list[tuple[SeatConsent, str | None]]:
+    """All choices an account ever made, the latest first, and by whom."""
+    statement = (
+        select(SeatConsent, User.name)
+        .outerjoin(User, User.id == SeatConsent.chosen_by_id)
+        .where(SeatConsent.account_id == account_id)
+        .order_by(SeatConsent.id.desc())
+    )
+    return [(consent, name) for consent, name in session.execute(statement)]
 
 
 def choice(session: Session, account_id: int) -> WhenFull:
     """What happens when the seats of the account run out, as things stand."""
-    statement = (
-        select(SeatConsent.choice)
-        .where(SeatConsent.account_id == account_id)
-        .order_by(SeatConsent.id.desc())
-        .limit(1)
-    )
-    return session.scalars(statement).one_or_none() or WhenFull.UPGRADE
+    latest = _latest(session, account_id)
+    return latest.choice if latest else WhenFull.UPGRADE
 
 
 def is_capped(session: Session, account_id: int) -> bool:
@@ -74,6 +74,16 @@ def wording(session: Session, choice: WhenFull) -> str:
         return CAPPED
     policy = session.get_one(Vendor, 1).policy(Metric.SEATS)
     return UPGRADED if policy is Policy.AUTO_UPGRADE else UNLIMITED_BY_POLICY
+
+
+def in_short(session: Session, account_id: int) -> str:
+    """What happens when the seats of the account run out, in a few words."""
+    held = choice(session, account_id)
+    if held is WhenFull.HARD_CAP:
+        return "nobody can be added beyond them"
+    if wording(session, held) == UPGRADED:
+        return "people can be added, and five days after a first email the plan moves up"
+    return "people can be added, and nothing is charged for that by itself"
 
 
 def mark(wording: str) -> str:
@@ -98,10 +108,10 @@ def choose(
     words = wording(session, choice)
     if mark(words) != shown:
         raise OtherWording
-    made = choices(session, account.id)
-    if made and made[0].choice is choice and made[0].wording == words:
+    latest = _latest(session, account.id)
+    if latest is not None and (latest.choice, latest.wording) == (choice, words):
         return False
-    before = made[0].choice if made else None
+    before = latest.choice if latest else None
     _keep(session, account, choice, words, before, now=now, actor=actor)
     if choice is WhenFull.HARD_CAP:
         episodes.capped(session, account, now=now, actor=actor)
@@ -114,6 +124,16 @@ def consent_at_sign_up(session: Session, account: Account, *, now: datetime, act
     words = wording(session, WhenFull.UPGRADE)
     if words == UPGRADED:
         _keep(session, account, WhenFull.UPGRADE, words, None, now=now, actor=actor)
+
+
+def _latest(session: Session, account_id: int) -> SeatConsent | None:
+    statement = (
+        select(SeatConsent)
+        .where(SeatConsent.account_id == account_id)
+        .order_by(SeatConsent.id.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none()
 
 
 def _keep(

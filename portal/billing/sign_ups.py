@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
-from portal.billing import accounts, payments, people, plan_changes
+from portal.billing import accounts, payments, people, plan_changes, seat_consents
 from portal.billing.payment_methods import WayToPay as WayToPay
 from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
@@ -85,6 +85,7 @@ def open_account(session: Session, application: Application, *, now: datetime) -
     )
     account.public_id = _public_id(application.op_id)
     people.add_member(session, account, user, Role.ADMIN, now=now, actor=actor)
+    seat_consents.consent_at_sign_up(session, account, now=now, actor=actor)
     way = application.way_to_pay
     if way is None:
         return Opened(user, account, None)

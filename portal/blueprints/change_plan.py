@@ -24,6 +24,7 @@ from portal.billing import (
     plan_changes,
     plan_outcomes,
     price_list,
+    seat_consents,
     settlements,
     usage,
 )
@@ -135,7 +136,8 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
     session, account = db.session(), principal().account
     price = session.get_one(Price, terms.target.price_id)
     used = usage.counts(session, account.id)
-    shown = plan_display.shown(session, terms, price, used, now=clock.now())
+    is_capped = seat_consents.is_capped(session, account.id)
+    shown = plan_display.shown(session, terms, price, used, is_capped=is_capped, now=clock.now())
     situation = plan_changes.situation(session, account)
     obstacle = situation.obstacle
     return page_or_fragment(

@@ -22,7 +22,7 @@ from wtforms.validators import DataRequired, Regexp
 
 from portal import add_on_choice, attempts, clock, collection, passwords, sign_ins
 from portal.access import Permission, requires
-from portal.billing import people, sign_ups, tax_ids
+from portal.billing import people, seat_consents, sign_ups, tax_ids
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.sign_ups import Application, Opened, Overtaken, Person
 from portal.blueprints import paying, ways_to_pay
@@ -32,13 +32,15 @@ from portal.blueprints.auth.plan_chooser import PlanChooser
 from portal.extensions import db
 from portal.forms import email_field, password_field, text_field
 from portal.htmx import page_or_fragment
-from portal.models import PlanChange, PlanChangeState, Price
+from portal.models import PlanChange, PlanChangeState, Price, WhenFull
 from portal.transaction import transaction
 
 NO_MATCH = (
     "This email and password don't go together. Whoever signs in here already opens another"
     " account with the same password."
 )
+
+RULE_CHANGED = "What happens when seats run out reads otherwise now: read it again, then go on."
 
 
 class SignUpForm(FlaskForm):
@@ -48,6 +50,7 @@ class SignUpForm(FlaskForm):
             Regexp(r"[\w-]{32}\Z", message="This form is not complete: load the page again.")
         ],
     )
+    seats_rule = HiddenField()
     company = text_field("Company", "Enter your company's name.", autocomplete="organization")
     country = SelectField(
         "Country",
@@ -102,6 +105,8 @@ def _page(form: SignUpForm, chooser: PlanChooser, status: int = 200) -> Response
         chooser=chooser,
         error=chooser.error if status == 422 else None,
         has_card_page=ways_to_pay.has_card_page(),
+        seats_rule=_seats_rule(),
+        seats_mark=seat_consents.mark(_seats_rule()),
     )
 
 
@@ -109,11 +114,25 @@ def _is_complete(form: SignUpForm, chooser: PlanChooser) -> bool:
     """Whether everything but the match of email and password is in order."""
     complete = form.validate() and chooser.error is None and _tax_id(form) is not None
     complete = complete and not any(choice.error for choice in chooser.add_ons)
+    complete = complete and _has_read_the_rule(form)
     if not form.password.errors:
         about = [form.name.data or "", form.email.data or "", form.company.data or ""]
         problem = passwords.refusal(form.password.data or "", about)
         form.password.errors = [problem] if problem else []
     return complete and not form.password.errors
+
+
+def _has_read_the_rule(form: SignUpForm) -> bool:
+    """Whether what the page said about seats is what will be kept as agreed to."""
+    current = seat_consents.mark(_seats_rule())
+    is_same = form.seats_rule.data in (None, "", current)
+    if not is_same:
+        form.form_errors.append(RULE_CHANGED)
+    return is_same
+
+
+def _seats_rule() -> str:
+    return seat_consents.wording(db.session(), WhenFull.UPGRADE)
 
 
 def _tax_id(form: SignUpForm) -> str | None:

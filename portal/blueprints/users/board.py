@@ -10,8 +10,17 @@ from wtforms import RadioField, SelectChoice
 
 from portal import clock
 from portal.access import Permission, home_endpoint, principal
-from portal.billing import foresight, invitations, people, subscriptions, usage
+from portal.billing import (
+    foresight,
+    invitations,
+    overages,
+    people,
+    seat_consents,
+    subscriptions,
+    usage,
+)
 from portal.billing.rules.counting import Metric, seat_reason, takes_seat
+from portal.billing.rules.errors import SeatsFull
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.forms import email_field
@@ -37,12 +46,15 @@ class InviteForm(FlaskForm):
 
 @dataclass(frozen=True)
 class Question:
-    """What to say yes to before an act: the same form again, with the count it was told."""
+    """What to say yes to before an act: the same form again, with the count it was told.
+
+    Without `submit` there is nothing to say yes to: the act is refused, with the ways out.
+    """
 
     title: str
     sentence: str
-    action: str
-    submit: str
+    action: str = ""
+    submit: str = ""
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,12 +67,18 @@ class NotConfirmed(Exception):
         self.count = count
 
 
-def confirm_seats(session: Session, account: Account, change: int) -> None:
+def confirm_seats(
+    session: Session, account: Account, change: int, *, are_taken: bool = True
+) -> None:
     """Raise NotConfirmed unless the form confirms the count that `change` leads to, if over.
 
-    Call it with the account locked, in the transaction of the act.
+    Call it with the account locked, in the transaction of the act. Where the seats `are_taken` by
+    it, raises what refuses that: SeatsFull or FullWhileCancelled.
     """
     told = foretold(session, account, change)
+    refused = overages.refusal(session, account, Metric.SEATS) if told and are_taken else None
+    if refused is not None:
+        raise refused
     if told is not None and request.form.get("confirmed") != str(told.count):
         raise told
 
@@ -109,7 +127,9 @@ def done(message: str, *, form: InviteForm | None = None) -> ResponseReturnValue
 
 
 def refused(reason: Exception) -> ResponseReturnValue:
-    """What follows an act that a rule refused: the page, saying why."""
+    """What follows an act that a rule refused: the page, saying why, and what can be done."""
+    if isinstance(reason, SeatsFull):
+        return page(question=Question("Nobody was added", str(reason)), status=409)
     flash(str(reason), "error")
     return page(status=409)
 
@@ -126,6 +146,7 @@ def _board(account: Account) -> dict[str, object]:
         "invitations": waiting,
         "wall": clock.wall_now(),
         "seats": seats,
+        "when_full": seat_consents.in_short(session, account.id),
         "seats_if_all_accept": seats.used + invitations.seats_asked_for(session, account.id),
         "me": principal().membership.id,
         "roles": ROLE_NOTES,

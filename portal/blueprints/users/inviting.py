@@ -84,7 +84,8 @@ def _invite(email: str, role: Role) -> None:
             actor=actor,
         )
         if takes_seat(role, active=True):
-            confirm_seats(session, account, invitations.seats_asked_for(session, account.id))
+            asked_for = invitations.seats_asked_for(session, account.id)
+            confirm_seats(session, account, asked_for, are_taken=False)
         _send(session, invitation, token)
 
 

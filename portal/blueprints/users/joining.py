@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from portal import attempts, clock, passwords, sign_ins
 from portal.access import Permission, SignedIn, home_endpoint, requires
 from portal.audit import Actor
-from portal.billing import accounts, invitations, people, subscriptions
-from portal.billing.rules.counting import takes_seat
-from portal.billing.rules.errors import FullWhileCancelled, ReadOnly, RuleBroken
+from portal.billing import accounts, invitations, overages, people, subscriptions
+from portal.billing.rules.counting import Metric, takes_seat
+from portal.billing.rules.errors import FullWhileCancelled, ReadOnly, RuleBroken, SeatsFull
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
@@ -86,8 +86,8 @@ def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> Respo
             signed_in = _accept(session, invitation, user)
     except NotConfirmed:
         return _page(invitation, form, 200)
-    except FullWhileCancelled:
-        raise
+    except (FullWhileCancelled, SeatsFull):
+        return _page(invitation, form, 409)
     except (RuleBroken, IntegrityError):
         # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
         return redirect(request.path, 303)
@@ -117,6 +117,7 @@ def _page(invitation: Invitation, form: FlaskForm, status: int) -> ResponseRetur
         invitation=invitation,
         form=form,
         told=told,
+        is_full=told is not None and _refusal(invitation) is not None,
         sentence=told and _sentence(invitation, told),
     )
     return page, status
@@ -127,11 +128,21 @@ def _told_before(invitation: Invitation) -> NotConfirmed | None:
     return foretold(db.session(), invitation.account, seats)
 
 
+def _refusal(invitation: Invitation) -> RuleBroken | None:
+    return overages.refusal(db.session(), invitation.account, Metric.SEATS)
+
+
 def _sentence(invitation: Invitation, told: NotConfirmed) -> str:
-    """What follows; the plan and the amount are for Admins alone."""
+    """What follows, or why they can't join now; the plan and the amount are for Admins alone."""
+    name = invitation.account.name
+    if _refusal(invitation) is not None:
+        return (
+            f"All seats of {name} are taken, and nobody can be added beyond them. Ask"
+            f" {invitation.invited_by.name} to make room; then open this page again."
+        )
     if invitation.role is Role.ADMIN:
         return told.sentence
     return (
-        f"You would be user {told.count:,}, more than the plan of {invitation.account.name} has"
-        " seats for. Its Admins are told by email what follows; it costs you nothing."
+        f"You would be user {told.count:,}, more than the plan of {name} has seats for. Its Admins"
+        " are told by email what follows; it costs you nothing."
     )

@@ -1,0 +1,87 @@
+"""When seats run out: what the account wants to happen then, who chose it, and what follows."""
+
+from flask import Blueprint, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import RadioField, SelectChoice
+from wtforms.validators import InputRequired
+
+from portal import account_overview, clock, live
+from portal.access import Permission, principal, requires
+from portal.billing import accounts, seat_consents, subscriptions, usage
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import RuleBroken
+from portal.extensions import db
+from portal.htmx import page_or_fragment, redirect_after
+from portal.models import WhenFull
+from portal.transaction import transaction
+
+bp = Blueprint("seat_consent", __name__)
+
+TITLES = {
+    WhenFull.UPGRADE: "Let people in, and upgrade after five days",
+    WhenFull.HARD_CAP: "Never go beyond the seats",
+}
+DONE = {
+    WhenFull.UPGRADE: "From now on people can be added beyond your seats, with what that leads to.",
+    WhenFull.HARD_CAP: "From now on nobody can be added beyond your seats.",
+}
+
+
+class ConsentForm(FlaskForm):
+    choice = RadioField(
+        "When all seats are taken",
+        choices=[SelectChoice(choice.value, title) for choice, title in TITLES.items()],
+        validators=[InputRequired("Choose what is to happen.")],
+    )
+
+
+@bp.get("/account/when-seats-run-out")
+@requires(Permission.MANAGE_BILLING)
+def show() -> ResponseReturnValue:
+    """Both choices, each with exactly what follows from it, and the one that holds."""
+    current = seat_consents.choice(db.session(), principal().account.id)
+    return _page(ConsentForm(formdata=None, choice=current.value))
+
+
+@bp.post("/account/when-seats-run-out")
+@requires(Permission.MANAGE_BILLING)
+def choose() -> ResponseReturnValue:
+    """Keep the choice with the words it was shown with."""
+    form = ConsentForm()
+    if not form.validate():
+        return _page(form, status=422)
+    choice, actor = WhenFull(form.choice.data), principal().actor
+    shown, account_id = request.form.get(f"shown_{choice}", ""), principal().account.id
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            changed = seat_consents.choose(
+                session, account, choice, shown=shown, now=clock.now(), actor=actor
+            )
+    except RuleBroken as reason:
+        return _page(form, problem=str(reason), status=409)
+    flash(DONE[choice] if changed else "That was your choice already.", "success")
+    return redirect_after(url_for("seat_consent.show"))
+
+
+def _page(form: ConsentForm, problem: str | None = None, status: int = 200) -> ResponseReturnValue:
+    session, account = db.session(), principal().account
+    meters = live.meters_context(account.id)["meters"]
+    overruns = account_overview.overruns(session, account.id, meters, now=clock.now())
+    words = {choice: seat_consents.wording(session, choice) for choice in WhenFull}
+    return page_or_fragment(
+        "seat_consent/show.html",
+        "seat_consent",
+        status=status,
+        form=form,
+        problem=problem,
+        titles=TITLES,
+        words=words,
+        marks={choice: seat_consents.mark(text) for choice, text in words.items()},
+        current=seat_consents.choice(session, account.id),
+        made=seat_consents.made(session, account.id),
+        seats=usage.of(session, account.id)[Metric.SEATS],
+        has_plan=subscriptions.live(session, account.id) is not None,
+        overrun=next((each for each in overruns if each.metric is Metric.SEATS), None),
+    )
