@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.counting import Metric
-from portal.models import Account, AuditEntry
+from portal.models import Account, AuditEntry, Usage
 
 # Subjects whose entries say how many seats and clients there were: what is charged and why.
 COUNTED = frozenset(
-    {"plan", "add_ons", "subscription", "episode", "invoice", "credit_note", "user"}
+    {"plan", "add_ons", "subscription", "episode", "invoice", "credit_note", "user", "seats"}
 )
 
 
@@ -76,8 +76,8 @@ def _counts(session: Session, account: Account) -> dict[str, int]:
     """Seats and clients as this transaction leaves them."""
     # What was counted and not sent yet is on the rows already: no need to send it for this.
     with session.no_autoflush:
-        used = {row.metric: row.used for row in account.usage}
-    return {metric.value: used[metric] for metric in (Metric.SEATS, Metric.CLIENTS)}
+        rows = [session.get_one(Usage, (account.id, m)) for m in (Metric.SEATS, Metric.CLIENTS)]
+    return {row.metric.value: row.used for row in rows}
 
 
 def chain_hash(entry: AuditEntry) -> str:

@@ -43,3 +43,8 @@ class Told:
     amount: str = ""
     sign: int = 1
     is_brief: bool = True
+
+
+def sentence(text: str | None) -> str:
+    """A reason as it was kept, begun and ended like a sentence; "" where there is none."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""

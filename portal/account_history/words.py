@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from portal import formatting
-from portal.account_history.kinds import Details, Kind, Told, Words
+from portal.account_history import limit_words
+from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing import countries
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import LABELS, Role
 
@@ -49,7 +49,7 @@ def _taken_back(details: Details) -> Words:
 
 
 def _change_failed(details: Details) -> Words:
-    return f"{details['plan']} did not begin", _sentence(details["reason"]), "bad"
+    return f"{details['plan']} did not begin", sentence(details["reason"]), "bad"
 
 
 def _called_off(details: Details) -> Words:
@@ -78,7 +78,7 @@ def _add_ons_kept(details: Details) -> Words:
 
 
 def _add_ons_not_removed(details: Details) -> Words:
-    return f"{details['what']} not removed", _sentence(details["reason"]), "warn"
+    return f"{details['what']} not removed", sentence(details["reason"]), "warn"
 
 
 def _cancelled(details: Details) -> Words:
@@ -96,7 +96,7 @@ def _ended(details: Details) -> Words:
         "unpaid": "An invoice stayed unpaid after the last attempt to collect it.",
     }
     reason = details["reason"]
-    return "The subscription ended", known.get(reason) or _sentence(reason), "bad"
+    return "The subscription ended", known.get(reason) or sentence(reason), "bad"
 
 
 def _invoiced(details: Details) -> Words:
@@ -133,7 +133,7 @@ def _credited(details: Details) -> Words:
     told = [f"{details[key]} {where}" for key, where in parts if _is_some(details[key])]
     division = f"{describe.listing(told)}." if told else ""
     title = f"{details['total']} of invoice {details['invoice']} credited"
-    return title, f"{_sentence(details['reason'])} {_sentence(division)}".strip(), "good"
+    return title, f"{sentence(details['reason'])} {sentence(division)}".strip(), "good"
 
 
 def _refunded(details: Details) -> Words:
@@ -152,39 +152,6 @@ def _on_hold(details: Details) -> Words:
 
 def _released(details: Details) -> Words:
     return "Charges go on", "The vendor has looked at the account.", "neutral"
-
-
-def _episode_opened(details: Details) -> Words:
-    return f"Over the limit of {_limit(details)}", _standing(details), "warn"
-
-
-def _warned(details: Details) -> Words:
-    which = {1: "First", 2: "Second", 3: "Third"}[details["number"]]
-    deadline = formatting.date_time(datetime.fromisoformat(details["deadline"]))
-    told = f"Automatic upgrade announced for {deadline}."
-    if details.get("due"):
-        told = (
-            f"{_standing(details)} Announced for {deadline}: {details['plan']}, {details['due']}."
-        )
-    elif "due" in details:
-        told = f"{_standing(details)} There is no larger plan to move to."
-    return f"{which} warning by email", told, "warn"
-
-
-def _episode_closed(details: Details) -> Words:
-    if details["outcome"] == "resolved":
-        return "Within the limit again", _sentence(details["reason"]), "good"
-    return "The warnings ended", _sentence(details["reason"].replace("_", " ")), "neutral"
-
-
-def _episode_parked(details: Details) -> Words:
-    return "The automatic upgrade is on hold", "Nothing is charged; the vendor was told.", "neutral"
-
-
-def _climbed(details: Details) -> Words:
-    reached = {"near": "Near the limit of", "full": "At the limit of", "over": "Over the limit of"}
-    told = f"{_standing(details)} The Admins were told by email; nothing is charged."
-    return f"{reached[details['level']]} {_limit(details)}", told, "warn"
 
 
 def _user_added(details: Details) -> Words:
@@ -254,26 +221,12 @@ def _is_some(amount: str) -> bool:
     return any(digit in amount for digit in "123456789")
 
 
-def _limit(details: Details) -> str:
-    return amount_of(Metric(details["metric"]), details["limit"])
-
-
-def _standing(details: Details) -> str:
-    metric = Metric(details["metric"])
-    return f"{amount_of(metric, details['used'])} in use."
-
-
 def _role(name: str) -> str:
     return LABELS[Role(name)]
 
 
 def _day(instant: str) -> str:
     return formatting.date(datetime.fromisoformat(instant))
-
-
-def _sentence(text: str | None) -> str:
-    """A reason as it was kept, begun and ended like a sentence."""
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""
 
 
 ACTIONS: dict[str, Told] = {
@@ -301,11 +254,7 @@ ACTIONS: dict[str, Told] = {
     "refund.declined": Told(Kind.MONEY, _refund_declined),
     "account.parked": Told(Kind.MONEY, _on_hold),
     "account.released": Told(Kind.MONEY, _released),
-    "episode.opened": Told(Kind.LIMITS, _episode_opened),
-    "episode.warned": Told(Kind.LIMITS, _warned),
-    "episode.closed": Told(Kind.LIMITS, _episode_closed),
-    "episode.parked": Told(Kind.LIMITS, _episode_parked),
-    "usage.climbed": Told(Kind.LIMITS, _climbed),
+    **limit_words.ACTIONS,
     "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
     "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
     "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),

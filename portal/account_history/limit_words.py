@@ -1,0 +1,106 @@
+"""What the billing history says about limits: over one, warned of it, and what came of that."""
+
+from datetime import datetime
+
+from portal import formatting
+from portal.account_history.kinds import Details, Kind, Told, Words, sentence
+from portal.billing.rules.counting import Metric, amount_of
+
+# Reasons that the portal keeps as keys; others are kept as they read.
+CLOSED_BECAUSE = {
+    "no_auto_upgrade": "The plan isn't moved to a larger one by itself any more.",
+    "offer_changed": "The plan or price that was announced is no longer what is sold: nothing is"
+    " charged, and the warnings begin anew.",
+}
+PARKED_BECAUSE = {
+    "mail_refused": "No Admin could be reached by email.",
+    "nobody_to_warn": "There was no Admin to write to.",
+    "top_tier": "There is no larger plan.",
+}
+
+
+def _opened(details: Details) -> Words:
+    return f"Over the limit of {_limit(details)}", _standing(details), "warn"
+
+
+def _warned(details: Details) -> Words:
+    which = {1: "First", 2: "Second", 3: "Third"}[details["number"]]
+    deadline = _hour(details["deadline"])
+    told = f"Automatic upgrade announced for {deadline}."
+    if details.get("due"):
+        told = (
+            f"{_standing(details)} Announced for {deadline}: {details['plan']}, {details['due']}."
+        )
+    elif "due" in details:
+        told = f"{_standing(details)} There is no larger plan to move to."
+    return f"{which} warning by email", told, "warn"
+
+
+def _closed(details: Details) -> Words:
+    reason = details["reason"]
+    if details["outcome"] == "resolved":
+        return "Within the limit again", sentence(reason), "good"
+    told = CLOSED_BECAUSE.get(reason) or sentence(reason.replace("_", " "))
+    return "The warnings ended", told, "neutral"
+
+
+def _parked(details: Details) -> Words:
+    why = PARKED_BECAUSE.get(details["reason"], "")
+    told = f"{why} Nothing is charged; the vendor was told.".strip()
+    return "The automatic upgrade is on hold", told, "neutral"
+
+
+def _held(details: Details) -> Words:
+    told = f"{sentence(details['reason'])} Nothing is charged until the vendor lets it go on."
+    return "The automatic upgrade is on hold", told, "neutral"
+
+
+def _extended(details: Details) -> Words:
+    due = f", for {details['due']} then" if details.get("due") else ""
+    title = f"Automatic upgrade put off until {_hour(details['deadline'])}{due}"
+    return title, sentence(details["reason"]), "good"
+
+
+def _released(details: Details) -> Words:
+    deadline = details.get("deadline")
+    told = f" It comes on {_hour(deadline)} at the earliest." if deadline else ""
+    return "The automatic upgrade goes on", f"{sentence(details['reason'])}{told}", "warn"
+
+
+def _choice_changed(details: Details) -> Words:
+    if details["after"] == "hard_cap":
+        return "Seats are never gone beyond from now on", "Nobody can be added then.", "neutral"
+    told = "After three emails over five days the plan moves to the next larger size."
+    return "When seats run out, people can still be added", told, "neutral"
+
+
+def _climbed(details: Details) -> Words:
+    reached = {"near": "Near the limit of", "full": "At the limit of", "over": "Over the limit of"}
+    told = f"{_standing(details)} The Admins were told by email; nothing is charged."
+    return f"{reached[details['level']]} {_limit(details)}", told, "warn"
+
+
+def _limit(details: Details) -> str:
+    return amount_of(Metric(details["metric"]), details["limit"])
+
+
+def _standing(details: Details) -> str:
+    metric = Metric(details["metric"])
+    return f"{amount_of(metric, details['used'])} in use."
+
+
+def _hour(instant: str) -> str:
+    return formatting.date_time(datetime.fromisoformat(instant))
+
+
+ACTIONS: dict[str, Told] = {
+    "episode.opened": Told(Kind.LIMITS, _opened),
+    "episode.warned": Told(Kind.LIMITS, _warned),
+    "episode.closed": Told(Kind.LIMITS, _closed),
+    "episode.parked": Told(Kind.LIMITS, _parked),
+    "episode.held": Told(Kind.LIMITS, _held),
+    "episode.extended": Told(Kind.LIMITS, _extended),
+    "episode.released": Told(Kind.LIMITS, _released),
+    "seats.choice_changed": Told(Kind.LIMITS, _choice_changed),
+    "usage.climbed": Told(Kind.LIMITS, _climbed),
+}
