@@ -11,6 +11,7 @@ from portal import clock, passwords
 from portal.audit import operator
 from portal.billing import accounts, people
 from portal.billing.rules import text
+from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.cli.accounts import one
 from portal.extensions import db
@@ -36,6 +37,8 @@ def add(email: str, name: str | None, account_name: str, role: str) -> None:
         told = _add(account, address, checked, password_hash, Role(role))
     except IntegrityError:
         raise click.ClickException(f"{address} is a user of {account.name} already.") from None
+    except RuleBroken as refusal:
+        raise click.ClickException(str(refusal)) from None
     click.echo(told)
 
 

@@ -1,0 +1,204 @@
+"""What the vendor's operator says about an over-limit episode: hold it, put it off, let it go on.
+
+Each with a reason, which the account reads on its billing history. None makes anything come
+earlier than was told, and none charges anything.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from portal.audit import Actor, record
+from portal.billing import episode_facts, episode_steps, episode_warnings, episodes
+from portal.billing.rules import describe, overage, text
+from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.money import Money
+from portal.billing.rules.overage import EpisodeFacts, ParkReason
+from portal.models import Account, Episode, EpisodeState
+
+REASON_LENGTH = 200
+# Whoever needs longer than this is better served by another plan or a price of their own.
+FURTHEST = timedelta(days=90)
+STILL_PARKED = {
+    ParkReason.TOP_TIER: "There is no larger tier to move to: nothing can follow by itself. Agree"
+    " on something with the account, or offer a larger tier in the catalog.",
+    ParkReason.NOBODY_TO_WARN: "There is still no active Admin to write to.",
+    ParkReason.WARNED_TOO_CLOSELY: "Its warnings came too close together to upgrade on them. It"
+    " stays parked; once the account is back within its limit, a later episode starts anew.",
+    ParkReason.MAIL_REFUSED: "The email about the moved date was refused. Put the date off again"
+    " when an Admin can be reached.",
+}
+
+
+class NotNow(RuleBroken):
+    """What was asked of an episode makes no sense as it stands; `str()` says why."""
+
+
+def hold(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    reason: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Let nothing follow until `release`; the account must be locked.
+
+    Back within the limit still ends the episode. Raises NotNow and TextRefused.
+    """
+    why = _checked(reason)
+    _must_be_going_on(session, episode)
+    episode.held_at, episode.held_reason = now, why
+    record(session, account, "episode.held", at=now, actor=actor, metric=episode.metric, reason=why)
+
+
+def extend(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    until: datetime,
+    reason: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> datetime:
+    """No upgrade before `until`, made a full hour, which is returned; the account must be locked.
+
+    The Admins are told the moved date, and what the upgrade costs then. Raises NotNow and
+    TextRefused.
+    """
+    why, deadline_at = _checked(reason), overage.full_hour_after(until)
+    _must_be_going_on(session, episode)
+    _must_be_later(episode, deadline_at, now)
+    _move(session, account, episode, deadline_at, why, now=now, actor=actor)
+    episode_steps.step(session, account, episode, now=now)
+    return deadline_at
+
+
+def release(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    reason: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """Let an episode that is held or parked go on; the account must be locked.
+
+    Where the upgrade would come within a day it comes a day later, and the Admins are told. A
+    warning that no mail server took is written again. Raises NotNow and TextRefused.
+    """
+    why = _checked(reason)
+    _must_be_open(session, episode)
+    if episode.is_going_on:
+        raise NotNow("This episode is neither held nor parked.")
+    episode.state, episode.close_reason = EpisodeState.OPEN, None
+    episode.held_at = episode.held_reason = None
+    _prepare(session, account, episode, why, now=now, actor=actor)
+    record(
+        session,
+        account,
+        "episode.released",
+        at=now,
+        actor=actor,
+        metric=episode.metric,
+        reason=why,
+        deadline=episode.deadline_at.isoformat() if episode.deadline_at else None,
+    )
+    episode_steps.step(session, account, episode, now=now)
+
+
+def _prepare(
+    session: Session, account: Account, episode: Episode, why: str, *, now: datetime, actor: Actor
+) -> None:
+    """See that nothing follows that nobody expects any more, or that would only stop again."""
+    facts = episode_facts.read(session, account, episode, now)
+    if not facts.reachable:
+        raise NotNow(STILL_PARKED[ParkReason.NOBODY_TO_WARN])
+    if facts.warnings and facts.warnings[-1].refused:
+        episode_warnings.write_anew(session, account, episode, now=now)
+    elif overage.upgrade_due_at(facts.warnings, facts.extended_to) is not None:
+        _give_a_day(session, account, episode, facts, why, now=now, actor=actor)
+
+
+def _give_a_day(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    facts: EpisodeFacts,
+    why: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    """The warnings are all out: the upgrade comes a day from now at the earliest."""
+    still = overage.what_forbids(facts)
+    if still is not None:
+        raise NotNow(STILL_PARKED[still])
+    least = overage.full_hour_after(now + overage.FINAL_NOTICE)
+    is_soon = episode.deadline_at is not None and episode.deadline_at < least
+    if is_soon and not facts.offer_changed:
+        _move(session, account, episode, least, why, now=now, actor=actor)
+
+
+def _move(
+    session: Session,
+    account: Account,
+    episode: Episode,
+    deadline_at: datetime,
+    why: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> None:
+    episode_warnings.move(session, account, episode, deadline_at, why, now=now)
+    due = episode.due_minor
+    record(
+        session,
+        account,
+        "episode.extended",
+        at=now,
+        actor=actor,
+        metric=episode.metric,
+        reason=why,
+        deadline=deadline_at.isoformat(),
+        due=None if due is None else describe.money(Money(due, account.currency)),
+    )
+
+
+def _must_be_open(session: Session, episode: Episode) -> None:
+    if not episode.is_open:
+        raise NotNow("This episode is over.")
+    if episodes.upgrade_under_way(session, episode) is not None:
+        raise NotNow("Its upgrade is being paid for right now. Ask again once that is known.")
+
+
+def _must_be_going_on(session: Session, episode: Episode) -> None:
+    _must_be_open(session, episode)
+    if episode.held_at is not None:
+        raise NotNow("This episode is held already. Release it first.")
+    if episode.state is EpisodeState.PARKED:
+        raise NotNow("This episode is parked: nothing follows by itself. Release it first.")
+
+
+def _must_be_later(episode: Episode, deadline_at: datetime, now: datetime) -> None:
+    told = episode.deadline_at
+    if told is not None and deadline_at <= told:
+        raise NotNow(f"The upgrade is told for {_instant(told)}: a date is only moved to later.")
+    if deadline_at < now + overage.FINAL_NOTICE:
+        raise NotNow("Leave the account at least a day from now.")
+    if deadline_at > now + FURTHEST:
+        raise NotNow(f"At most {FURTHEST.days} days from now: hold the episode instead.")
+
+
+def _checked(reason: str) -> str:
+    why = text.line(reason, most=REASON_LENGTH)
+    if not why:
+        raise text.TextRefused("Say why, as the account is to read it.")
+    return why
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%-d %b %Y, %H:%M} UTC"
