@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import notices, outbox
 from portal.audit import Actor, record
-from portal.billing import bounds, ledger, series
+from portal.billing import bounds, ledger, series, usage
 from portal.billing.rules import describe
 from portal.billing.rules.invoicing import InvoiceDraft, number_text
 from portal.billing.rules.lines import Line, LineKind
@@ -69,7 +69,10 @@ def issue(
     one beyond the bounds raises OutOfBounds.
     """
     bounds.check(session, account, draft, occasion.reason, now=now)
+    # The number comes last of what is asked, because whoever else issues waits from here on.
+    usage.of(session, account.id)
     values = _values(session, account, subscription, draft, occasion, now)
+    values |= _numbered(session, now)
     if payment is not None or draft.due.is_zero:
         values |= {"status": InvoiceStatus.PAID, "paid_at": now}
     invoice = _insert(session, values, draft)
@@ -150,14 +153,10 @@ def _values(
     occasion: Occasion,
     now: datetime,
 ) -> dict[str, Any]:
-    """The columns of the invoice, with the next number."""
-    key, number = series.next_number(session, series.INVOICES, now)
+    """The columns of the invoice but for its number."""
     return {
         "account_id": account.id,
         "subscription_id": subscription.id,
-        "series": key,
-        "number": number,
-        "number_text": number_text(series.INVOICES, now.year, number),
         "reason": occasion.reason,
         "status": InvoiceStatus.OPEN,
         "currency": draft.currency,
@@ -176,6 +175,12 @@ def _values(
         "customer": _customer_snapshot(session, account),
         "evidence": dict(occasion.evidence) if occasion.evidence else None,
     }
+
+
+def _numbered(session: Session, now: datetime) -> dict[str, Any]:
+    key, number = series.next_number(session, series.INVOICES, now)
+    text = number_text(series.INVOICES, now.year, number)
+    return {"series": key, "number": number, "number_text": text}
 
 
 def _insert(session: Session, values: dict[str, Any], draft: InvoiceDraft) -> Invoice:

@@ -37,6 +37,7 @@ from portal.models import (
     Payment,
     PlanChange,
     PlanChangeState,
+    Price,
     Subscription,
 )
 
@@ -129,13 +130,14 @@ def _charge(
         ledger.credit_balance(session, account),
         taxes.applying(session, account),
     )
+    # All that needs no invoice comes before it: from its number on, other renewals wait.
+    _tell_what_stays(session, account, coming, now=now)
+    former, add_ons = subscription.price, intentions.wanted(coming.basket.add_ons)
+    plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle, now=now)
     occasion = invoices.Occasion(InvoiceReason.RENEWAL, cycle)
     invoice = invoices.issue(session, account, subscription, draft, occasion, now=now, actor=SYSTEM)
-    _tell_what_stays(session, account, coming, now=now)
     if coming.downgrade is not None:
-        _downgrade(session, account, subscription, coming.downgrade, invoice, now=now)
-    add_ons = intentions.wanted(coming.basket.add_ons)
-    plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle, now=now)
+        _downgrade(session, account, former, coming.downgrade, invoice, now=now)
     if not draft.due.is_zero:
         payments.start(session, account, draft.due, invoice=invoice, now=now)
     invoices.announce(session, invoice, now=now)
@@ -145,7 +147,7 @@ def _charge(
 def _downgrade(
     session: Session,
     account: Account,
-    subscription: Subscription,
+    former: Price,
     change: PlanChange,
     invoice: Invoice,
     *,
@@ -162,7 +164,7 @@ def _downgrade(
         at=now,
         actor=SYSTEM,
         reason="downgrade",
-        before=subscription.price.plan_name,
+        before=former.plan_name,
         after=change.to_price.plan_name,
         interval=change.to_price.interval,
         invoice=invoice.number_text,

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from portal.billing.rules.roles import Role
 from portal.extensions import Model
 from portal.models.types import Instant, Name, new_public_id, one_of, owned, partial_index
-from portal.models.usage import Usage
 
 
 class Account(Model):
@@ -29,7 +28,6 @@ class Account(Model):
     parked_reason: Mapped[str | None] = mapped_column(String(300))
 
     billing: Mapped["BillingDetails"] = relationship(back_populates="account")
-    usage: Mapped[list[Usage]] = relationship(viewonly=True)
 
 
 class BillingDetails(Model):
