@@ -25,7 +25,7 @@ from tests.cast import Cast
 
 OPERATOR = operator("the vendor")
 NUMBER = re.compile(r"((?:INV|CN)-\d{4})-(?:\d{6}\b|…)\.?")
-PUBLIC_ID = re.compile(r"[0-9a-f]{32}")
+ID = re.compile(r"[0-9a-f]{32}|episode-\d+")
 
 
 @dataclass(frozen=True)
@@ -172,5 +172,5 @@ def _as_it_is(account: Account) -> tuple[Any, ...]:
 
 
 def _plain(written: str) -> str:
-    without = PUBLIC_ID.sub("id", NUMBER.sub(r"\1-…", written))
+    without = ID.sub("id", NUMBER.sub(r"\1-…", written))
     return " ".join(without.split())
