@@ -1,8 +1,10 @@
 """Bytes as objects of a bucket that speaks the S3 protocol, under a prefix of the portal's own."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError
@@ -10,6 +12,9 @@ from obstore.store import S3Store as Bucket
 
 from portal.document_settings import DocumentSettings
 from portal.file_store.protocol import FileMissing, Stored, StoreFailed
+
+if TYPE_CHECKING:
+    from obstore import GetResult
 
 PIECE_BYTES = 1024 * 1024
 LISTED_AT_ONCE = 500
@@ -43,7 +48,7 @@ class S3Store:
         try:
             obstore.put(self._bucket, key, source)
         except (BaseError, OSError) as error:
-            raise StoreFailed(f"the bucket did not take {key}: {error}") from error
+            raise StoreFailed(f"the bucket did not take {key}: {_reason(error)}") from error
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
@@ -51,7 +56,7 @@ class S3Store:
         except FileNotFoundError:
             raise FileMissing(key) from None
         except BaseError as error:
-            raise StoreFailed(f"the bucket did not give {key}: {error}") from error
+            raise StoreFailed(f"the bucket did not give {key}: {_reason(error)}") from error
         return _pieces(found)
 
     def remove(self, key: str) -> None:
@@ -60,7 +65,7 @@ class S3Store:
         except FileNotFoundError:
             return
         except BaseError as error:
-            raise StoreFailed(f"the bucket did not remove {key}: {error}") from error
+            raise StoreFailed(f"the bucket did not remove {key}: {_reason(error)}") from error
 
     def listing(self) -> Iterator[Stored]:
         try:
@@ -68,12 +73,17 @@ class S3Store:
                 for found in objects:
                     yield Stored(found["path"], found["size"], found["last_modified"])
         except BaseError as error:
-            raise StoreFailed(f"the bucket could not be listed: {error}") from error
+            raise StoreFailed(f"the bucket could not be listed: {_reason(error)}") from error
 
 
-def _pieces(found: obstore.GetResult) -> Iterator[bytes]:
+def _pieces(found: GetResult) -> Iterator[bytes]:
     try:
         for piece in found.stream(min_chunk_size=PIECE_BYTES):
             yield bytes(piece)
     except BaseError as error:
-        raise StoreFailed(f"the bucket broke off: {error}") from error
+        raise StoreFailed(f"the bucket broke off: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Its first line; what follows is for whoever debugs the library."""
+    return str(error).partition("\n")[0]
