@@ -47,6 +47,10 @@ HOUR = timedelta(hours=1)
 NO_ANSWER = "the gateway has not answered"
 HELD_BACK = "automatic charging stands still"
 NOTHING_OWED = "Nothing is owed any more."
+WITH_WHAT_IT_PAYS_FOR = (
+    joinedload(Payment.method),
+    joinedload(Payment.plan_change).joinedload(PlanChange.to_price),
+)
 # Why a payment was called off that nobody called off.
 NOT_AUTHENTICATED = "The payment was not confirmed with the bank within an hour."
 NOT_ARRIVED = "The transfer did not arrive in time."
@@ -207,7 +211,7 @@ def _put_down(session: Session, item_id: int, owner: str, claim: Claim, answer: 
     if item is None:
         return
     payment = session.get_one(
-        Payment, item.subject_id, options=[joinedload(Payment.method)], populate_existing=True
+        Payment, item.subject_id, options=WITH_WHAT_IT_PAYS_FOR, populate_existing=True
     )
     if claim.step is Step.CALL_OFF and answer.outcome is Outcome.DECLINED:
         answer = replace(answer, message=payment.failure or _too_late(payment))

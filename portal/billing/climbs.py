@@ -36,12 +36,13 @@ def set_limits(
 
     Returns the usage of each metric whose limit changed. The account must be locked.
     """
+    former = {m: session.get_one(Usage, (account_id, m)).limit_value for m in limits}
     changed = usage.set_limits(session, account_id, limits, now=now)
     account = session.get_one(Account, account_id)
     for row in changed:
         if climb.is_climbing(row.used, row.limit_value):
             _go_on(session, account, row, now=now)
-        else:
+        elif climb.is_climbing(row.used, former[row.metric]):
             _end(session, row, now=now)
     return changed
 

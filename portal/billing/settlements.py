@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from portal import outbox, payment_notices
 from portal.audit import SYSTEM, Actor, record
@@ -75,10 +75,9 @@ def apply(
         invoice=invoice.number_text if invoice else None,
     )
     if invoice is None:
-        plan = [joinedload(PlanChange.to_price)]
         # What was put down above is written together with what follows.
         with session.no_autoflush:
-            change = session.get_one(PlanChange, payment.plan_change_id, options=plan)
+            change = session.get_one(PlanChange, payment.plan_change_id)
         _settle_change(session, account, change, payment, now=now)
     else:
         _settle_invoice(session, account, invoice, payment, now=now)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.billing.rules.money import Money
 from portal.extensions import Model
+from portal.models.subscriptions import PlanChange
 from portal.models.types import (
     Instant,
     MinorUnits,
@@ -120,6 +121,9 @@ class Payment(Model):
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 
+    plan_change: Mapped[PlanChange | None] = relationship(
+        primaryjoin="foreign(Payment.plan_change_id) == PlanChange.id", viewonly=True
+    )
     method: Mapped[PaymentMethod] = relationship(
         primaryjoin="foreign(Payment.payment_method_id) == PaymentMethod.id", viewonly=True
     )
