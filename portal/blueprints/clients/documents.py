@@ -6,9 +6,11 @@ request, of which no more is read than fits: a few files of the largest size.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +23,7 @@ from portal.billing import accounts, client_list, documents, foresight, usage
 from portal.billing.documents import Counted
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, storage_reason
-from portal.billing.rules.document_files import kind
+from portal.billing.rules.document_files import kind, safe_name
 from portal.billing.rules.errors import RuleBroken
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import still_there
@@ -171,7 +173,7 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
         return render_template("clients/document_not_readable.html", document=document), 500
     response = Response(pieces, mimetype=document.media_type, headers=HEADERS)
     response.content_length = document.size_bytes
-    response.headers.set("Content-Disposition", "attachment", filename=document.name)
+    response.headers.set("Content-Disposition", "attachment", **_names(document.name))
     return response
 
 
@@ -274,6 +276,14 @@ def _foreseen(size_bytes: int) -> str | None:
     return foresight.foretell(
         db.session(), who.account, Metric.STORAGE, size_bytes, now=clock.now(), reader=who.role
     )
+
+
+def _names(name: str) -> dict[str, str]:
+    """What a header says a file is called: letters beyond ASCII in a form of their own."""
+    if name.isascii():
+        return {"filename": name}
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return {"filename": safe_name(plain), "filename*": f"UTF-8''{quote(name, safe='')}"}
 
 
 def _told(outcome: Outcome) -> str:
