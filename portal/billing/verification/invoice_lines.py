@@ -130,7 +130,7 @@ def credit_lines(session: Session) -> Iterator[Wrong]:
 def cycles_credited(session: Session) -> Iterator[Wrong]:
     """What a change of plan cuts short is given back: every line of the cycle, the same day.
 
-    A credit by an upgrade that was taken back cut nothing short but for that upgrade.
+    An upgrade that was taken back cut nothing short.
     """
     charge, charged_on = aliased(InvoiceLine), aliased(Invoice)
     credit, noted = aliased(InvoiceLine), aliased(CreditNoteLine)
@@ -148,14 +148,12 @@ def cycles_credited(session: Session) -> Iterator[Wrong]:
         .join(charge, charge.invoice_id == charged_on.id)
         .where(
             Invoice.reason.in_(CUTS_SHORT),
+            ~is_taken_back(Invoice.id),
             charge.kind.in_(CHARGES),
             charge.amount_minor > 0,
             charge.period_start_at <= Invoice.period_start_at,
             charge.period_end_at > Invoice.period_start_at,
-            ~exists().where(
-                credit.source_line_id == charge.id,
-                or_(credit.invoice_id == Invoice.id, ~is_taken_back(credit.invoice_id)),
-            ),
+            ~exists().where(credit.source_line_id == charge.id, ~is_taken_back(credit.invoice_id)),
             ~exists().where(noted.invoice_line_id == charge.id),
         )
         .order_by(charge.id)
