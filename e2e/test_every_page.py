@@ -14,6 +14,7 @@ from e2e.looks import DESK, PHONE, is_in_order
 ADMIN = "ruth.harbour@example.com"
 PLACES = (
     "/account",
+    "/account/usage",
     "/account/change-plan",
     "/account/change-plan > See the price",
     "/clients",

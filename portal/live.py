@@ -84,7 +84,7 @@ def _meter(row: Usage, days: Sequence[DayCount]) -> Meter:
         used=row.used,
         limit=row.limit_value,
         link=COUNTED_AT[row.metric],
-        not_counted=NOT_COUNTED_AT.get(row.metric),
+        not_counted=NOT_COUNTED_AT[row.metric],
         forecast=usage_forecast.foretell(row.metric, days).sentence,
     )
 

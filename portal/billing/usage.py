@@ -53,8 +53,8 @@ def history(
         )
         .order_by(UsageDay.day)
     )
-    for metric, *count in session.execute(statement):
-        kept[metric].append(DayCount(*count))
+    for metric, day, used, limit in session.execute(statement):
+        kept[metric].append(DayCount(day, used, limit))
     return {metric: _day_by_day(counts, since, until) for metric, counts in kept.items()}
 
 

@@ -135,6 +135,52 @@ def test_another_account_may_use_the_same_name(
     assert list(names) == ["Round 3", "Round 3"]
 
 
+def test_each_new_status_has_a_colour_that_no_other_has(acme: ClientList) -> None:
+    made = [acme.add_status(f"Round {number}") for number in range(len(statuses.COLOURS))]
+    assert [status.colour for status in made] == list(statuses.COLOURS)
+    acme.remove_status("Round 1")
+    assert acme.add_status("Round 11").colour == statuses.COLOURS[1]
+    assert acme.add_status("Round 12").colour == statuses.COLOURS[0]
+
+
+def test_a_status_without_a_choice_keeps_its_colour_wherever_it_stands(acme: ClientList) -> None:
+    """Statuses that were made before there was a choice."""
+    acme.add_status("Round 1")
+    with transaction() as session:
+        session.get_one(ClientStatus, acme.status("Round 1").id).colour = None
+    before = statuses.colour_of(acme.status("Round 1"))
+    acme.add_status("Round 2")
+    move(acme, "Round 1", 1)
+    assert statuses.colour_of(acme.status("Round 1")) == before
+
+
+def test_statuses_move_among_the_accounts_own(acme: ClientList) -> None:
+    for name in ("A", "B", "C"):
+        acme.add_status(name)
+    assert move(acme, "C", -1)
+    assert order(acme) == ["A", "C", "B"]
+    assert move(acme, "A", 9)
+    assert order(acme) == ["C", "B", "A"]
+    assert not move(acme, "C", -1)
+    assert not move(acme, "A", 1)
+    with pytest.raises(StatusRefused, match="Client is one of the fixed statuses"):
+        move(acme, "Client", 1)
+    acme.remove_status("B")
+    acme.add_status("D")
+    assert order(acme) == ["C", "A", "D"]
+
+
+def test_only_colours_of_the_palette_are_taken(acme: ClientList) -> None:
+    acme.add_status("A")
+    for colour in ("", "red", "#123456", "TEAL"):
+        with pytest.raises(StatusRefused, match="Choose one of the colours"):
+            paint(acme, "A", colour)
+    with pytest.raises(StatusRefused, match="fixed"):
+        paint(acme, "Lead", "pink")
+    paint(acme, "A", "pink")
+    assert acme.status("A").colour == "pink"
+
+
 def test_each_change_of_a_status_is_on_the_trail(acme: ClientList) -> None:
     acme.add_status("Round 3")
     rename(acme, "Round 3", "Round 4")
@@ -149,3 +195,22 @@ def rename(acme: ClientList, before: str, after: str) -> None:
         account = accounts.lock(session, acme.account_id)
         status = acme.status(before)
         statuses.rename(session, account, status, after, now=acme.clock.now(), actor=SYSTEM)
+
+
+def move(acme: ClientList, name: str, by: int) -> bool:
+    with transaction() as session:
+        account = accounts.lock(session, acme.account_id)
+        how = {"now": acme.clock.now(), "actor": SYSTEM}
+        return statuses.move(session, account, acme.status(name), by, **how)
+
+
+def paint(acme: ClientList, name: str, colour: str) -> None:
+    with transaction() as session:
+        account = accounts.lock(session, acme.account_id)
+        how = {"now": acme.clock.now(), "actor": SYSTEM}
+        statuses.paint(session, account, acme.status(name), colour, **how)
+
+
+def order(acme: ClientList) -> list[str]:
+    known = statuses.of(db.session(), acme.account_id)
+    return [status.name for status in known if status.built_in is None]
