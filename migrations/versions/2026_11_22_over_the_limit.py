@@ -29,6 +29,7 @@ def upgrade() -> None:
     _make_consents()
     _make_takings_back()
     _add_columns()
+    _name_episodes(is_postgresql)
     _let_steps_be_held()
     _let_lines_be_credited_anew(is_postgresql)
     _let_documents_be_removed()
@@ -183,6 +184,7 @@ def _make_takings_back() -> None:
 
 def _add_columns() -> None:
     op.add_column("client_status", sa.Column("colour", sa.String(length=16)))
+    op.add_column("episode", sa.Column("public_id", sa.String(length=32)))
     op.add_column("episode", sa.Column("held_at", sa.BigInteger()))
     op.add_column("episode", sa.Column("held_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_to", sa.BigInteger()))
@@ -204,6 +206,17 @@ def _add_columns() -> None:
         "UPDATE notice SET episode_id = (SELECT episode_id FROM episode_warning"
         " WHERE episode_warning.id = notice.warning_id) WHERE warning_id IS NOT NULL"
     )
+
+
+def _name_episodes(is_postgresql: bool) -> None:
+    """What a link names an episode by: says nothing about how many there are."""
+    if is_postgresql:
+        op.execute("UPDATE episode SET public_id = md5(random()::text || id)")
+    else:
+        op.execute("UPDATE episode SET public_id = lower(hex(randomblob(16)))")
+    with op.batch_alter_table("episode") as batch:
+        batch.alter_column("public_id", existing_type=sa.String(length=32), nullable=False)
+        batch.create_unique_constraint(batch.f("uq_episode_public_id"), ["public_id"])
 
 
 def _let_steps_be_held() -> None:

@@ -51,6 +51,8 @@ class Entry:
     clients: int | None
     amount: Money | None
     document: Document | None
+    # What an over-limit episode is about; "" of anything else.
+    metric: str = ""
 
 
 def count(session: Session, account: Account, asked: Asked) -> int:
@@ -111,6 +113,7 @@ def _entry(row: Row[Any], currency: str) -> Entry:
         clients=counts.get("clients"),
         amount=amount,
         document=_document(row.action, details),
+        metric=details.get("metric", ""),
     )
 
 

@@ -13,6 +13,7 @@ from portal.models.types import (
     Instant,
     MinorUnits,
     Name,
+    new_public_id,
     one_of,
     owned,
     partial_index,
@@ -44,6 +45,7 @@ class Episode(Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     subscription_id: Mapped[int]
     metric: Mapped[Metric] = mapped_column(Name(Metric))
