@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import BinaryIO
+from typing import IO
 
 from flask import current_app
 
@@ -53,7 +53,7 @@ class Upload:
     """A file as it was sent: what it was called, and its bytes from the first one on."""
 
     written_name: str
-    stream: BinaryIO
+    stream: IO[bytes]
 
     @property
     def name(self) -> str:

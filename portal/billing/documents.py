@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
 
 from portal import audit, outbox
@@ -51,6 +52,7 @@ class File:
     stored_as: str
 
 
+Listing = Select[*tuple[Any, ...]]
 LISTED = (
     Document.public_id,
     Document.name,
@@ -122,9 +124,9 @@ def leave_with(
 
 def forget(session: Session, document_id: int) -> None:
     """The bytes of a deleted document are gone, and its row with them."""
-    document = session.get(Document, document_id)
-    if document is not None and document.deleted_at is not None:
-        session.delete(document)
+    session.execute(
+        delete_rows(Document).where(Document.id == document_id, Document.deleted_at.is_not(None))
+    )
 
 
 def size_of(session: Session, account_id: int, clients: Sequence[ColumnElement[bool]]) -> int:
@@ -148,7 +150,7 @@ def how_many(session: Session, account_id: int, client_ids: Collection[int]) -> 
         )
         .group_by(Document.client_id)
     )
-    return {row[0]: row[1] for row in session.execute(statement)}
+    return {row[0]: row[1] for row in session.execute(statement) if row[0] is not None}
 
 
 @dataclass(frozen=True)
@@ -214,13 +216,11 @@ def _ids(clients: Sequence[ColumnElement[bool]]) -> Select[int]:
     return select(Client.id).where(*clients)
 
 
-def _listed() -> Select[Any]:
+def _listed() -> Listing:
     return select(*LISTED).outerjoin(User, User.id == Document.uploaded_by_id)
 
 
-def _kept(
-    statement: Select[Any], account_id: int, counted: Counted, client_id: int | None
-) -> Select[Any]:
+def _kept(statement: Listing, account_id: int, counted: Counted, client_id: int | None) -> Listing:
     """Narrowed down to documents that nobody deleted, joined to their clients."""
     statement = statement.join(Client, Client.id == Document.client_id).where(
         Document.account_id == account_id, Document.deleted_at.is_(None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from portal import clock
 from portal.file_store.protocol import FileMissing, Stored, StoreFailed
@@ -28,7 +28,7 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, key: str, source: BinaryIO) -> None:
+    def put(self, key: str, source: IO[bytes]) -> None:
         place = self._path(key)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class DiskStore:
             raise ValueError(f"{key!r} is no key of a file")
         return self.folder / key[:2] / key
 
-    def _write(self, key: str, source: BinaryIO) -> Path:
+    def _write(self, key: str, source: IO[bytes]) -> Path:
         part = self.folder / UNFINISHED / key
         part.parent.mkdir(exist_ok=True)
         try:
@@ -91,7 +91,7 @@ class DiskStore:
                     part.unlink()
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         try:
             while piece := file.read(PIECE_BYTES):

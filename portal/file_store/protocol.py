@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 
 class FileMissing(Exception):
@@ -24,7 +24,7 @@ class Stored(NamedTuple):
 class FileStore(Protocol):
     """Bytes by key. Keys are 16 to 64 hexadecimal digits, in small letters."""
 
-    def put(self, key: str, source: BinaryIO) -> None:
+    def put(self, key: str, source: IO[bytes]) -> None:
         """Keep the rest of `source`, durably, whole or not at all. Raises StoreFailed."""
 
     def read(self, key: str) -> Iterator[bytes]:

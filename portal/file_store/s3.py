@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -44,7 +44,7 @@ class S3Store:
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         )
 
-    def put(self, key: str, source: BinaryIO) -> None:
+    def put(self, key: str, source: IO[bytes]) -> None:
         try:
             obstore.put(self._bucket, key, source)
         except (BaseError, OSError) as error:
