@@ -41,6 +41,18 @@ BREAKAGES = (
         f" VALUES ({ACME}, 'clients', 'near', 480, 600, 0)",
     ),
     Breakage(
+        "counts", "storage of Acme",
+        f"UPDATE usage SET used = used + 1 WHERE metric = 'storage' AND account_id = {ACME}",
+    ),
+    Breakage(
+        "stored-documents", "(Agreement.txt) of Acme",
+        "UPDATE document SET size_bytes = size_bytes + 1 WHERE deleted_at IS NULL",
+    ),
+    Breakage(
+        "documents-leaving", "(Draft.txt) of Acme",
+        "DELETE FROM outbox WHERE work = 'document_removal'",
+    ),
+    Breakage(
         "limits", "limit of clients of Acme",
         f"UPDATE usage SET limit_value = NULL WHERE metric = 'clients' AND account_id = {ACME}",
     ),
@@ -247,6 +259,14 @@ BREAKAGES = (
         f" AND account_id = {ACME}",
     ),
     Breakage(
+        "credit-lines", "credit on invoice", "DELETE FROM credit_note_line WHERE amount_minor < 0",
+    ),
+    Breakage(
+        "cycles-credited", "plan on invoice",
+        "UPDATE invoice_line SET source_line_id = NULL, after_line_id = NULL"
+        " WHERE after_line_id IS NOT NULL",
+    ),
+    Breakage(
         "cycles-credited", "plan on invoice",
         "UPDATE invoice_line SET source_line_id = NULL WHERE kind = 'unused_time'",
     ),
@@ -405,6 +425,36 @@ BREAKAGES = (
     ),
     Breakage(
         "open-episodes", "of Crowded", "UPDATE subscription SET status = 'ended', ended_at = 0"
+    ),
+    Breakage(
+        "upgrades-taken-back", "upgrade episode-",
+        "UPDATE taken_back SET taken_back_at = taken_back_at + 1",
+    ),
+    Breakage(
+        "upgrades-taken-back", "upgrade episode-",
+        "UPDATE plan_change SET effective_at = effective_at - 30 * 86400000000"
+        " WHERE reason = 'auto_upgrade'",
+    ),
+    Breakage(
+        "upgrades-taken-back", "upgrade episode-",
+        "UPDATE plan_change SET replaced = NULL WHERE reason = 'auto_upgrade'",
+    ),
+    Breakage(
+        "upgrades-taken-back", "upgrade episode-",
+        "UPDATE plan_change SET reason = 'manual' WHERE reason = 'auto_upgrade'",
+    ),
+    Breakage(
+        "upgrades-taken-back", "upgrade episode-",
+        "UPDATE credit_note SET subtotal_minor = subtotal_minor - 1, total_minor = total_minor - 1,"
+        " to_method_minor = to_method_minor - 1 WHERE to_method_minor > 0",
+    ),
+    Breakage(
+        "credits-made-again", "credit made again on invoice",
+        "DELETE FROM credit_note_line WHERE amount_minor < 0",
+    ),
+    Breakage(
+        "credits-made-again", "credit made again on invoice",
+        "UPDATE invoice_line SET after_line_id = source_line_id WHERE after_line_id IS NOT NULL",
     ),
     Breakage(
         "changes-invoiced", "plan change ",

@@ -16,14 +16,18 @@ from portal.extensions import db
 from portal.models import Account, ChargingStop, GatewayEvent, Invoice, Price, RefundTo
 from portal.transaction import transaction
 from tests.cast import Cast
+from tests.client_stories import ClientList
+from tests.document_stories import Shelf
+from tests.taking_back_stories import makes_room, take_back, upgrades
 
 
 def happens(cast: Cast) -> None:
     """Renewed, upgraded, auto-upgraded, over, unpaid, waiting, in credit, taxed, credited, ended.
 
-    Acme is upgraded by itself, Fifteen by hand, Saver lives off the credit of a year, Taxed has
-    add-ons in a country with tax, Other's renewal was declined, Forgiven's is credited, Leaver
-    has left, Lost waits for a refund, Crowded is over its limit, Waiting for an answer.
+    Acme is upgraded by itself, Fifteen by hand, Returned takes the one back and does the other,
+    Saver lives off the credit of a year, Taxed has add-ons in a country with tax, Other's renewal
+    was declined, Forgiven's is credited, Leaver has left, Lost waits for a refund, Crowded is over
+    its limit, Waiting for an answer. Acme keeps a document, and deletes another.
     """
     _on_the_first_day(cast)
     cast.let_pass(days=15)
@@ -34,6 +38,7 @@ def happens(cast: Cast) -> None:
     _begin_change(cast, _named("Waiting"), cast.price("standard", "10-users"))
     _credit(cast, "Lost", Wish("A mistake again"))
     _credit(cast, "Taxed", Wish("Nothing was used of it"), back=1)
+    _documents(cast)
 
 
 def _on_the_first_day(cast: Cast) -> None:
@@ -45,6 +50,9 @@ def _on_the_first_day(cast: Cast) -> None:
     _taxed(cast)
     cast.members(cast.acme, 9)
     cast.use_card(cast.other, "card_declines")
+    returned = cast.account("Returned", "standard", "5-users")
+    cast.member(returned, "Rita", Role.ADMIN)
+    cast.members(returned, 5)
 
 
 def _taxed(cast: Cast) -> None:
@@ -78,6 +86,14 @@ def _after_fifteen_days(cast: Cast) -> None:
     _credit(cast, "Fifteen", Wish("Goodwill", positions=frozenset({1})))
     _credit(cast, "Lost", Wish("A mistake"))
     _credit(cast, "Taxed", Wish("A mistake", to=RefundTo.BALANCE))
+    _take_back(cast, _named("Returned"))
+    cast.change_plan(_named("Returned"), cast.price("standard", "10-users"))
+
+
+def _take_back(cast: Cast, account: Account) -> None:
+    """The automatic upgrade of an account is taken back, once five people are left."""
+    makes_room(cast, account, seats=5)
+    take_back(cast, upgrades(account)[-1])
 
 
 def _after_renewals(cast: Cast) -> None:
@@ -141,3 +157,9 @@ def _add_on(price: Price, name: str) -> int:
 
 def _named(name: str) -> Account:
     return db.session.query(Account).filter_by(name=name).one()
+
+
+def _documents(cast: Cast) -> None:
+    ada, shelf = ClientList(cast.acme, cast.clock).add("Ada"), Shelf(cast.acme, cast.clock)
+    shelf.keep(ada, "Agreement.txt")
+    shelf.delete(shelf.keep(ada, "Draft.txt"))
