@@ -72,17 +72,22 @@ def step(session: Session, account: Account, episode: Episode, *, now: datetime)
 
 
 def goes_on_after_failure(
-    session: Session, account: Account, episode: Episode, *, now: datetime
+    session: Session, account: Account, episode: Episode, why: str, *, now: datetime
 ) -> bool:
-    """Whether an upgrade whose payment failed is still to be made; an episode that was settled
-    while the payment was under way ends here. The account must be locked."""
+    """Whether an upgrade that was not paid, for the reason `why`, is still to be made.
+
+    An episode that was settled while the payment was under way ends here, also where the account
+    has gone over again since. The account must be locked.
+    """
     if not episode.is_open:
         return False
     decision = overage.decide(episode_facts.read(session, account, episode, now), now)
     if isinstance(decision, Close):
         _close(session, account, episode, decision.reason, now=now)
-        return False
-    return True
+    elif why in episodes.CALLED_OFF:
+        state = EpisodeState.RESOLVED
+        episodes.close(session, account, episode, state, why, now=now, actor=SYSTEM)
+    return episode.is_open
 
 
 def upgrade_comes_first(

@@ -27,6 +27,8 @@ from portal.models import (
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
 BACK_WITHIN = "The account was back within its limit."
 CAP_CHOSEN = "The account chose not to go beyond its seats."
+# Why an upgrade was called off whose payment was under way.
+CALLED_OFF = frozenset({BACK_WITHIN, CAP_CHOSEN})
 RULE = (
     "More of the plan was in use than it allows. After three warnings over at least five days"
     " it moved to the next tier."

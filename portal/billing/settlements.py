@@ -183,7 +183,7 @@ def _try_upgrade_again(
 ) -> None:
     """The Admins hear that an upgrade could not be paid, unless it isn't to be made any more."""
     episode = session.get_one(Episode, change.episode_id)
-    if not episode_steps.goes_on_after_failure(session, account, episode, now=now):
+    if not episode_steps.goes_on_after_failure(session, account, episode, reason, now=now):
         return
     what = f"the upgrade to {change.to_price.plan_name}"
     failure = Failure(what, payment.money, reason, next_try_at=episode.next_step_at)

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from portal import mailer
-from portal.billing import foresight, subscriptions
+from portal.billing import foresight
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, Episode, EpisodeState, Invoice, InvoiceReason, Notice
+from portal.models import Account, EpisodeState, Invoice
 from tests.cast import Cast, FixedClock
+from tests.scenarios.over import emails, episode, plan_amount, the_upgrade, upgrades
 
 STANDARD_20 = 18000
 
@@ -201,34 +202,6 @@ def foretold(cast: Cast, account: Account) -> str:
     )
     assert said is not None
     return said
-
-
-def emails(account: Account, name: str) -> list[Notice]:
-    statement = select(Notice).where(Notice.account_id == account.id, Notice.name == name)
-    return list(db.session.scalars(statement.order_by(Notice.id)))
-
-
-def episode(account: Account) -> Episode:
-    statement = select(Episode).where(Episode.account_id == account.id)
-    return db.session.scalars(statement.order_by(Episode.id.desc()).limit(1)).one()
-
-
-def upgrades(account: Account) -> list[Invoice]:
-    statement = select(Invoice).where(
-        Invoice.account_id == account.id, Invoice.reason == InvoiceReason.AUTO_UPGRADE
-    )
-    return list(db.session.scalars(statement))
-
-
-def the_upgrade(account: Account) -> Invoice:
-    (invoice,) = upgrades(account)
-    return invoice
-
-
-def plan_amount(account: Account) -> int:
-    subscription = subscriptions.live(db.session(), account.id)
-    assert subscription is not None
-    return subscription.price.amount_minor
 
 
 def _unreachable(_letter: object) -> None:
