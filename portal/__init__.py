@@ -29,6 +29,7 @@ from portal.blueprints import (
     clients,
     credit_notes,
     dev,
+    episodes,
     health,
     history,
     invoices,
@@ -53,7 +54,7 @@ from portal.config import Settings
 
 ACCOUNT = (
     *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),
-    *(usage, history, balance, what_if),
+    *(usage, episodes, history, balance, what_if),
 )
 BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
 PAGES = (

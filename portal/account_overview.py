@@ -79,6 +79,7 @@ class Overrun:
     due: Money | None = None
     is_on_hold: bool = False
     is_capped: bool = False
+    episode_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,7 @@ def _overrun(
         target=told.target_price if told else None,
         due=_told_amount(episode),
         is_on_hold=not episode.is_going_on,
+        episode_id=episode.public_id,
     )
 
 

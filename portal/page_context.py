@@ -18,11 +18,12 @@ from werkzeug.local import LocalProxy
 
 from portal import access, clock
 from portal.access import Permission
-from portal.billing import agenda, subscriptions
+from portal.billing import agenda, episodes, subscriptions
 from portal.billing.agenda import Due
+from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, Membership, Vendor
+from portal.models import Account, Episode, Membership, Vendor
 
 PLACES = (
     ("account.show", "My account", Permission.SEE_ACCOUNT),
@@ -37,6 +38,7 @@ WITHIN = {
     "cancellation": "account",
     "history": "account",
     "usage": "account",
+    "episodes": "account",
     "balance": "account",
     "billing_details": "account",
     "payment_method": "account",
@@ -44,6 +46,8 @@ WITHIN = {
     "credit_notes": "invoices",
 }
 
+# Pages that say what is over its limit, at greater length than a banner.
+TELL_IT_THEMSELVES = frozenset({"account.show", "episodes.show"})
 # Pages on which nothing can be changed without a running plan.
 NEED_A_PLAN = frozenset({"clients", "users"})
 
@@ -90,8 +94,21 @@ class SandboxClock:
     zone: str
 
 
+@dataclass(frozen=True)
+class OverLimit:
+    """An open episode as the banner of every page tells it: what was announced last."""
+
+    public_id: str
+    metric: str
+    deadline_at: datetime | None
+    plan: str | None
+    due: Money | None
+    is_on_hold: bool
+
+
 def init_app(app: Flask) -> None:
-    """Give every template `principal`, `navigation`, `frame`, `read_only` and `sandbox_clock`."""
+    """Give every template `principal`, `navigation`, `frame`, `over_limit`, `read_only` and
+    `sandbox_clock`."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     # A name that isn't there fails in a test instead of showing nothing on a page.
@@ -116,6 +133,7 @@ def _context() -> dict[str, Any]:
         "principal": _kept("principal", access.find_principal, _nobody),
         "navigation": LocalProxy(lambda: _kept("navigation", _navigation, tuple)),
         "frame": LocalProxy(lambda: _kept("frame", _frame, _bare_frame)),
+        "over_limit": LocalProxy(lambda: _kept("over_limit", _over_limit, tuple)),
         "read_only": LocalProxy(lambda: _kept("read_only", _read_only, bool)),
         "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, _nobody)),
     }
@@ -159,6 +177,29 @@ def _read_only() -> bool:
     if found is None or request.blueprint not in NEED_A_PLAN or request.method != "GET":
         return False
     return subscriptions.live(db.session(), found.account.id) is None
+
+
+def _over_limit() -> tuple[OverLimit, ...]:
+    """For Admins, on pages that don't tell it anyway."""
+    found = access.find_principal()
+    if found is None or request.endpoint in TELL_IT_THEMSELVES:
+        return ()
+    if not found.may(Permission.SEE_METERS):
+        return ()
+    return tuple(_told(episode) for episode in episodes.open_of(db.session(), found.account.id))
+
+
+def _told(episode: Episode) -> OverLimit:
+    target = episode.warnings[-1].target_price if episode.warnings else None
+    is_known = target is not None and episode.due_minor is not None
+    return OverLimit(
+        episode.public_id,
+        episode.metric.value,
+        episode.deadline_at,
+        target.plan_name if target else None,
+        Money(episode.due_minor or 0, target.currency) if target and is_known else None,
+        is_on_hold=not episode.is_going_on,
+    )
 
 
 def _frame() -> Frame:

@@ -1,0 +1,83 @@
+"""Over-limit episodes, each on a page of its own: what happened, why, and the ways out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal import account_overview, clock, episode_story, live
+from portal.access import Permission, own, principal, requires
+from portal.billing import taking_back_offers
+from portal.extensions import db
+from portal.htmx import page_or_fragment, wants_fragment
+from portal.models import Episode, Invoice, PlanChange, PlanChangeState, Vendor
+
+bp = Blueprint("episodes", __name__)
+
+# Whoever looks for an older one finds it in the billing history.
+OTHERS = 10
+
+
+@bp.get("/account/over-limit/<public_id>")
+@requires(Permission.SEE_METERS)
+def show(public_id: str) -> ResponseReturnValue:
+    """The whole story, and what can be done while it is open."""
+    session, account = db.session(), principal().account
+    episode = own(Episode, public_id)
+    return page_or_fragment(
+        "episodes/show.html",
+        "episode",
+        episode=episode,
+        standing=_standing(episode),
+        **_upgrade(episode),
+        moments=episode_story.moments(session, account, episode),
+        others=_others(episode),
+        vendor_email=session.get_one(Vendor, 1).email,
+    )
+
+
+@bp.get("/account/over-limit/banner")
+@requires(Permission.SEE_METERS)
+def banner() -> ResponseReturnValue:
+    """What an open page asks for when a count moves: the banner, or nothing any more."""
+    if not wants_fragment():
+        return redirect(url_for("account.show"), 303)
+    return render_template("episodes/_banner.html")
+
+
+def _standing(episode: Episode) -> account_overview.Overrun | None:
+    """How it stands now, as My Account says it; None once it is over."""
+    if not episode.is_open:
+        return None
+    meters = live.meters_context(episode.account_id)["meters"]
+    found = account_overview.overruns(db.session(), episode.account_id, meters, now=clock.now())
+    return next((overrun for overrun in found if overrun.metric is episode.metric), None)
+
+
+def _upgrade(episode: Episode) -> dict[str, Any]:
+    """The upgrade an episode led to, its invoice, and how long it can be taken back."""
+    session = db.session()
+    change = session.scalars(
+        select(PlanChange).where(
+            PlanChange.account_id == episode.account_id,
+            PlanChange.episode_id == episode.id,
+            PlanChange.state == PlanChangeState.APPLIED,
+        )
+    ).one_or_none()
+    if change is None or change.invoice_id is None:
+        return {"invoice": None, "recent": None}
+    invoice = session.get_one(Invoice, change.invoice_id)
+    recent = taking_back_offers.of_invoice(session, invoice, now=clock.now())
+    return {"invoice": invoice, "recent": recent}
+
+
+def _others(episode: Episode) -> Sequence[Episode]:
+    statement = (
+        select(Episode)
+        .where(Episode.account_id == episode.account_id, Episode.id != episode.id)
+        .order_by(Episode.opened_at.desc(), Episode.id.desc())
+        .limit(OTHERS)
+    )
+    return db.session.scalars(statement).all()
