@@ -28,11 +28,11 @@ BREAKAGES = (
         f"DELETE FROM usage WHERE metric = 'clients' AND account_id = {ACME}",
     ),
     Breakage(
-        "counts-by-day", "clients of Acme by day",
+        "counts-by-day", "clients of Acme",
         f"UPDATE usage_day SET used = used + 1 WHERE metric = 'clients' AND account_id = {ACME}",
     ),
     Breakage(
-        "counts-by-day", "seats of Taxed by day",
+        "counts-by-day", "seats of Taxed",
         f"DELETE FROM usage_day WHERE metric = 'seats' AND account_id = {TAXED}",
     ),
     Breakage(

