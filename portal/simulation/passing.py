@@ -25,7 +25,7 @@ UPKEEP = "upkeep"
 
 def let_pass(account_id: int, time: MovedClock, until: datetime) -> None:
     """Do what falls due at the account up to `until`, that instant included."""
-    sweeps = _sweeps(account_id)
+    sweeps = _sweeps(account_id, time.at)
     while True:
         schedule.run_due(sweeps, attempt=_do)
         if time.at >= until:
@@ -33,9 +33,9 @@ def let_pass(account_id: int, time: MovedClock, until: datetime) -> None:
         time.at = min(schedule.next_at(sweeps) or until, until)
 
 
-def _sweeps(account_id: int) -> list[Sweep]:
+def _sweeps(account_id: int, begins_at: datetime) -> list[Sweep]:
     """The portal's own, the daily check being of the one account."""
-    check = _DailyCheck(account_id)
+    check = _DailyCheck(account_id, begins_at)
     own = Sweep(DAILY_CHECK, check.due, check.look, check.next_at, "the account's daily check")
     every = (own if sweep.name == DAILY_CHECK else sweep for sweep in schedule.SWEEPS)
     return [sweep for sweep in every if sweep.name != UPKEEP]
@@ -47,15 +47,22 @@ def _do(sweep: Sweep, item: int) -> bool:
 
 
 class _DailyCheck:
-    """The daily check of one account, which leaves alone what is kept of the check of all."""
+    """The daily check of one account, which leaves alone what is kept of the check of all.
 
-    def __init__(self, account_id: int) -> None:
+    Time stops at its hour only while it would find something, so of an hour that went by without
+    a stop there is nothing to catch up with; only at the beginning may a check be late.
+    """
+
+    def __init__(self, account_id: int, begins_at: datetime) -> None:
         self._account_id = account_id
+        self._begins_at = begins_at
         self._done = set[datetime]()
 
     def due(self, session: Session, now: datetime) -> list[int]:
-        is_done = daily.latest_at(overage.CHECK_HOUR, now) in self._done
-        return [] if is_done or not limit_checks.due(session, now) else [self._account_id]
+        hour = daily.latest_at(overage.CHECK_HOUR, now)
+        is_late = now == self._begins_at and bool(limit_checks.due(session, now))
+        is_due = hour not in self._done and (now == hour or is_late)
+        return [self._account_id] if is_due else []
 
     def look(self, account_id: int) -> None:
         self._done.add(daily.latest_at(overage.CHECK_HOUR, clock.now()))
@@ -66,13 +73,11 @@ class _DailyCheck:
 
     def next_at(self, session: Session, now: datetime) -> datetime | None:
         """None where it would find nothing: what brings an account over its limit is due itself."""
-        if not any(self._opens(session, metric) for metric in Metric):
-            return None
-        return limit_checks.next_at(session, now)
-
-    def _opens(self, session: Session, metric: Metric) -> bool:
-        return (
-            usage.of(session, self._account_id)[metric].is_over
+        levels = usage.of(session, self._account_id)
+        would_find = any(
+            row.is_over
             and episode_facts.policy(session, metric) is Policy.AUTO_UPGRADE
             and not episodes.open_of(session, self._account_id, metric)
+            for metric, row in levels.items()
         )
+        return limit_checks.next_at(session, now) if would_find else None

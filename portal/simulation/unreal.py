@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import current_app, g
-from sqlalchemy import event, inspect, select, update
+from sqlalchemy import Insert, event, inspect, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.util import ScopedRegistry
 
 from portal import clock, gateways
 from portal.billing.gateways import PaymentGateway
@@ -46,7 +47,9 @@ def world(account_id: int, time: MovedClock, gateway: PaymentGateway) -> Iterato
         clock.go_by(time)
         gateways.ask_instead(gateway)
         with _rolled_back(connection, account_id) as session:
-            db.session.registry.set(session)
+            # Another one than Flask-SQLAlchemy's, which knows engines only.
+            sessions: ScopedRegistry[Any] = db.session.registry
+            sessions.set(session)
             yield time
 
 
@@ -117,8 +120,9 @@ def _number_rows(session: Session, ids: Iterator[int]) -> None:
 
     @event.listens_for(session, "do_orm_execute")
     def _number_insert(state: ORMExecuteState) -> None:
-        if state.is_insert and state.bind_mapper is not None and _has_id(state.bind_mapper):
-            state.statement = state.statement.values(id=next(ids))
+        statement, mapper = state.statement, state.bind_mapper
+        if isinstance(statement, Insert) and mapper is not None and _has_id(mapper):
+            state.statement = statement.values(id=next(ids))
 
 
 def _has_id(mapper: Mapper[Any]) -> bool:
