@@ -63,7 +63,7 @@ from portal.transaction import transaction
 from tests.cast import START, Cast, FixedClock
 from tests.model.world import Databases, World, leave_out_what_costs_time
 
-LIVES = {"sqlite": 60, "postgresql": 12}[os.environ.get("PORTAL_TEST_DB", "sqlite")]
+LIVES = {"sqlite": 30, "postgresql": 8}[os.environ.get("PORTAL_TEST_DB", "sqlite")]
 STEPS = 25
 PHASES = [Phase.generate] + [Phase.shrink] * (os.environ.get("MODEL_SHRINK") != "0")
 AS_MANY_AS_IT_TAKES = 10**6
