@@ -19,7 +19,8 @@ def file(name: str, content: bytes) -> FilePayload:
 
 def open_documents(page: Page, client: str) -> None:
     page.goto("/clients")
-    row(page, client).get_by_role("link", name=f"of {client}").click()
+    row(page, client).get_by_role("link", name=client, exact=True).click()
+    page.get_by_role("main").get_by_role("link", name="Documents").click()
     expect(page.get_by_role("heading", name="Documents")).to_be_visible()
 
 
@@ -92,6 +93,7 @@ def test_the_meter_leads_to_the_rows_behind_it(somebody: Callable[..., Page]) ->
         upload(page, file(f"{size}.txt", b"x" * size))
         expect(row(page, f"{size}.txt")).to_be_visible()
     page.goto("/clients")
+    expect(row(page, "Ben Example").get_by_role("link", name="1 document of")).to_be_visible()
     row(page, "Ben Example").get_by_role("button", name="Delete").click()
     expect(row(page, "Ben Example")).to_contain_text("not counted: deleted")
 

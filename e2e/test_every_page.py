@@ -23,6 +23,8 @@ PLACES = (
     "/clients/new",
     "/clients/import",
     "/clients/statuses",
+    "/clients/documents",
+    "/clients/documents > of a client",
     "/users",
     "/invoices",
     "/invoices > first",
@@ -33,6 +35,7 @@ PLACES = (
     "/account/add-ons",
     "/account/add-ons > See the price",
     "/account/cancellation",
+    "/account/when-seats-run-out",
     "/account/payment-method",
     "/dev/mailbox",
     "/dev/mailbox > first",
@@ -84,6 +87,9 @@ def go(page: Page, place: str) -> None:
     if link == "first":
         page.locator("main tbody th[scope=row] a").first.click()
         expect(page).not_to_have_url(path)
+    elif link == "of a client":
+        page.locator("main tbody td[data-label=Client] a").first.click()
+        expect(page.get_by_label("Add documents")).to_be_visible()
     elif link:
         if path == "/account/add-ons":
             page.get_by_label("1 seat").fill("1")

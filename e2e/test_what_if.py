@@ -81,3 +81,17 @@ def test_the_answer_looks_right(admin: Page, company: Company) -> None:
     admin.get_by_role("button", name="See what happens").click()
     expect(admin.get_by_role("region", name=re.compile("^From "))).to_be_visible()
     is_in_order(admin, [])
+
+
+def test_tmp_shot(admin, company, somebody):
+    for name, look in (("desk", dict(viewport={"width": 1280, "height": 900})), ("phone", dict(viewport={"width": 390, "height": 844}, color_scheme="dark"))):
+        page = somebody(**look)
+        acts.sign_in(page, company.admin)
+        page.goto(f"{PAGE}?users=3")
+        page.get_by_role("button", name="See what happens").click()
+        answer = page.get_by_role("region", name=re.compile("^From "))
+        answer.get_by_text("Read it").first.click()
+        answer.get_by_text("How it is worked out").first.click()
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"/tmp/what_if_{name}.png", full_page=True)
+        page.goto("/users"); page.screenshot(path=f"/tmp/users_{name}.png")

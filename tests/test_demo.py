@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from portal import clock, invoice_pdf, passwords
 from portal.billing import people, subscriptions, usage, verify
+from portal.billing.rules import usage_forecast
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.example import invented, loading
@@ -26,6 +27,7 @@ from portal.models import (
     EpisodeState,
     Invoice,
     InvoiceReason,
+    Notice,
     OutboxItem,
     OutboxState,
     User,
@@ -54,6 +56,7 @@ def test_the_example_is_a_history_and_ends_today(run: Run) -> None:
     assert db.session.scalars(waiting).all() == []
 
     _one_account_is_near_its_client_limit()
+    _its_clients_came_little_by_little()
     _one_account_is_on_the_third_day_of_its_episode()
     _one_account_pays_by_the_year()
     _people_can_sign_in(run)
@@ -127,6 +130,24 @@ def _one_account_is_near_its_client_limit() -> None:
         Client.account_id == account.id, Client.deleted_at.is_not(None)
     )
     assert db.session.scalars(deleted).first() is not None
+
+
+def _its_clients_came_little_by_little() -> None:
+    """A curve to look at, a day to foretell, and the email at 240 of 300."""
+    account, today = _account("Fernhill Accounting"), clock.now().date()
+    since = today - timedelta(days=89)
+    days = usage.history(db.session(), account.id, since=since, until=today)[Metric.CLIENTS]
+    assert len(days) == 90
+    assert len({day.used for day in days}) > 8
+    assert days[0].used < 260
+    assert days[-1].used == 287
+    assert usage_forecast.foretell(Metric.CLIENTS, days).reached_on is not None
+    told = select(Notice.subject).where(
+        Notice.account_id == account.id, Notice.name == "usage_climbed"
+    )
+    subjects = set(db.session.scalars(told))
+    assert len(subjects) == 1
+    assert all("of 300 clients in use" in subject for subject in subjects)
 
 
 def _one_account_is_on_the_third_day_of_its_episode() -> None:

@@ -338,9 +338,9 @@ def test_count_explained(bob: FlaskClient, acme: ClientList, ada: str, shelf: Sh
 def test_the_client_list_says_how_many(bob: FlaskClient, ada: str, shelf: Shelf) -> None:
     shelf.keep_sizes(ada, (1, 2, 3))
     page = bob.get("/clients").text
-    assert re.search(rf'href="/clients/{ada}/documents">3<', page)
+    assert re.search(rf'href="/clients/{ada}/documents">3 documents<', page)
     row = bob.get(f"/clients/{ada}/row", headers=HTMX).text
-    assert re.search(rf'href="/clients/{ada}/documents">3<', row)
+    assert re.search(rf'href="/clients/{ada}/documents">3 documents<', row)
 
 
 def test_ten_thousand_documents_cost_no_more_queries(

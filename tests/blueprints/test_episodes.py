@@ -136,6 +136,18 @@ def test_roles_server_side(
     assert "See why, and the ways out" not in client.get("/clients").text
 
 
+def test_an_open_page_replaces_what_it_shows_and_keeps_its_stream(
+    cast: Cast, over: Account, browser: Browser
+) -> None:
+    cast.let_pass(days=2)
+    client = browser(cast.alice)
+    page, part = client.get(address(over)).text, client.get(address(over), headers=HTMX).text
+    assert part.strip().startswith('<div id="episode"')
+    assert (page.count("sse-connect"), part.count("sse-connect")) == (1, 0)
+    banner = client.get("/account/over-limit/banner", headers=HTMX).text
+    assert "sse-connect" not in banner
+
+
 def test_a_banner_alone_is_no_page(cast: Cast, browser: Browser) -> None:
     answer = browser(cast.alice).get("/account/over-limit/banner")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
