@@ -156,5 +156,10 @@ def send_to(app: Flask, port: int) -> None:
     db.session.rollback()
     settings = MailSettings(server="127.0.0.1", port=port, sender="Vendor <billing@example.com>")
     app.config["PORTAL"] = replace(app.config["PORTAL"], mail=settings)
-    app.config.update(MAIL_SERVER=settings.server, MAIL_PORT=port)
+    app.config.update(
+        MAIL_SERVER=settings.server,
+        MAIL_PORT=port,
+        MAIL_USE_TLS=False,
+        MAIL_DEFAULT_SENDER=settings.sender,
+    )
     mail.init_app(app)
