@@ -14,6 +14,7 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.billing.renewals import SWEEP as RENEWALS
 from portal.extensions import db
 from portal.jobs import limit_checks, outbox_items, overages, renewals, upkeep
 from portal.outbox import SWEEP as OUTBOX
@@ -37,7 +38,7 @@ SWEEPS = (
           "once a day, open an episode for each account that is over a limit"),
     Sweep("overages", overages.due, overages.step, overages.next_at,
           "the next step of each open episode: a warning, or the upgrade"),
-    Sweep("renewals", renewals.due, renewals.renew, renewals.next_at,
+    Sweep(RENEWALS, renewals.due, renewals.renew, renewals.next_at,
           "charge the next cycle where one has ended"),
     Sweep("upkeep", upkeep.due, upkeep.tidy, upkeep.next_at,
           "once a day, remove for good what was deleted 30 days ago, and old sign-ins"),
