@@ -35,12 +35,16 @@ PLACES = (
     "/account/add-ons",
     "/account/add-ons > See the price",
     "/account/cancellation",
+    "/account/what-if",
+    "/account/what-if?users=3 > See what happens",
     "/account/when-seats-run-out",
     "/account/payment-method",
     "/dev/mailbox",
     "/dev/mailbox > first",
     "/dev/components",
 )
+# The part of a page that a link or a button on it leads to.
+ANSWERS = {"See the price": "What it costs", "See what happens": "From "}
 OPEN_PLACES = ("/login", "/signup", "/forgot-password", "/no-such-page")
 
 
@@ -94,4 +98,4 @@ def go(page: Page, place: str) -> None:
         if path == "/account/add-ons":
             page.get_by_label("1 seat").fill("1")
         page.get_by_role("link", name=link).or_(page.get_by_role("button", name=link)).first.click()
-        expect(page.get_by_role("region", name="What it costs")).to_be_visible()
+        expect(page.get_by_role("region", name=ANSWERS[link])).to_be_visible()

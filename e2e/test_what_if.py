@@ -9,9 +9,10 @@ from playwright.sync_api import Page, expect
 from e2e import acts
 from e2e.acts import LARGER, Company
 from e2e.conftest import Portal
-from e2e.looks import is_in_order
 
 PAGE = "/account/what-if"
+# The first of a process has all statements and templates to prepare.
+SLOW_MS = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_what_if_is_told_and_nothing_is_done(admin: Page, company: Company) -> N
     admin.get_by_role("button", name="See what happens").click()
 
     answer = admin.get_by_role("region", name=re.compile("^From "))
-    expect(answer).to_contain_text("Over the limit of 5 seats")
+    expect(answer).to_contain_text("Over the limit of 5 seats", timeout=SLOW_MS)
     expect(answer.get_by_text("Email: ").first).to_be_visible()
     expect(answer).to_contain_text(f"to {LARGER}")
     expect(answer.get_by_role("row", name="Seats")).to_contain_text("4 of 5")
@@ -71,27 +72,6 @@ def test_without_scripts_on_a_phone(
     page.goto(f"{PAGE}?users=2")
     page.get_by_role("button", name="See what happens").click()
     answer = page.get_by_role("region", name=re.compile("^From "))
-    expect(answer).to_contain_text("6 of 10")
+    expect(answer).to_contain_text("6 of 10", timeout=SLOW_MS)
     answer.get_by_text("Read it").first.click()
     expect(answer.locator(".mail-text").first).to_be_visible()
-
-
-def test_the_answer_looks_right(admin: Page, company: Company) -> None:
-    admin.goto(f"{PAGE}?users=3")
-    admin.get_by_role("button", name="See what happens").click()
-    expect(admin.get_by_role("region", name=re.compile("^From "))).to_be_visible()
-    is_in_order(admin, [])
-
-
-def test_tmp_shot(admin, company, somebody):
-    for name, look in (("desk", dict(viewport={"width": 1280, "height": 900})), ("phone", dict(viewport={"width": 390, "height": 844}, color_scheme="dark"))):
-        page = somebody(**look)
-        acts.sign_in(page, company.admin)
-        page.goto(f"{PAGE}?users=3")
-        page.get_by_role("button", name="See what happens").click()
-        answer = page.get_by_role("region", name=re.compile("^From "))
-        answer.get_by_text("Read it").first.click()
-        answer.get_by_text("How it is worked out").first.click()
-        page.wait_for_timeout(500)
-        page.screenshot(path=f"/tmp/what_if_{name}.png", full_page=True)
-        page.goto("/users"); page.screenshot(path=f"/tmp/users_{name}.png")

@@ -54,7 +54,7 @@ class QuestionForm(FlaskForm):
     """What is tried out, and up to which day, the whole of it in the account's zone."""
 
     users = ChangeField(
-        "People", [Optional()], description="So many more; with a minus, so many fewer."
+        "People", [Optional()], description="How many more; with a minus, how many fewer."
     )
     clients = ChangeField("Clients", [Optional()], description="Counted ones, in the same way.")
     plan = SelectField("Plan", choices=lambda: _plans(), invalid_choice_message=NO_PLAN)

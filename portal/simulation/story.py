@@ -24,7 +24,7 @@ from portal.models import (
 )
 from portal.simulation.unreal import FIRST_ID
 
-PAID = "payment.succeeded"
+PAID, WARNED = "payment.succeeded", "episode.warned"
 # Their links let people in: they aren't for everybody who asks what would happen.
 SECRET = ("invited", "password_reset")
 # Documents are numbered as they are issued, so their numbers can't be foretold.
@@ -156,8 +156,8 @@ class Story:
         return sum(sums, Money.zero(self.before.balance.currency))
 
     def told(self, *, to_vendor: bool) -> list[Happening | Letter]:
-        """The same for reading: what several people get at once is one letter. Emails to the
-        vendor are the account's business only where it is said that they are."""
+        """The same for reading: what several people get at once is one letter, and a warning is
+        its letter. Emails to the vendor are among them only where it is said so."""
         emails = [
             happening
             for happening in self.happenings
@@ -167,7 +167,11 @@ class Story:
             key: Letter(tuple(email for email in emails if email.occasion == key))
             for key in dict.fromkeys(email.occasion for email in emails)
         }
-        done = [each for each in self.happenings if isinstance(each, Happening)]
+        done = [
+            each
+            for each in self.happenings
+            if isinstance(each, Happening) and each.action != WARNED
+        ]
         return sorted([*done, *letters.values()], key=lambda each: each.at)
 
 
