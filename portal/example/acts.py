@@ -136,9 +136,9 @@ class Company:
                 clients.add(session, account, details, status, now=clock.now(), actor=actor)
 
     def grow_to(self, count: int) -> None:
-        """Add clients until that many are counted."""
+        """Add clients until at least that many are counted."""
         used = usage.of(db.session(), self.account_id)[Metric.CLIENTS].used
-        self.add(count - used)
+        self.add(max(count - used, 0))
 
     def suspend(self, count: int) -> None:
         with transaction() as session:

@@ -76,11 +76,18 @@ def _fernhill(calendar: Calendar, password_hash: str) -> Iterator[Event]:
     yield from _newcomer(calendar, firm, 64, "Omar Fern", "omar.fern@example.com", Role.ADMIN)
     for days_ago in range(140, 10, -9):
         yield from _ordinary_day(calendar, firm, days_ago)
+    for days_ago in range(89, 1, -3):
+        yield _growth(calendar, firm, days_ago)
     yield Event(
         calendar.at(1, 10, 20),
         lambda: firm.grow_to(CLIENTS_NEAR_LIMIT),
         f"{firm.name} has {CLIENTS_NEAR_LIMIT} of 300 clients",
     )
+
+
+def _growth(calendar: Calendar, firm: Company, days_ago: int) -> Event:
+    """About a client a day, up to where it is near its limit."""
+    return Event(calendar.at(days_ago, 17, 5), lambda: firm.grow_to(CLIENTS_NEAR_LIMIT - days_ago))
 
 
 def _harbour(calendar: Calendar, password_hash: str) -> Iterator[Event]:
