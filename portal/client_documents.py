@@ -67,9 +67,8 @@ def largest() -> int:
 
 
 def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Document:
-    """Keep a file with a client. Raises DocumentRefused, ClientDeleted, StoreFailed, and
-    FullWhileCancelled where storage has a limit that only an upgrade lifts; nothing is kept then.
-    """
+    """Keep a file with a client. Raises DocumentRefused, StoreFailed, and what `documents.add`
+    raises; nothing is kept then."""
     assert_outside()
     file = _measured(upload)
     upload.stream.seek(0)

@@ -73,9 +73,7 @@ def _make_documents() -> None:
         sa.UniqueConstraint("stored_as", name=op.f("uq_document_stored_as")),
         sqlite_autoincrement=True,
     )
-    _partial_index(
-        "ix_document_client", "document", "account_id", "client_id", where="deleted_at IS NULL"
-    )
+    op.create_index("ix_document_client", "document", ["account_id", "client_id"])
 
 
 def _make_counts() -> None:

@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from portal import audit, outbox
 from portal.audit import Actor
-from portal.billing import overages
+from portal.billing import overages, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.models import Account, Client, Document, User, Work
 from portal.models.types import Instant
 
@@ -69,8 +69,10 @@ LISTED = (
 def add(
     session: Session, account: Account, client: Client, file: File, *, now: datetime, actor: Actor
 ) -> Document:
-    """Name the bytes in a row and count them. Raises ClientDeleted, and FullWhileCancelled where
-    the limit is one that only an upgrade lifts."""
+    """Name the bytes in a row and count them. Raises ClientDeleted, ReadOnly where the plan ended
+    while they were sent, and FullWhileCancelled where only an upgrade lifts the limit."""
+    if subscriptions.live(session, account.id) is None:
+        raise ReadOnly
     if client.deleted_at is not None:
         raise ClientDeleted(client.name)
     document = Document(

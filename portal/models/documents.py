@@ -2,15 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.extensions import Model
 from portal.models.accounts import User
 from portal.models.clients import Client
-from portal.models.types import Instant, new_public_id, owned, partial_index, same_account
-
-KEPT = "deleted_at IS NULL"
+from portal.models.types import Instant, new_public_id, owned, same_account
 
 
 class Document(Model):
@@ -23,7 +21,7 @@ class Document(Model):
     __table_args__ = (
         owned(),
         same_account("client_id", "client"),
-        partial_index("ix_document_client", "account_id", "client_id", where=KEPT),
+        Index("ix_document_client", "account_id", "client_id"),
         CheckConstraint("size_bytes >= 0", name="size_not_negative"),
         CheckConstraint("client_id IS NOT NULL OR deleted_at IS NOT NULL", name="kept_with_client"),
         # Rows go while the work that removed their bytes is remembered by their ids.

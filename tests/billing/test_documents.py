@@ -10,6 +10,7 @@ from portal.billing import clients, documents, verify
 from portal.billing.clients import GoesOver
 from portal.billing.documents import ClientDeleted, Counted
 from portal.billing.rules.counting import storage_reason
+from portal.billing.rules.errors import ReadOnly
 from portal.client_documents import DocumentRefused, TooLarge
 from portal.extensions import db
 from portal.models import AuditEntry, Client, OutboxItem, OutboxState, Work
@@ -106,6 +107,18 @@ def test_nothing_is_added_to_a_deleted_client(list_of: ClientList, shelf: Shelf)
     ada = list_of.add("Ada")
     list_of.do(clients.delete, ada)
     with pytest.raises(ClientDeleted, match="Ada is deleted"):
+        shelf.keep(ada)
+    assert (shelf.used(), stored()) == (0, set())
+
+
+def test_nothing_is_added_once_the_plan_is_over(
+    cast: Cast, list_of: ClientList, shelf: Shelf
+) -> None:
+    """charge.cancel: also where the file was on its way when the plan ended."""
+    ada = list_of.add("Ada")
+    cast.cancel(cast.acme)
+    cast.let_pass(days=31)
+    with pytest.raises(ReadOnly):
         shelf.keep(ada)
     assert (shelf.used(), stored()) == (0, set())
 

@@ -219,6 +219,16 @@ def test_nothing_chosen_is_said_so(bob: FlaskClient, ada: str) -> None:
     assert send(bob, ada, ("", b"")).status_code == 422
 
 
+def test_more_files_than_are_taken_are_named(
+    bob: FlaskClient, ada: str, monkeypatch: pytest.MonkeyPatch, shelf: Shelf
+) -> None:
+    monkeypatch.setattr("portal.blueprints.clients.documents.FILES_AT_MOST", 2)
+    answer = send(bob, ada, *[(f"{number}.txt", b"abc") for number in range(3)])
+    assert answer.status_code == 422
+    assert "2.txt: Only 100 files are taken at once." in words(answer.text)
+    assert shelf.used() == 6
+
+
 def test_a_fragment_renews_the_list(bob: FlaskClient, ada: str) -> None:
     answer = send(bob, ada, ("a.txt", b"abc"), **HTMX)
     assert answer.status_code == 200

@@ -42,6 +42,7 @@ FILES_TOGETHER = 4
 FIELDS_BYTES = 100_000
 FILES_AT_MOST = 100
 UPLOAD = "clients.add_documents"
+TOO_MANY = f"Only {FILES_AT_MOST} files are taken at once. Send it again with the next ones."
 NOT_KEPT = "It could not be kept just now, and nothing of it was. Try again in a moment."
 HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 SHOWN_CHOICES = (
@@ -150,7 +151,7 @@ def list_documents(public_id: str) -> ResponseReturnValue:
 def add_documents(public_id: str) -> ResponseReturnValue:
     client = own(Client, public_id)
     client_id, sent = client.id, [file for file in request.files.getlist("file") if file.filename]
-    outcome = _keep(client_id, sent[:FILES_AT_MOST])
+    outcome = _keep(client_id, sent)
     client = own(Client, public_id)
     if outcome.kept:
         flash(_told(outcome), "success")
@@ -213,7 +214,8 @@ def _keep(client_id: int, sent: list[FileStorage]) -> Outcome:
     account_id, actor = who.account.id, who.actor
     kept: list[str] = []
     not_kept = [] if sent else [NotKept("", "Choose a file first.", 422)]
-    for file in sent:
+    not_kept += [NotKept(safe_name(f.filename or ""), TOO_MANY, 422) for f in sent[FILES_AT_MOST:]]
+    for file in sent[:FILES_AT_MOST]:
         upload = Upload(file.filename or "", file.stream)
         try:
             client_documents.keep(account_id, client_id, upload, actor=actor)
