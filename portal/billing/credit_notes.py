@@ -148,20 +148,7 @@ def issue(
     _take_off(session, invoice, note, now=now)
     refund = _refund(session, invoice, note, now=now)
     outbox.put(session, Work.CREDIT_NOTE_PDF, note.id, account_id=account.id, at=now)
-    record(
-        session,
-        account,
-        "credit_note.issued",
-        at=now,
-        actor=actor,
-        number=note.number_text,
-        invoice=invoice.number_text,
-        reason=note.reason,
-        total=describe.money(note.total),
-        off_invoice=describe.money(terms.division.off_invoice),
-        to_method=describe.money(terms.division.to_method),
-        to_balance=describe.money(terms.division.to_balance),
-    )
+    _record(session, account, invoice, note, actor=actor)
     credit_notices.issued(session, note, refund, told_otherwise=told_otherwise, now=now)
     return note
 
@@ -242,6 +229,25 @@ def _lines(note: CreditNote, terms: Draft) -> list[CreditNoteLine]:
         )
         for position, line in enumerate(terms.lines, start=1)
     ]
+
+
+def _record(
+    session: Session, account: Account, invoice: Invoice, note: CreditNote, *, actor: Actor
+) -> None:
+    record(
+        session,
+        account,
+        "credit_note.issued",
+        at=note.issued_at,
+        actor=actor,
+        number=note.number_text,
+        invoice=invoice.number_text,
+        reason=note.reason,
+        total=describe.money(note.total),
+        off_invoice=describe.money(note.division.off_invoice),
+        to_method=describe.money(note.division.to_method),
+        to_balance=describe.money(note.division.to_balance),
+    )
 
 
 def _refund(

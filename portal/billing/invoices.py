@@ -80,17 +80,7 @@ def issue(
     if payment is not None:
         _collected(session, invoice, payment, now)
     outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=now)
-    record(
-        session,
-        account,
-        "invoice.issued",
-        at=now,
-        actor=actor,
-        number=invoice.number_text,
-        reason=invoice.reason,
-        total=describe.money(invoice.total),
-        due=describe.money(invoice.due),
-    )
+    _record(session, account, invoice, actor=actor)
     return invoice
 
 
@@ -219,6 +209,20 @@ def _line(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
         period_end_at=line.period.end_at if line.period else None,
         source_line_id=line.source_line_id,
         after_line_id=line.after_line_id,
+    )
+
+
+def _record(session: Session, account: Account, invoice: Invoice, *, actor: Actor) -> None:
+    record(
+        session,
+        account,
+        "invoice.issued",
+        at=invoice.issued_at,
+        actor=actor,
+        number=invoice.number_text,
+        reason=invoice.reason,
+        total=describe.money(invoice.total),
+        due=describe.money(invoice.due),
     )
 
 

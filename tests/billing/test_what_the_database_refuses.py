@@ -23,10 +23,13 @@ from portal.models import (
     Price,
     Refund,
     Subscription,
+    TakenBack,
 )
 from portal.transaction import transaction
 from tests.cast import Cast
 from tests.credit_stories import credit, newest, unpaid
+from tests.taking_back_stories import makes_room, take_back
+from tests.taking_back_stories import upgraded as auto_upgraded
 
 UPGRADED = "Upgraded"
 
@@ -44,6 +47,31 @@ def test_charge_paid_not_list_a_line_is_credited_once(cast: Cast) -> None:
     line = one(InvoiceLine, account_id=account_id, kind="unused_time")
     with refused("source_line_id"):
         copy(InvoiceLine, line, position=9)
+
+
+def test_charge_paid_not_list_a_credit_is_followed_by_one(cast: Cast) -> None:
+    """A line is credited anew after its former credit, which a note took back: once."""
+    account_id = upgraded(cast)
+    former = one(InvoiceLine, account_id=account_id, kind="unused_time")
+    copy(InvoiceLine, former, position=9, after_line_id=former["id"])
+    with refused("after_line_id"):
+        copy(InvoiceLine, former, position=10, after_line_id=former["id"])
+
+
+def test_over_revert_an_upgrade_is_taken_back_once(cast: Cast) -> None:
+    change = auto_upgraded(cast, cast.acme)
+    makes_room(cast, cast.acme, seats=10)
+    take_back(cast, change)
+    row = one(TakenBack, account_id=cast.acme.id)
+    first = one(Invoice, account_id=cast.acme.id, reason="initial")
+    note = credit(cast, db.session.get_one(Invoice, first["id"])).id
+    began = one(PlanChange, account_id=cast.acme.id, reason="initial")["id"]
+    with refused("plan_change_id"):
+        copy(TakenBack, row, op_id="another", credit_note_id=note)
+    with refused("credit_note_id"):
+        copy(TakenBack, row, op_id="another", plan_change_id=began)
+    with refused("op_id"):
+        copy(TakenBack, row, plan_change_id=began, credit_note_id=note)
 
 
 def test_charge_renewal_a_cycle_is_invoiced_once(cast: Cast) -> None:

@@ -127,7 +127,7 @@ SABOTAGES = (
         name="noted-line-credited-again",
         breaks="a line that a credit note gave back is given back again by an upgrade",
         file="portal/billing/invoices.py",
-        old='            ~_credited_by(CreditNoteLine, "invoice_line_id"),\n',
+        old="            ~_is_noted(InvoiceLine),\n",
         new="",
         tests=(
             "tests/scenarios/test_credit_notes.py::test_charge_paid_not_list_of_a_credited_line",

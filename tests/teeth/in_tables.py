@@ -12,9 +12,9 @@ SABOTAGES = (
     Sabotage(
         name="line-credited-twice",
         breaks="two invoices can give back the same line",
-        file=FIRST,
-        old='sa.UniqueConstraint("source_line_id", name=op.f("uq_invoice_line_source_line_id")),\n',
-        new="",
+        file="migrations/versions/2026_11_22_over_the_limit.py",
+        old='        where="after_line_id IS NULL",\n        unique=True,\n',
+        new='        where="after_line_id IS NULL",\n',
         tests=(f"{REFUSES}::test_charge_paid_not_list_a_line_is_credited_once",),
     ),
     Sabotage(

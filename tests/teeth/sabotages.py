@@ -1,6 +1,14 @@
 """Every sabotage, by what it is about."""
 
-from tests.teeth import in_access, in_charges, in_credits, in_locks, in_payments, in_tables
+from tests.teeth import (
+    in_access,
+    in_charges,
+    in_credits,
+    in_locks,
+    in_payments,
+    in_tables,
+    in_takings_back,
+)
 
 SABOTAGES = (
     *in_tables.SABOTAGES,
@@ -8,5 +16,6 @@ SABOTAGES = (
     *in_charges.SABOTAGES,
     *in_payments.SABOTAGES,
     *in_credits.SABOTAGES,
+    *in_takings_back.SABOTAGES,
     *in_access.SABOTAGES,
 )
