@@ -46,7 +46,7 @@ def test_what_if_is_told_and_nothing_is_done(admin: Page, company: Company) -> N
     text = answer.locator(".mail-text").first
     expect(text).not_to_be_visible()
     answer.get_by_text("Read it").first.click()
-    expect(text).to_contain_text("7 of 5 seats")
+    expect(text).to_contain_text("uses 7 seats")
     answer.get_by_text("How it is worked out").first.click()
     expect(answer).to_contain_text("Unused time on")
 
