@@ -49,7 +49,7 @@ def test_statuses_are_put_in_order_and_coloured_by_keyboard(page: Page) -> None:
         page.get_by_role("textbox", name="Name").last.fill(name)
         page.get_by_role("button", name="Add status").click()
     page.get_by_role("button", name="Move Second up").press("Enter")
-    expect(acts.said(page, "Second was moved up.")).to_be_visible()
+    expect(page.get_by_text("Second was moved up.")).to_be_visible()
     expect(page.get_by_role("button", name="Move Second up")).to_be_disabled()
     own = (
         page.locator("tbody th")
@@ -62,7 +62,7 @@ def test_statuses_are_put_in_order_and_coloured_by_keyboard(page: Page) -> None:
     change.press("Enter")
     page.get_by_role("row", name="First").get_by_label("violet").check()
     page.get_by_role("row", name="First").get_by_role("button", name="Save").click()
-    expect(acts.said(page, "The status was changed.")).to_be_visible()
+    expect(page.get_by_text("The status was changed.")).to_be_visible()
     expect(page.locator(".status.tone-violet").filter(has_text="First")).to_be_visible()
 
 
