@@ -73,17 +73,7 @@ def open_account(session: Session, application: Application, *, now: datetime) -
         return done
     user = _user(session, application.person, now=now)
     actor = Actor("user", user.name, user.id, Role.ADMIN.value, application.person.ip)
-    account = accounts.open_account(
-        session,
-        name=application.company,
-        country=application.country,
-        currency=application.price.currency,
-        time_zone=application.time_zone,
-        tax_id=application.tax_id,
-        now=now,
-        actor=actor,
-    )
-    account.public_id = _public_id(application.op_id)
+    account = _account(session, application, now=now, actor=actor)
     people.add_member(session, account, user, Role.ADMIN, now=now, actor=actor)
     seat_consents.consent_at_sign_up(session, account, now=now, actor=actor)
     way = application.way_to_pay
@@ -124,6 +114,21 @@ def _opened_before(session: Session, application: Application) -> Opened | None:
     if change is not None and change.to_price_id != application.price.id:
         raise UsedForSomethingElse
     return Opened(user, account, change)
+
+
+def _account(session: Session, application: Application, *, now: datetime, actor: Actor) -> Account:
+    account = accounts.open_account(
+        session,
+        name=application.company,
+        country=application.country,
+        currency=application.price.currency,
+        time_zone=application.time_zone,
+        tax_id=application.tax_id,
+        now=now,
+        actor=actor,
+    )
+    account.public_id = _public_id(application.op_id)
+    return account
 
 
 def _user(session: Session, person: Person, *, now: datetime) -> User:

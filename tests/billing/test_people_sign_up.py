@@ -10,15 +10,24 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from portal import collection
-from portal.billing import invoices, payments, people, sign_ups, subscriptions, usage
+from portal.billing import (
+    invoices,
+    payments,
+    people,
+    seat_consents,
+    sign_ups,
+    subscriptions,
+    usage,
+)
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.billing.sign_ups import Application, Opened, Overtaken, Person, WayToPay
 from portal.extensions import db
-from portal.models import Account, Invoice, PlanChangeState, Price, User
+from portal.models import Account, Invoice, PlanChangeState, Price, User, WhenFull
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
+from tests.scenarios.vendor import VendorsFile
 
 NINA = Person("nina@example.com", "Nina", None, "hash", "127.0.0.1")
 CARD = WayToPay("sandbox", "card_pays", "Test card ending 4242")
@@ -157,3 +166,28 @@ def test_charge_once_two_forms_at_the_same_instant(
         thread.join()
     assert len(lost) == 1
     assert count(Account) == before + 1
+
+
+def test_what_the_page_said_about_seats_is_kept_as_agreed_to(
+    application: Application, clock: FixedClock
+) -> None:
+    """By whom, when and under which words; once, however often the form arrives."""
+    account = opened(application, clock).account
+    opened(replace(application, person=replace(NINA, user=known())), clock)
+    [(consent, name)] = seat_consents.made(db.session(), account.id)
+    assert (consent.choice, name, consent.chosen_at) == (WhenFull.UPGRADE, "Nina", clock.now())
+    assert "three emails over five days" in consent.wording
+
+
+def test_where_nothing_is_charged_for_seats_nothing_has_to_be_agreed_to(
+    cast: Cast, application: Application, clock: FixedClock
+) -> None:
+    file = VendorsFile(clock)
+    file.edit('seats = "auto_upgrade"', 'seats = "warn"')
+    file.apply()
+    account = opened(application, clock).account
+    assert seat_consents.made(db.session(), account.id) == []
+
+
+def known() -> User:
+    return db.session.scalars(select(User).where(User.email == "nina@example.com")).one()
