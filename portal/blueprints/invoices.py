@@ -105,13 +105,15 @@ def pdf(number: str) -> ResponseReturnValue:
 
 def _page(row: Invoice, region: str) -> ResponseReturnValue:
     session, account = db.session(), principal().account
+    notes = credit_notes.of_invoice(session, row)
     return page_or_fragment(
         "invoices/show.html",
         region,
         invoice=invoice_display.issued(session, row),
         progress=invoice_progress.progress(session, row, now=clock.now()),
         badge=_badge(row),
-        notes=credit_notes.of_invoice(session, row),
+        notes=notes,
+        all_credited=bool(notes) and sum(note.total_minor for note in notes) >= row.total_minor,
         method=payments.method_of(session, account.id),
         upgrade=_to_take_back(row),
         may_pay=principal().may(Permission.MANAGE_BILLING),

@@ -75,6 +75,8 @@ def test_it_is_done_and_said(cast: Cast, browser: Browser, fitting: PlanChange) 
     page = words(client.get(path_of(fitting)).text)
     in_order(page, "The upgrade is taken back", "Credited to you $96.67", "Credit note CN-2026")
     assert running(cast.acme).price.plan_name == "Standard, 10 users"
+    invoice = words(client.get("/invoices/INV-2026-000003").text)
+    in_order(invoice, "What comes next Nothing: all of it was credited.", "Credited since")
     account = words(client.get("/account").text)
     assert "Automatic upgrade to Standard, 20 users taken back" in account
     assert "Next charge $100.00 on 31 Mar 2026" in account
