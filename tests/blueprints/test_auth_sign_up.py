@@ -309,3 +309,14 @@ def test_a_number_of_add_ons_that_is_none_is_said_at_its_field(form: SignUp) -> 
     assert answer.status_code == 422
     assert 'id="seat-error"' in answer.text
     assert 'value="many"' in answer.text
+
+
+def test_what_happens_when_seats_run_out_is_agreed_to_as_it_was_read(form: SignUp) -> None:
+    """The form carries a mark of the words it showed: with another one it is shown again."""
+    mark = form.field("seats_rule", form.client.get("/signup").text)
+    answer = form.send(seats_rule="0" * len(mark))
+    assert answer.status_code == 422
+    assert "reads otherwise now" in answer.text
+    assert accounts() == 2
+    assert form.send(seats_rule=mark).status_code == 303
+    assert accounts() == 3

@@ -68,7 +68,7 @@ def test_a_moved_date_is_told_with_its_amount_and_the_ways_out(
 
 
 def test_a_moved_date_says_why_and_moves_the_calendar(moved: Notice, episode: Episode) -> None:
-    assert moved.subject.startswith("Later than we wrote: not before 12 Mar 2026")
+    assert moved.subject.startswith("You have more time: until 12 Mar 2026")
     assert WHY in " ".join(moved.body_text.split())
     assert "<b>and</b>" not in moved.body_html
     first = Calendar.from_ical(named("warning")[0].calendar or "").events[0]
