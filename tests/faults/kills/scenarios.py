@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from portal.billing import price_list
+from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.models import Price
 from tests.cast import PASSWORD, START
 from tests.faults.kills.stage import Stage, Told
+from tests.taking_back_stories import makes_room, seated, upgrades
 
 PLANS = "/account/change-plan"
 HOUR, DAY, CYCLE = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
@@ -135,6 +137,31 @@ def over_the_limit(stage: Stage) -> Scenario:
     return Scenario(START + 8 * DAY)
 
 
+def within_again(stage: Stage) -> Scenario:
+    """over.fixed-in-time: somebody is deactivated in the second before the third warning."""
+    return _back_to_ten(stage, after=4 * DAY)
+
+
+def seats_dropped(stage: Stage) -> Scenario:
+    """over.fixed-in-time: somebody is deactivated in the second before the upgrade."""
+    return _back_to_ten(stage, after=5 * DAY)
+
+
+def taken_back(stage: Stage) -> Scenario:
+    """over.revert: upgraded after five days, with one person fewer on day 12 it is taken back."""
+    stage.work_until(START + 2 * DAY)
+    with stage.context() as cast:
+        cast.members(cast.acme, 9)
+    stage.work_until(START + 12 * DAY)
+    with stage.context() as cast:
+        makes_room(cast, cast.acme, seats=10)
+        op_id = upgrades(cast.acme)[0].op_id
+    alice = stage.person("alice")
+    page = f"/account/plan-changes/{op_id}/taking-back"
+    confirmation = alice.field(page, "confirmation")
+    return Scenario(START + 12 * DAY, lambda: [alice.post(page, confirmation=confirmation)])
+
+
 SCENARIOS: dict[str, Callable[[Stage], Scenario]] = {
     "sign-up": sign_up,
     "upgrade": upgrade,
@@ -147,7 +174,23 @@ SCENARIOS: dict[str, Callable[[Stage], Scenario]] = {
     "new-card": new_card,
     "silent-gateway": silent_gateway,
     "over-the-limit": over_the_limit,
+    "within-again": within_again,
+    "seats-dropped": seats_dropped,
+    "taken-back": taken_back,
 }
+
+
+def _back_to_ten(stage: Stage, *, after: timedelta) -> Scenario:
+    """11 of 10 seats since the daily check of day 2; ten again so long after it, but a second."""
+    stage.work_until(START + 2 * DAY)
+    with stage.context() as cast:
+        cast.members(cast.acme, 9)
+    found_at = overage.next_check_at(START + 2 * DAY)
+    stage.work_until(found_at + after - BEFORE)
+    with stage.context() as cast:
+        newest = seated(cast.acme)[-1].public_id
+    alice = stage.person("alice")
+    return Scenario(found_at + 6 * DAY, lambda: [alice.post(f"/users/{newest}/deactivation")])
 
 
 def _confirming(stage: Stage, tier: str) -> Callable[[], list[Told]]:
