@@ -4,6 +4,7 @@ from tests.teeth import (
     in_access,
     in_charges,
     in_credits,
+    in_documents,
     in_locks,
     in_payments,
     in_tables,
@@ -16,6 +17,7 @@ SABOTAGES = (
     *in_charges.SABOTAGES,
     *in_payments.SABOTAGES,
     *in_credits.SABOTAGES,
+    *in_documents.SABOTAGES,
     *in_takings_back.SABOTAGES,
     *in_access.SABOTAGES,
 )

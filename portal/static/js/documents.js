@@ -40,8 +40,11 @@
     one("progress", form).value = share;
   }
 
+  document.addEventListener("htmx:beforeRequest", ({ target }) => {
+    if (target.matches?.(FORM)) show(target, "Sending …", 0);
+  });
   document.addEventListener("htmx:xhr:progress", ({ target, detail }) => {
-    if (!target.matches(FORM) || !detail.lengthComputable) return;
+    if (!target.matches?.(FORM) || !detail.lengthComputable) return;
     const share = Math.floor((100 * detail.loaded) / detail.total);
     show(target, share < 100 ? "Sending …" : "Sent. Being kept …", share);
   });
