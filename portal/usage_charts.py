@@ -22,6 +22,8 @@ LINES_AT_MOST = 4
 # Nearer than this to the ground, nothing fits below the curve.
 LOW = HEIGHT * 4 // 5
 DATES = 4
+# On a phone the last word of the curve takes about a third of its width.
+ENDS = 3
 ABOVE, BELOW = -7, 17
 
 
@@ -144,10 +146,13 @@ def _dates(days: Sequence[DayCount]) -> Iterator[Mark]:
 def _labels(days: Sequence[DayCount], scale: _Scale) -> Iterator[Mark]:
     """What the two lines are, each on the side of its line where the other isn't."""
     latest, middle = days[-1], days[len(days) // 2]
-    y = scale.y(latest.used)
-    is_under = latest.limit is not None and latest.used <= latest.limit and y < LOW
+    end = [scale.y(day.used) for day in days[-(len(days) // ENDS + 1) :]]
+    is_under = latest.limit is not None and latest.used <= latest.limit and max(end) < LOW
     used = f"In use: {scale.text(latest.used)}"
-    yield Mark(used, "100%", _share(y), BELOW if is_under else ABOVE, "end")
+    if is_under:
+        yield Mark(used, "100%", _share(max(end)), BELOW, "end")
+    else:
+        yield Mark(used, "100%", _share(min(end)), ABOVE, "end")
     if middle.limit is not None:
         limit = f"Limit: {scale.text(middle.limit)}"
         yield Mark(limit, "50%", _share(scale.y(middle.limit)), ABOVE, "middle")

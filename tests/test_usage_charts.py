@@ -37,6 +37,17 @@ def test_without_any_limit_there_is_no_line() -> None:
     assert [label.text for label in chart.labels] == ["In use: 4"]
 
 
+def test_the_curve_is_named_where_it_does_not_run() -> None:
+    """Below what rises towards the limit; above what is over it, or near the ground."""
+    used, limit = draw(Metric.SEATS, days((5, 10), (6, 10), (8, 10), (9, 10))).labels
+    assert (used.text, used.dy, used.y) == ("In use: 9", 17, "27.3%")
+    assert (limit.text, limit.dy) == ("Limit: 10", -7)
+    used, _ = draw(Metric.SEATS, days((9, 10), (12, 10))).labels
+    assert (used.text, used.dy) == ("In use: 12", -7)
+    used, _ = draw(Metric.SEATS, days((0, 10), (1, 10))).labels
+    assert used.dy == -7
+
+
 def test_lines_across_stand_at_round_counts() -> None:
     chart = draw(Metric.CLIENTS, days((287, 300)))
     assert [line.text for line in chart.lines] == ["0", "100", "200", "300"]
