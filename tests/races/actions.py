@@ -1,4 +1,4 @@
-"""The nine things that two may do to one account at the same instant.
+"""The things that two may do to one account at the same instant.
 
 An action is made ready, as by a person who opened the page a minute ago, and then let go. What
 people do is posted as their forms post it; what the worker does is done as the worker does it.
@@ -13,7 +13,15 @@ from sqlalchemy import select
 
 from portal import clock, confirmations
 from portal.audit import SYSTEM
-from portal.billing import accounts, add_ons, credit_notes, open_invoices, plan_changes, price_list
+from portal.billing import (
+    accounts,
+    add_ons,
+    credit_notes,
+    open_invoices,
+    plan_changes,
+    price_list,
+    taking_back_offers,
+)
 from portal.billing.credit_notes import Wish
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
@@ -26,6 +34,7 @@ from portal.models import (
     EpisodeState,
     Invoice,
     InvoiceStatus,
+    Membership,
     OutboxItem,
     OutboxState,
     Price,
@@ -33,12 +42,23 @@ from portal.models import (
 )
 from portal.transaction import transaction
 from tests.faults.kills.stage import Stage
-from tests.races.situations import CYCLE_OVER, EPISODE_DUE, UNPAID, Admin, Needs, Place
+from tests.races.situations import (
+    CYCLE_OVER,
+    EPISODE_DUE,
+    UNPAID,
+    UPGRADED,
+    Admin,
+    Needs,
+    Place,
+)
+from tests.taking_back_stories import running, seated, upgrades
 
 REFUSAL = re.compile(r'title">Nothing was changed</p>\s*<p>(.*?)</p>', re.DOTALL)
 ERROR_PAGE = "a page without the reason"
 MINUTE = timedelta(minutes=1)
 MONEY = (Work.PAYMENT, Work.REFUND)
+LARGER = {"10-users": "20-users", "20-users": "40-users"}
+SMALLER = {"10-users": "5-users", "20-users": "10-users"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,18 @@ LetGo = Callable[[], Answer]
 
 
 @dataclass(frozen=True)
+class InHalves:
+    """What is done by two commands, between which somebody else may come."""
+
+    begin: LetGo
+    end: LetGo
+
+    def __call__(self) -> Answer:
+        self.begin()
+        return self.end()
+
+
+@dataclass(frozen=True)
 class Action:
     """`ready(stage, place, admin)` gives what is done when it is let go."""
 
@@ -61,11 +93,11 @@ class Action:
 
 
 def _upgrade(stage: Stage, place: Place, admin: Admin) -> LetGo:
-    return _change_plan(stage, place, admin, "20-users")
+    return _change_plan(stage, place, admin, LARGER)
 
 
 def _downgrade(stage: Stage, place: Place, admin: Admin) -> LetGo:
-    return _change_plan(stage, place, admin, "5-users")
+    return _change_plan(stage, place, admin, SMALLER)
 
 
 def _cancel(_stage: Stage, _place: Place, admin: Admin) -> LetGo:
@@ -83,7 +115,14 @@ def _auto_upgrade(stage: Stage, place: Place, _admin: Admin) -> LetGo:
                 Episode.account_id == place.account_id, Episode.state == EpisodeState.OPEN
             )
         ).one()
-    return lambda: _job(stage, place, lambda: overages.step(episode_id))
+
+    def step() -> Answer:
+        with stage.app.app_context():
+            overages.step(episode_id)
+        return Answer(200, "")
+
+    # Until its payment is sent, an upgrade that began is called off by whoever makes room.
+    return InHalves(step, lambda: _job(stage, place, lambda: None))
 
 
 def _pay(stage: Stage, place: Place, admin: Admin) -> LetGo:
@@ -138,6 +177,36 @@ def _change_card(stage: Stage, place: Place, admin: Admin) -> LetGo:
     return lambda: _post(admin, "/account/payment-method", card=card)
 
 
+def _take_back(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    """The automatic upgrade of the day before."""
+    with stage.context():
+        account = db.session.get_one(Account, place.account_id)
+        (change,) = upgrades(account)
+        offer = taking_back_offers.offer(db.session(), account, change, now=clock.now() - MINUTE)
+        assert offer.terms is not None
+        who = {"account_id": place.account_id, "user_id": admin.user_id}
+        token = confirmations.sign_return(offer.terms, offer.valid_until, **who)
+        path = f"/account/plan-changes/{change.op_id}/taking-back"
+    return lambda: _post(admin, path, confirmation=token)
+
+
+def _remove_user(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    """Of eleven people one is let go: the seats fit again."""
+    with stage.context():
+        newest = seated(db.session.get_one(Account, place.account_id))[-1].public_id
+    return lambda: _post(admin, f"/users/{newest}/deactivation")
+
+
+def _return_user(stage: Stage, place: Place, admin: Admin) -> LetGo:
+    """An eleventh person gets access again."""
+    with stage.context():
+        statement = select(Membership.public_id).where(
+            Membership.account_id == place.account_id, Membership.deactivated_at.is_not(None)
+        )
+        gone = db.session.scalars(statement.order_by(Membership.id)).first()
+    return lambda: _post(admin, f"/users/{gone}/reactivation")
+
+
 ACTIONS = {
     "upgrade": Action(_upgrade),
     "downgrade": Action(_downgrade),
@@ -148,13 +217,16 @@ ACTIONS = {
     "refund": Action(_refund),
     "add-on": Action(_add_on),
     "change card": Action(_change_card),
+    "take back": Action(_take_back, frozenset({UPGRADED})),
+    "remove user": Action(_remove_user, frozenset({EPISODE_DUE})),
+    "return user": Action(_return_user, frozenset({UPGRADED})),
 }
 
 
-def _change_plan(stage: Stage, place: Place, admin: Admin, tier: str) -> LetGo:
+def _change_plan(stage: Stage, place: Place, admin: Admin, to: dict[str, str]) -> LetGo:
     with stage.context() as cast:
-        price: Price = cast.price("standard", tier)
         account = db.session.get_one(Account, place.account_id)
+        price: Price = cast.price("standard", to[running(account).price.tier.key])
         terms = plan_changes.quote(db.session(), account, price, now=clock.now() - MINUTE)
         token = _signed(terms, place, admin)
     return lambda: _post(admin, "/account/change-plan", confirmation=token)

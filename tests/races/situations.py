@@ -17,6 +17,7 @@ from portal.extensions import db
 from portal.models import Account, EpisodeWarning, User
 from tests.cast import START, Cast, sign_in
 from tests.faults.kills.stage import Stage
+from tests.taking_back_stories import makes_room
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CYCLE_END = START + 30 * DAY
@@ -29,10 +30,12 @@ class Need(Enum):
     CYCLE_OVER = "cycle over"
     EPISODE_DUE = "episode due"
     UNPAID = "unpaid"
+    UPGRADED = "upgraded"
 
 
 Needs = frozenset[Need]
 CYCLE_OVER, EPISODE_DUE, UNPAID = Need.CYCLE_OVER, Need.EPISODE_DUE, Need.UNPAID
+UPGRADED = Need.UPGRADED
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,15 @@ def _cycle_over_and_episode_due(stage: Stage, accounts: list[int]) -> None:
     stage.clock.at = CYCLE_END
 
 
+def _upgraded(stage: Stage, accounts: list[int]) -> None:
+    """Found over on day 10 and upgraded 5 days later; ten people are left on day 16."""
+    _grow(stage, accounts, START + 9 * DAY)
+    stage.work_until(START + 16 * DAY)
+    with stage.context() as cast:
+        for account_id in accounts:
+            makes_room(cast, db.session.get_one(Account, account_id), seats=10)
+
+
 def _grow(stage: Stage, accounts: list[int], at: datetime) -> None:
     stage.work_until(at)
     with stage.context() as cast:
@@ -138,4 +150,5 @@ BRING_ABOUT: dict[Needs, Callable[[Stage, list[int]], None]] = {
     frozenset({CYCLE_OVER, UNPAID}): _cycle_over_and_unpaid,
     frozenset({EPISODE_DUE, UNPAID}): _episode_due_and_unpaid,
     frozenset({CYCLE_OVER, EPISODE_DUE}): _cycle_over_and_episode_due,
+    frozenset({UPGRADED}): _upgraded,
 }

@@ -22,6 +22,7 @@ TABLES = (
     "invoice_series", "invoice", "invoice_line", "invoice_document",
     "credit_note", "credit_note_line", "credit_note_document", "refund",
     "payment", "sandbox_charge", "sandbox_refund", "ledger_transfer",
+    "usage", "usage_day", "climb_alert", "seat_consent", "taken_back", "document",
     "audit_entry", "operation", "notice", "outbox", "charging_stop",
 )  # fmt: skip
 UNTOLD = {
