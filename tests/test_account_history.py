@@ -29,6 +29,7 @@ ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 NOT_TOLD = {
     "client.added", "client.brought_back", "client.deleted", "client.edited", "client.restored",
     "client.status_set", "client.suspended", "clients.imported", "clients.removed",
+    "document.added", "document.deleted",
     "status.added", "status.deleted", "status.moved", "status.painted", "status.renamed",
     "user.invitation_withdrawn", "user.invited", "user.invited_again",
 }  # fmt: skip

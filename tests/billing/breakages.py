@@ -385,10 +385,10 @@ BREAKAGES = (
     ),
     Breakage(
         "one-episode", "open episodes of seats of Crowded",
-        "DROP INDEX uq_episode_open; INSERT INTO episode (account_id, subscription_id, metric,"
-        " state, price_id, used_at_opening, limit_at_opening, opened_at, next_step_at) SELECT"
-        " account_id, subscription_id, metric, state, price_id, used_at_opening, limit_at_opening,"
-        " opened_at, next_step_at FROM episode WHERE state = 'open'",
+        "DROP INDEX uq_episode_open; INSERT INTO episode (public_id, account_id, subscription_id,"
+        " metric, state, price_id, used_at_opening, limit_at_opening, opened_at, next_step_at)"
+        " SELECT 'another', account_id, subscription_id, metric, state, price_id, used_at_opening,"
+        " limit_at_opening, opened_at, next_step_at FROM episode WHERE state = 'open'",
     ),
     Breakage(
         "warned-before-upgrade", "auto-upgrade episode-",
