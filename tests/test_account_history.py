@@ -50,13 +50,17 @@ def recorded() -> Iterator[str]:
     for path in PORTAL.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and len(call.args) > 2 and _is_record(call.func):
+            if not isinstance(call, ast.Call) or len(call.args) < 3:
+                continue
+            if _name(call.func) == "record":
                 yield from _names(call.args[2], tree)
+            # Changes of many clients are put down by what carries them out.
+            if _name(call.func) == "carry_out" and isinstance(call.args[0], ast.Constant):
+                yield from _names(call.args[0], tree)
 
 
-def _is_record(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name == "record"
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _names(argument: ast.expr, tree: ast.Module) -> Iterator[str]:
