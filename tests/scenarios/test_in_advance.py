@@ -3,12 +3,17 @@
 Acme is on Standard, 10 users, which holds 600 clients: 480 are 80 %, 450 are 75 %.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, overages
+from portal.billing import accounts, clients, overages, statuses
+from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.models import AuditEntry, Client, ClientStatus, ClimbAlert, Level, Notice
@@ -127,6 +132,28 @@ def test_the_database_keeps_a_level_to_one_email_a_climb(cast: Cast, clock: Fixe
     )
     with pytest.raises(IntegrityError), transaction() as session:
         session.add(again)
+
+
+def test_many_who_climb_at_once_are_one_email(cast: Cast, app: Flask) -> None:
+    """Six at the same instant take 479 to 485: the one that made it 480 is told of, once."""
+    have(cast, 479)
+    start, account_id, now = Barrier(6), cast.acme.id, cast.clock.now()
+    db.session.remove()
+
+    def one_more(number: int) -> None:
+        with app.app_context():
+            start.wait()
+            with transaction() as session:
+                account = accounts.lock(session, account_id)
+                known = statuses.of(session, account.id)
+                client = statuses.built_in(known, "client")
+                details = ClientDetails(f"Client {number}")
+                clients.add(session, account, details, client, now=now, actor=SYSTEM)
+
+    with ThreadPoolExecutor(6) as people:
+        list(people.map(one_more, range(6)))
+
+    assert subjects(cast) == ["480 of 600 clients in use: 120 clients left"]
 
 
 def have(cast: Cast, count: int) -> None:
