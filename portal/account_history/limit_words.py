@@ -16,6 +16,7 @@ PARKED_BECAUSE = {
     "mail_refused": "No Admin could be reached by email.",
     "nobody_to_warn": "There was no Admin to write to.",
     "top_tier": "There is no larger plan.",
+    "not_paid": "The upgrade could not be paid, however often it was tried.",
 }
 
 

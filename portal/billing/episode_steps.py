@@ -4,15 +4,15 @@
 carries out the answer in the same transaction, so that nothing is done on stale facts.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import notices
 from portal.audit import SYSTEM, record
 from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes, usage
-from portal.billing.rules import overage
+from portal.billing.rules import dunning, overage
 from portal.billing.rules.overage import (
     Close,
     CloseReason,
@@ -23,6 +23,7 @@ from portal.billing.rules.overage import (
     Upgrade,
     Wait,
 )
+from portal.billing.rules.period import DAY
 from portal.models import (
     Account,
     Episode,
@@ -32,8 +33,6 @@ from portal.models import (
     PlanChangeState,
     Subscription,
 )
-
-PAYMENT_FAILED_AGAIN_AFTER = timedelta(days=1)
 
 
 def due_steps(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
@@ -87,6 +86,8 @@ def goes_on_after_failure(
     elif why in episodes.CALLED_OFF:
         state = EpisodeState.RESOLVED
         episodes.close(session, account, episode, state, why, now=now, actor=SYSTEM)
+    else:
+        _try_again(session, account, episode, now=now)
     return episode.is_open
 
 
@@ -110,29 +111,44 @@ def upgrade_comes_first(
 
 def _upgrade(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
     """Begin the upgrade on the terms that were told, the told deadline being its instant."""
-    episode.next_step_at = now + PAYMENT_FAILED_AGAIN_AFTER
+    episode.next_step_at = now + DAY
     if account.parked_at is not None or bounds.running_stop(session) is not None:
         return
     if plan_changes.pending(session, account.id) is not None:
         return
-    failed_at = _failed_at(session, account, now)
-    if failed_at is not None:
-        # Of two metrics that are over at once, one asks for the same card a day.
-        episode.next_step_at = failed_at + PAYMENT_FAILED_AGAIN_AFTER
+    next_at = _next_try_at(session, account, episode)
+    if next_at is not None and next_at > now:
+        # Of two metrics that are over at once, one has asked for the same money.
+        episode.next_step_at = next_at
         return
     terms = episode_facts.announced_terms(session, account, episode)
     plan_changes.auto_upgrade(session, account, episode, terms, now=now)
 
 
-def _failed_at(session: Session, account: Account, now: datetime) -> datetime | None:
-    """When an automatic upgrade of the account was last begun in vain, within the last day."""
-    statement = select(func.max(PlanChange.requested_at)).where(
-        PlanChange.account_id == account.id,
-        PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
-        PlanChange.state == PlanChangeState.FAILED,
-        PlanChange.requested_at > now - PAYMENT_FAILED_AGAIN_AFTER,
+def _try_again(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
+    """An upgrade that was not paid is tried on the days of an invoice, then left to the vendor."""
+    next_at = _next_try_at(session, account, episode)
+    if next_at is None:
+        _park(session, account, episode, ParkReason.NOT_PAID, now=now)
+    else:
+        episode.next_step_at = next_at
+
+
+def _next_try_at(session: Session, account: Account, episode: Episode) -> datetime | None:
+    """When an upgrade that failed since the episode began may be tried again; None where none
+    did, or where it was tried often enough."""
+    statement = (
+        select(PlanChange.requested_at)
+        .where(
+            PlanChange.account_id == account.id,
+            PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
+            PlanChange.state == PlanChangeState.FAILED,
+            PlanChange.requested_at >= episode.opened_at,
+        )
+        .order_by(PlanChange.requested_at)
     )
-    return session.execute(statement).scalar_one()
+    tried = list(session.scalars(statement))
+    return dunning.retry_at(len(tried), tried[0], tried[-1]) if tried else None
 
 
 def _close(

@@ -186,7 +186,8 @@ def _try_upgrade_again(
     if not episode_steps.goes_on_after_failure(session, account, episode, reason, now=now):
         return
     what = f"the upgrade to {change.to_price.plan_name}"
-    failure = Failure(what, payment.money, reason, next_try_at=episode.next_step_at)
+    next_at = episode.next_step_at if episode.is_going_on else None
+    failure = Failure(what, payment.money, reason, next_try_at=next_at)
     for notice in payment_notices.failed(session, account, failure, now=now):
         notice.episode_id = episode.id
 

@@ -99,17 +99,17 @@ def test_over_what_an_upgrade_does_not_answer_begins_anew(
 def test_over_payment_fails_once_a_day_though_two_metrics_ask(
     cast: Cast, clock: FixedClock, twofold: Account
 ) -> None:
-    """The card declines on 7 March: it is asked once that day and once the next, not twice."""
+    """The card declines on 7 March: it is asked once, and once on 10 March, not twice."""
     have_clients(twofold, clock, 301)
     cast.use_card(twofold, "card_declines")
-    cast.let_pass(days=7)
+    cast.let_pass(days=9)
 
     assert [f"{change.requested_at:%d %b %H:%M}" for change in attempts(twofold)] == [
         "07 Mar 06:00",
-        "08 Mar 06:00",
+        "10 Mar 06:00",
     ]
     cast.use_card(twofold, "card_pays")
-    cast.let_pass(days=1)
+    cast.let_pass(days=2)
     assert the_upgrade(twofold).due_minor == 5833
 
 
@@ -191,7 +191,7 @@ def test_charge_no_plan_change_unpaid_holds_the_upgrade_until_it_is_paid(cast: C
 
 
 def test_over_what_could_not_be_paid_before_the_renewal_is_warned_of_anew(cast: Cast) -> None:
-    """Told for 29 March and declined every day; on 31 March the old plan renews, declined too.
+    """Told for 29 March and declined; on 31 March the old plan renews, declined too.
 
     The former announcement is of a cycle that is over: new emails from 2 April. The renewal is
     paid on 3 April, and on 7 April 06:00, 6 whole days into the cycle, it is
@@ -202,7 +202,7 @@ def test_over_what_could_not_be_paid_before_the_renewal_is_warned_of_anew(cast: 
     cast.members(account, 9)
     cast.use_card(account, "card_declines")
     cast.let_pass(days=9)
-    assert len(attempts(account)) == 3
+    assert len(attempts(account)) == 1
     assert plan_amount(account) == 10000
 
     cast.use_card(account, "card_pays")

@@ -13,7 +13,7 @@ from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, EpisodeState, Invoice
 from tests.cast import Cast, FixedClock
-from tests.scenarios.over import emails, episode, plan_amount, the_upgrade, upgrades
+from tests.scenarios.over import Operator, emails, episode, plan_amount, the_upgrade, upgrades
 
 STANDARD_20 = 18000
 
@@ -182,6 +182,32 @@ def test_over_payment_fails_changes_nothing(cast: Cast, over: Account) -> None:
     cast.use_card(over, "card_pays")
     cast.let_pass(days=2)
     assert the_upgrade(over).due_minor == 9667
+
+
+def test_over_payment_fails_four_times_and_is_left_to_people(cast: Cast, over: Account) -> None:
+    """Tried on 7 March and 3, 5 and 7 days later, each time with an email, and then no more.
+
+    Let go on by the vendor on 21 March, it is told anew for the next day, when 21 whole days of
+    the cycle from 1 March are over: $180.00 − 9/30 × $100.00 = $150.00.
+    """
+    cast.use_card(over, "card_declines")
+    cast.let_pass(days=20)
+
+    told = emails(over, "payment_failed")
+    assert [f"{notice.created_at:%d %b}" for notice in told if notice.user_id == cast.alice.id] == [
+        "07 Mar",
+        "10 Mar",
+        "12 Mar",
+        "14 Mar",
+    ]
+    assert "tried again by itself" in " ".join(told[-1].body_text.split())
+    assert (episode(over).state, episode(over).close_reason) == (EpisodeState.PARKED, "not_paid")
+    assert plan_amount(over) == 10000
+
+    cast.use_card(over, "card_pays")
+    Operator(over, cast).release("They have a new card.")
+    cast.let_pass(days=2)
+    assert the_upgrade(over).due_minor == 15000
 
 
 def test_over_before_the_act_tells_what_was_announced(cast: Cast, over: Account) -> None:

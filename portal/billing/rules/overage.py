@@ -48,6 +48,7 @@ class ParkReason(StrEnum):
     NOBODY_TO_WARN = "nobody_to_warn"
     TOP_TIER = "top_tier"
     WARNED_TOO_CLOSELY = "warned_too_closely"
+    NOT_PAID = "not_paid"
 
 
 class Delivery(StrEnum):
