@@ -24,8 +24,8 @@ ROLE_WORDS = {
 # Where a metric is brought back within its limit, and what the button that leads there says.
 MAKE_ROOM = {
     Metric.SEATS: ("/users", "Remove users"),
-    Metric.CLIENTS: ("/clients", "Go to the client list"),
-    Metric.STORAGE: ("/clients", "Go to the client list"),
+    Metric.CLIENTS: ("/clients?counted=yes", "Go to the client list"),
+    Metric.STORAGE: ("/clients/documents?counted=yes", "Go to the documents"),
 }
 
 
@@ -73,6 +73,7 @@ def of_episode(episode: Episode) -> dict[str, Any]:
         "plan": episode.price.plan_name,
         "make_room_path": path,
         "make_room_button": button,
+        "episode_path": f"/account/over-limit/{episode.public_id}",
     }
 
 
