@@ -80,6 +80,10 @@ def zone_name(local: datetime) -> str:
     return f"UTC{name.replace('-', describe.MINUS)}" if name[0] in "+-" else name
 
 
+def _in_use(used: int, metric: str, limit: int | None) -> str:
+    return counting.in_use(counting.Metric(metric), used, limit)
+
+
 FILTERS: dict[str, Callable[..., str | list[str]]] = {
     "money": money,
     "at_negatives": at_negatives,
@@ -89,5 +93,6 @@ FILTERS: dict[str, Callable[..., str | list[str]]] = {
     "relative_days": relative_days,
     "count": describe.number,
     "bytes": describe.storage,
+    "in_use": _in_use,
     "level": counting.level,
 }

@@ -7,12 +7,13 @@ from urllib.parse import quote as url_quote
 from zoneinfo import ZoneInfo
 
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.counting import Metric, amount_of, of_limit
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.models import Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
+from portal.usage_places import MAKE_ROOM
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -20,12 +21,6 @@ ROLE_WORDS = {
     Role.ADMIN: "an Admin",
     Role.MEMBER: "a Member",
     Role.BILLING: "a billing contact",
-}
-# Where a metric is brought back within its limit, and what the button that leads there says.
-MAKE_ROOM = {
-    Metric.SEATS: ("/users", "Remove users"),
-    Metric.CLIENTS: ("/clients?counted=yes", "Go to the client list"),
-    Metric.STORAGE: ("/clients/documents?counted=yes", "Go to the documents"),
 }
 
 
@@ -46,7 +41,7 @@ def of_warning(
         **of_deadline(warning.episode, warning.deadline_at, quote, now=now, zone=zone),
         **standing(metric, warning.used, warning.limit_value),
         "warning": warning,
-        "excess": amount_of(metric, too_much),
+        "excess": amount_of(metric, too_much, round_up=True),
     }
 
 
@@ -66,24 +61,31 @@ def of_deadline(
 
 
 def of_episode(episode: Episode) -> dict[str, Any]:
-    path, button = MAKE_ROOM[episode.metric]
+    place = MAKE_ROOM[episode.metric]
     return {
         "episode": episode,
         "metric": episode.metric.value,
         "plan": episode.price.plan_name,
-        "make_room_path": path,
-        "make_room_button": button,
-        "episode_path": f"/account/over-limit/{episode.public_id}",
+        "make_room_path": place.path,
+        "make_room_button": place.label,
+        "episode_path": episode_path(episode),
     }
 
 
-def standing(metric: Metric, used: int, limit: int) -> dict[str, str]:
+def episode_path(episode: Episode) -> str:
+    """Where all of an episode is told."""
+    return f"/account/over-limit/{episode.public_id}"
+
+
+def standing(metric: Metric, used: int, limit: int | None) -> dict[str, str]:
     """Counts in words: "11 seats", "10 seats", and "11 of 10 seats"."""
-    figure = amount_of(metric, used) if metric is Metric.STORAGE else describe.number(used)
+    if limit is None:
+        words = amount_of(metric, used)
+        return {"used": words, "limit": "unlimited", "standing": words}
     return {
-        "used": amount_of(metric, used),
+        "used": amount_of(metric, used, round_up=used > limit),
         "limit": amount_of(metric, limit),
-        "standing": f"{figure} of {amount_of(metric, limit)}",
+        "standing": of_limit(metric, used, limit),
     }
 
 

@@ -15,7 +15,7 @@ from portal import formatting, notice_facts
 from portal.billing import price_list
 from portal.billing.offers import Offer
 from portal.billing.rules import describe, overage
-from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, shortfalls
+from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, in_use, shortfalls
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction, Quote
@@ -120,8 +120,8 @@ def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> 
     return [
         Limit(
             metric.value.capitalize(),
-            _figure(metric, used[metric]),
-            _figure(metric, allowed[metric]),
+            in_use(metric, used[metric], allowed[metric]),
+            _most(metric, allowed[metric]),
             misfits.get(metric),
         )
         for metric in Metric
@@ -193,10 +193,8 @@ def _saving(plan: PlanTerms) -> Money | None:
     return twelve - plan.price
 
 
-def _figure(metric: Metric, count: int | None) -> str:
-    if count is None:
-        return UNLIMITED
-    return describe.storage(count) if metric is Metric.STORAGE else describe.number(count)
+def _most(metric: Metric, limit: int | None) -> str:
+    return UNLIMITED if limit is None else in_use(metric, limit, limit)
 
 
 def _what_follows(session: Session, price: Price, misfit: Shortfall, now: datetime) -> str:
@@ -205,7 +203,7 @@ def _what_follows(session: Session, price: Price, misfit: Shortfall, now: dateti
         return f"{misfit.sentence}. Nothing is charged for that."
     target = price_list.next_tier(session, price)
     if target is None:
-        return f"{misfit.sentence}. There is no larger size: the vendor will get in touch."
+        return f"{misfit.sentence}. There is no larger plan: the vendor will get in touch."
     check = formatting.date_time(overage.next_check_at(now))
     every = describe.every(target.interval)
     return (

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal import notice_facts, notices
-from portal.billing.rules.counting import Metric, amount_of, over_by
+from portal.billing.rules.counting import amount_of, over_by
 from portal.billing.rules.roles import Role
 from portal.models import Account, ClimbAlert, Notice
 from portal.notices import Message
@@ -30,12 +30,8 @@ def _facts(alert: ClimbAlert, plan: str) -> dict[str, Any]:
         "metric": alert.metric.value,
         "level": alert.level.value,
         "percent": alert.used * 100 // max(alert.limit_value, 1),
-        "left": _figure(alert.metric, alert.limit_value - alert.used),
-        "excess": _figure(alert.metric, over_by(alert.used, alert.limit_value)),
+        "left": amount_of(alert.metric, max(alert.limit_value - alert.used, 0)),
+        "excess": amount_of(alert.metric, over_by(alert.used, alert.limit_value), round_up=True),
         "plan": plan,
         "counted_path": COUNTED_AT[alert.metric],
     }
-
-
-def _figure(metric: Metric, count: int) -> str:
-    return amount_of(metric, max(count, 0))

@@ -1,4 +1,6 @@
-"""Where the rows behind each count are listed, each with its reason."""
+"""Where the rows behind each count are listed, each with its reason, and where to make room."""
+
+from typing import NamedTuple
 
 from portal.billing.rules.counting import Metric
 
@@ -12,4 +14,19 @@ NOT_COUNTED_AT: dict[Metric, str] = {
     Metric.SEATS: "/users?counted=no",
     Metric.CLIENTS: "/clients?counted=no",
     Metric.STORAGE: "/clients/documents?counted=no",
+}
+
+
+class Place(NamedTuple):
+    """Where something is done, and what the button that leads there says."""
+
+    path: str
+    label: str
+
+
+# Where a metric is brought back within its limit.
+MAKE_ROOM: dict[Metric, Place] = {
+    Metric.SEATS: Place("/users", "Remove users"),
+    Metric.CLIENTS: Place("/clients?counted=yes", "Go to the client list"),
+    Metric.STORAGE: Place("/clients/documents?counted=yes", "Go to the documents"),
 }

@@ -255,15 +255,15 @@ def test_what_is_over_and_what_is_left(
         ),
         pytest.param(
             Shortfall(Metric.STORAGE, 6_240_000_000, 5 * GB),
-            "6.2 GB of 5 GB: 1.3 GB too much",
+            "6.3 of 5 GB: 1.3 GB too much",
             "1.3 GB of documents",
             id="storage, what to remove rounded up",
         ),
         pytest.param(
             Shortfall(Metric.STORAGE, 5 * GB + 1, 5 * GB),
-            "5 GB of 5 GB: 1 byte too much",
+            "5.1 of 5 GB: 1 byte too much",
             "1 byte of documents",
-            id="a byte",
+            id="a byte: rounded up, so that it is not shown as just enough",
         ),
     ],
 )

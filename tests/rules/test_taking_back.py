@@ -139,7 +139,7 @@ def test_what_cannot_be_mended_is_said_first() -> None:
         ),
         (
             Shortfall(Metric.STORAGE, used=12 * GB, limit=10 * GB),
-            "12 GB of 10 GB: 2 GB too much. Remove 2 GB of documents first.",
+            "12 of 10 GB: 2 GB too much. Remove 2 GB of documents first.",
         ),
     ],
 )

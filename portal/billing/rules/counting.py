@@ -65,11 +65,10 @@ class Shortfall:
     @property
     def sentence(self) -> str:
         """As in "312 of 300 clients: 12 too many"."""
+        standing = of_limit(self.metric, self.used, self.limit)
         if self.metric is Metric.STORAGE:
-            used, limit = describe.storage(self.used), describe.storage(self.limit)
-            return f"{used} of {limit}: {self._excess} too much"
-        used, limit = describe.number(self.used), amount_of(self.metric, self.limit)
-        return f"{used} of {limit}: {describe.number(self.too_many)} too many"
+            return f"{standing}: {self._excess} too much"
+        return f"{standing}: {describe.number(self.too_many)} too many"
 
     @property
     def to_remove(self) -> str:
@@ -187,8 +186,23 @@ def shortfalls(usage: Usage, limits: Limits) -> tuple[Shortfall, ...]:
     return tuple(found)
 
 
-def amount_of(metric: Metric, count: int) -> str:
-    """As in "1 seat", "300 clients", "5 GB"."""
+def amount_of(metric: Metric, count: int, *, round_up: bool = False) -> str:
+    """As in "1 seat", "300 clients", "5 GB"; bytes are rounded down, or up."""
     if metric is Metric.STORAGE:
-        return describe.storage(count)
+        return describe.storage(count, round_up=round_up)
     return describe.counted(count, metric.value.removesuffix("s"))
+
+
+def in_use(metric: Metric, used: int, limit: int | None) -> str:
+    """As in "11", "5.1 GB": where it is over the limit, never shown as just enough."""
+    if metric is Metric.STORAGE:
+        return describe.storage(used, round_up=over_by(used, limit) > 0)
+    return describe.number(used)
+
+
+def of_limit(metric: Metric, used: int, limit: int) -> str:
+    """As in "11 of 10 seats", "5.4 of 5 GB", "1.2 TB of 900 GB"."""
+    figure, most = in_use(metric, used, limit), amount_of(metric, limit)
+    if metric is Metric.STORAGE and figure.split()[1] == most.split()[1]:
+        figure = figure.split()[0]
+    return f"{figure} of {most}"
