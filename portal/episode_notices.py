@@ -4,6 +4,7 @@ Each goes to the account's active Admins.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from flask import current_app
@@ -32,6 +33,16 @@ from portal.printable import printable
 WARNING, MOVED = "warning", "deadline_moved"
 # What tells of an upgrade to come: worth sending only while it is.
 ANNOUNCING = frozenset({WARNING, MOVED})
+
+
+class Because(StrEnum):
+    """Why an announced upgrade doesn't come: the account chose so, the vendor did, something else
+    would be charged than was said, or the operator holds it for now."""
+
+    CAPPED = "capped"
+    NOT_UPGRADED = "not_upgraded"
+    OFFER_CHANGED = "offer_changed"
+    HELD = "held"
 
 
 def warning(
@@ -100,24 +111,28 @@ def was_told(session: Session, episode: Episode) -> bool:
     return session.scalars(statement.limit(1)).first() is not None
 
 
-def all_clear(session: Session, episode: Episode, *, used: int, now: datetime) -> list[Notice]:
-    """To each active Admin: within the limit again, nothing will change."""
+def all_clear(session: Session, episode: Episode, row: Usage, *, now: datetime) -> list[Notice]:
+    """To each active Admin: within the limit again, by the count and limit of `row`; nothing will
+    change."""
     account = session.get_one(Account, episode.account_id)
     facts = notice_facts.of_episode(episode)
-    facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
+    facts |= notice_facts.standing(row.metric, row.used, row.limit_value)
     message = Message("all_clear", account, facts, {"episode_id": episode.id})
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
 def called_off(
-    session: Session, episode: Episode, *, is_capped: bool, now: datetime
+    session: Session, episode: Episode, because: Because, *, now: datetime
 ) -> list[Notice]:
-    """To each active Admin: the upgrade that was announced doesn't come, though the account is
-    over its limit still: it chose so (`is_capped`), or the vendor did."""
+    """To each active Admin: the upgrade that was announced doesn't come, or not for now, though
+    the account is over its limit still; and why."""
     account = session.get_one(Account, episode.account_id)
     row = session.get_one(Usage, (account.id, episode.metric))
-    facts = notice_facts.of_episode(episode) | {"is_capped": is_capped}
-    facts |= notice_facts.standing(episode.metric, row.used, row.limit_value or 0)
+    facts = notice_facts.of_episode(episode) | {
+        "because": because.value,
+        "why": printable(episode.held_reason or "", notices.PARAGRAPH),
+        **notice_facts.standing(episode.metric, row.used, row.limit_value),
+    }
     message = Message("called_off", account, facts, {"episode_id": episode.id})
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 

@@ -38,6 +38,7 @@ def _rows() -> Iterator[tuple[str, Row]]:
     yield from _of_acme()
     yield from _of_other()
     yield from _of_third()
+    yield from _episodes()
     for number in range(1, 7):
         yield "outbox", _item(number, "invoice_pdf", number)
 
@@ -126,6 +127,23 @@ def _of_third() -> Iterator[tuple[str, Row]]:
     yield "plan_change", _change(5, 3, "manual", 34000)
     yield from _payment(8, 3, 34000, "unknown", plan_change_id=5)
     yield "outbox", _item(7, "payment", 8)
+
+
+def _episodes() -> Iterator[tuple[str, Row]]:
+    """Four times over the seats, each ended in another way, and kept in words of then."""
+    for number, (state, reason) in enumerate(
+        (
+            ("resolved", "10 of 10 seats: within the limit again"),
+            ("superseded", "the plan was changed"),
+            ("superseded", "answered by the same upgrade"),
+            ("superseded", "no_auto_upgrade"),
+        ),
+        start=1,
+    ):
+        row = {"id": number, "account_id": 1, "subscription_id": 1, "metric": "seats"}
+        counts = {"used_at_opening": 11, "limit_at_opening": 10, "price_id": 2}
+        days = {"opened_at": at(number), "closed_at": at(number), "next_step_at": at(number)}
+        yield "episode", {**row, **counts, **days, "state": state, "close_reason": reason}
 
 
 def _invoice(

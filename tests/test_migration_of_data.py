@@ -13,7 +13,7 @@ from portal import create_app
 from portal.billing import drafts, verify
 from portal.config import Settings
 from portal.extensions import db
-from portal.models import BillingDetails, Invoice, LedgerTransfer, Payment, PlanChange
+from portal.models import BillingDetails, Episode, Invoice, LedgerTransfer, Payment, PlanChange
 from portal.transaction import transaction
 from tests import former_rows
 from tests.cast import START, FixedClock
@@ -85,6 +85,13 @@ def test_a_change_that_waits_for_its_payment_is_carried_out_from_what_was_confir
     assert (draft.total.amount, draft.due.amount, draft.surplus.amount) == (34000, 34000, 0)
     assert (charge.base.amount, charge.quantity, credit.amount.amount) == (36500, 1, -2500)
     assert credit.source_line_id == 7
+
+
+def test_why_an_episode_ended_is_a_key_whatever_words_it_was_kept_in() -> None:
+    rows = db.session.query(Episode).order_by(Episode.id)
+    assert [row.close_reason for row in rows] == [
+        *("within_limit", "plan_changed", "answered_by_another", "no_auto_upgrade")
+    ]
 
 
 @pytest.mark.parametrize(

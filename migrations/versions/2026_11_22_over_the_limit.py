@@ -16,6 +16,11 @@ branch_labels = None
 depends_on = None
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOSED_BECAUSE = {
+    "the plan was changed": "plan_changed",
+    "the plan was cancelled": "plan_cancelled",
+    "answered by the same upgrade": "answered_by_another",
+}
 WORKS = (
     *("notice", "invoice_pdf", "credit_note_pdf", "payment", "refund", "gateway_event"),
     "document_removal",
@@ -30,6 +35,7 @@ def upgrade() -> None:
     _make_takings_back()
     _add_columns()
     _name_episodes(is_postgresql)
+    _keep_reasons_as_keys()
     _let_steps_be_held()
     _let_lines_be_credited_anew(is_postgresql)
     _let_documents_be_removed()
@@ -185,6 +191,7 @@ def _add_columns() -> None:
     op.add_column("episode", sa.Column("public_id", sa.String(length=32)))
     op.add_column("episode", sa.Column("held_at", sa.BigInteger()))
     op.add_column("episode", sa.Column("held_reason", sa.String(length=200)))
+    op.add_column("episode", sa.Column("parked_reason", sa.String(length=32)))
     op.add_column("episode", sa.Column("extended_to", sa.BigInteger()))
     op.add_column("episode", sa.Column("extended_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_due_minor", sa.BigInteger()))
@@ -215,6 +222,20 @@ def _name_episodes(is_postgresql: bool) -> None:
     with op.batch_alter_table("episode") as batch:
         batch.alter_column("public_id", existing_type=sa.String(length=32), nullable=False)
         batch.create_unique_constraint(batch.f("uq_episode_public_id"), ["public_id"])
+
+
+def _keep_reasons_as_keys() -> None:
+    """Why an episode ended was kept as a sentence of many kinds; why it was parked, beside it."""
+    op.execute(
+        "UPDATE episode SET parked_reason = close_reason, close_reason = NULL"
+        " WHERE state = 'parked'"
+    )
+    op.execute("UPDATE episode SET close_reason = 'within_limit' WHERE state = 'resolved'")
+    op.execute("UPDATE episode SET close_reason = 'upgraded' WHERE state = 'upgraded'")
+    for sentence, key in CLOSED_BECAUSE.items():
+        op.execute(
+            f"UPDATE episode SET close_reason = '{key}' WHERE close_reason = '{sentence}'"  # noqa: S608
+        )
 
 
 def _let_steps_be_held() -> None:

@@ -6,8 +6,13 @@ from portal import formatting
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing.rules.counting import Metric, amount_of
 
-# Reasons that the portal keeps as keys; others are kept as they read.
+# Entries of former versions have a sentence in the place of a key, and are told as they read.
 CLOSED_BECAUSE = {
+    "plan_changed": "The plan was changed.",
+    "plan_cancelled": "The plan was cancelled.",
+    "subscription_ended": "The plan ended.",
+    "upgraded": "Upgraded to the next tier.",
+    "answered_by_another": "Answered by the same upgrade.",
     "no_auto_upgrade": "The plan isn't moved to a larger one by itself any more.",
     "offer_changed": "The plan or price that was announced is no longer what is sold: nothing is"
     " charged, and the warnings begin anew.",
@@ -16,6 +21,7 @@ PARKED_BECAUSE = {
     "mail_refused": "No Admin could be reached by email.",
     "nobody_to_warn": "There was no Admin to write to.",
     "top_tier": "There is no larger plan.",
+    "warned_too_closely": "The emails about it came too close together.",
     "not_paid": "The upgrade could not be paid, however often it was tried.",
 }
 
@@ -40,7 +46,8 @@ def _warned(details: Details) -> Words:
 def _closed(details: Details) -> Words:
     reason = details["reason"]
     if details["outcome"] == "resolved":
-        return "Within the limit again", sentence(reason), "good"
+        told = _standing(details) if "used" in details else sentence(reason)
+        return "Within the limit again", told, "good"
     told = CLOSED_BECAUSE.get(reason) or sentence(reason.replace("_", " "))
     return "The warnings ended", told, "neutral"
 

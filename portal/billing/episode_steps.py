@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import notices
+from portal import events, notices
 from portal.audit import SYSTEM, record
-from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes, usage
+from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes
 from portal.billing.rules import dunning, overage
 from portal.billing.rules.overage import (
     Close,
@@ -24,6 +24,7 @@ from portal.billing.rules.overage import (
     Wait,
 )
 from portal.billing.rules.period import DAY
+from portal.episode_notices import Because
 from portal.models import (
     Account,
     Episode,
@@ -33,6 +34,13 @@ from portal.models import (
     PlanChangeState,
     Subscription,
 )
+from portal.transaction import after_commit
+
+# Ends of an episode whose account is over its limit still.
+LEFT_OVER = {
+    CloseReason.NO_AUTO_UPGRADE: Because.NOT_UPGRADED,
+    CloseReason.OFFER_CHANGED: Because.OFFER_CHANGED,
+}
 
 
 def due_steps(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
@@ -84,8 +92,8 @@ def goes_on_after_failure(
     if isinstance(decision, Close):
         _close(session, account, episode, decision.reason, now=now)
     elif why in episodes.CALLED_OFF:
-        state = EpisodeState.RESOLVED
-        episodes.close(session, account, episode, state, why, now=now, actor=SYSTEM)
+        reason = episodes.CALLED_OFF[why]
+        episodes.close(session, account, episode, reason, now=now, actor=SYSTEM)
     else:
         _try_again(session, account, episode, now=now)
     return episode.is_open
@@ -155,14 +163,14 @@ def _close(
     session: Session, account: Account, episode: Episode, reason: CloseReason, *, now: datetime
 ) -> None:
     if reason is CloseReason.WITHIN_LIMIT:
-        used = usage.of(session, account.id)[episode.metric].used
-        episodes.resolve(session, account, episode, used=used, now=now, actor=SYSTEM)
-    elif reason is CloseReason.NO_AUTO_UPGRADE:
-        is_capped = episode_facts.is_capped(session, account.id, episode.metric)
-        episodes.leave_over(session, account, episode, is_capped=is_capped, now=now, actor=SYSTEM)
+        episodes.resolve(session, account, episode, now=now, actor=SYSTEM)
+    elif reason in LEFT_OVER:
+        because = LEFT_OVER[reason]
+        if episode_facts.is_capped(session, account.id, episode.metric):
+            because = Because.CAPPED
+        episodes.leave_over(session, account, episode, because, now=now, actor=SYSTEM)
     else:
-        state = EpisodeState.SUPERSEDED
-        episodes.close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
+        episodes.close(session, account, episode, reason, now=now, actor=SYSTEM)
 
 
 def _park(
@@ -170,8 +178,13 @@ def _park(
 ) -> None:
     """Leave it to the vendor: no further step by itself, and nothing is charged."""
     episode.state = EpisodeState.PARKED
-    episode.close_reason = reason.value
-    record(session, account, "episode.parked", at=now, actor=SYSTEM, reason=reason.value)
+    episode.parked_reason = reason.value
+    facts = {"metric": episode.metric, "reason": reason.value}
+    record(session, account, "episode.parked", at=now, actor=SYSTEM, **facts)
+    after_commit(session, lambda: events.publish(account.id, "usage"))
+    if reason is ParkReason.TOP_TIER and episode.warnings[0].target_price_id is None:
+        # The vendor was told with the first warning.
+        return
     why = reason.value.replace("_", " ")
     notices.vendor_told(
         session,

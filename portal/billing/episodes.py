@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import episode_notices
+from portal import episode_notices, events
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
+from portal.episode_notices import Because
 from portal.models import (
     Account,
     Episode,
@@ -23,12 +24,20 @@ from portal.models import (
     PlanChangeState,
     Usage,
 )
+from portal.transaction import after_commit
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
 BACK_WITHIN = "The account was back within its limit."
 CAP_CHOSEN = "The account chose not to go beyond its seats."
-# Why an upgrade was called off whose payment was under way.
-CALLED_OFF = frozenset({BACK_WITHIN, CAP_CHOSEN})
+# Why an upgrade was called off whose payment was under way, and how its episode ends then.
+CALLED_OFF = {
+    BACK_WITHIN: CloseReason.WITHIN_LIMIT,
+    CAP_CHOSEN: CloseReason.NO_AUTO_UPGRADE,
+}
+STATES = {
+    CloseReason.WITHIN_LIMIT: EpisodeState.RESOLVED,
+    CloseReason.UPGRADED: EpisodeState.UPGRADED,
+}
 RULE = (
     "More of the plan was in use than it allows. After three warnings over at least five days"
     " it moved to the next tier."
@@ -47,16 +56,17 @@ def close(
     session: Session,
     account: Account,
     episode: Episode,
-    state: EpisodeState,
-    reason: str,
+    reason: CloseReason,
     *,
     now: datetime,
     actor: Actor,
 ) -> None:
-    """End an episode, without a word to anybody. What waits to be sent of it never is."""
-    episode.state = state
+    """End an episode, without a word to anybody but open pages. What waits to be sent of it never
+    is."""
+    row = _usage(session, episode)
+    episode.state = STATES.get(reason, EpisodeState.SUPERSEDED)
     episode.closed_at = now
-    episode.close_reason = reason
+    episode.close_reason, episode.parked_reason = reason.value, None
     record(
         session,
         account,
@@ -64,19 +74,16 @@ def close(
         at=now,
         actor=actor,
         metric=episode.metric,
-        outcome=state,
-        reason=reason,
+        outcome=episode.state,
+        reason=reason.value,
+        used=row.used,
+        limit=row.limit_value,
     )
+    after_commit(session, lambda: events.publish(account.id, "usage"))
 
 
 def resolve(
-    session: Session,
-    account: Account,
-    episode: Episode,
-    *,
-    used: int,
-    now: datetime,
-    actor: Actor,
+    session: Session, account: Account, episode: Episode, *, now: datetime, actor: Actor
 ) -> None:
     """Back within the limit: the episode ends, and whoever was warned hears that all is well.
 
@@ -85,34 +92,34 @@ def resolve(
     """
     if _is_called_off(session, episode, BACK_WITHIN, now=now):
         return
-    reason = f"{used} of {episode.limit_at_opening} {episode.metric}: within the limit again"
-    close(session, account, episode, EpisodeState.RESOLVED, reason, now=now, actor=actor)
+    close(session, account, episode, CloseReason.WITHIN_LIMIT, now=now, actor=actor)
     if episode_notices.was_told(session, episode):
-        episode_notices.all_clear(session, episode, used=used, now=now)
+        episode_notices.all_clear(session, episode, _usage(session, episode), now=now)
 
 
 def capped(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
     """The account goes beyond its seats no more: their open episode ends."""
     for episode in open_of(session, account.id, Metric.SEATS):
         if not _is_called_off(session, episode, CAP_CHOSEN, now=now):
-            leave_over(session, account, episode, is_capped=True, now=now, actor=actor)
+            leave_over(session, account, episode, Because.CAPPED, now=now, actor=actor)
 
 
 def leave_over(
     session: Session,
     account: Account,
     episode: Episode,
+    because: Because,
     *,
-    is_capped: bool,
     now: datetime,
     actor: Actor,
 ) -> None:
-    """Over the limit still, but nothing is upgraded by itself any more: because the account chose
-    so (`is_capped`), or the vendor did. Whoever was warned hears it."""
-    state, reason = EpisodeState.SUPERSEDED, CloseReason.NO_AUTO_UPGRADE
-    close(session, account, episode, state, reason.value, now=now, actor=actor)
-    if episode_notices.was_told(session, episode):
-        episode_notices.called_off(session, episode, is_capped=is_capped, now=now)
+    """Over the limit still, but the upgrade that was announced doesn't come. Whoever was warned
+    hears it."""
+    is_anew = because is Because.OFFER_CHANGED
+    reason = CloseReason.OFFER_CHANGED if is_anew else CloseReason.NO_AUTO_UPGRADE
+    close(session, account, episode, reason, now=now, actor=actor)
+    if episode.is_announced and episode_notices.was_told(session, episode):
+        episode_notices.called_off(session, episode, because, now=now)
 
 
 def plan_changed(
@@ -128,34 +135,31 @@ def plan_changed(
     One upgrade may answer two metrics; one that it doesn't answer begins anew on the new plan.
     """
     for episode in open_of(session, account.id):
-        state, reason = EpisodeState.SUPERSEDED, "the plan was changed"
+        reason = CloseReason.PLAN_CHANGED
         if episode.id == by_episode_id:
-            state, reason = EpisodeState.UPGRADED, "upgraded to the next tier"
-        elif by_episode_id is not None and not _is_over(session, episode):
-            reason = "answered by the same upgrade"
-        close(session, account, episode, state, reason, now=now, actor=actor)
+            reason = CloseReason.UPGRADED
+        elif by_episode_id is not None and not _usage(session, episode).is_over:
+            reason = CloseReason.ANSWERED_BY_ANOTHER
+        close(session, account, episode, reason, now=now, actor=actor)
 
 
 def limits_raised(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
     """More of something is allowed: an episode whose metric is within its limit again ends."""
     for episode in open_of(session, account.id):
-        if not _is_over(session, episode):
-            used = session.get_one(Usage, (account.id, episode.metric)).used
-            resolve(session, account, episode, used=used, now=now, actor=actor)
+        if not _usage(session, episode).is_over:
+            resolve(session, account, episode, now=now, actor=actor)
 
 
 def cancelled(session: Session, account: Account, *, now: datetime) -> None:
     """The plan ends with its cycle: nothing is upgraded by itself any more."""
     for episode in open_of(session, account.id):
-        state = EpisodeState.SUPERSEDED
-        close(session, account, episode, state, "the plan was cancelled", now=now, actor=SYSTEM)
+        close(session, account, episode, CloseReason.PLAN_CANCELLED, now=now, actor=SYSTEM)
 
 
 def subscription_ended(session: Session, account: Account, *, now: datetime) -> None:
     """Nothing is left to be upgraded: open episodes end without a word."""
     for episode in open_of(session, account.id):
-        state, reason = EpisodeState.SUPERSEDED, CloseReason.SUBSCRIPTION_ENDED
-        close(session, account, episode, state, reason.value, now=now, actor=SYSTEM)
+        close(session, account, episode, CloseReason.SUBSCRIPTION_ENDED, now=now, actor=SYSTEM)
 
 
 def upgrade_under_way(session: Session, episode: Episode) -> PlanChange | None:
@@ -202,8 +206,8 @@ def _is_called_off(session: Session, episode: Episode, why: str, *, now: datetim
     return True
 
 
-def _is_over(session: Session, episode: Episode) -> bool:
-    return session.get_one(Usage, (episode.account_id, episode.metric)).is_over
+def _usage(session: Session, episode: Episode) -> Usage:
+    return session.get_one(Usage, (episode.account_id, episode.metric))
 
 
 def _recipients(session: Session, warning_id: int) -> list[str]:

@@ -4,17 +4,21 @@ Each with a reason, which the account reads on its billing history. None makes a
 earlier than was told, and none charges anything.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from portal import episode_notices, events
 from portal.audit import Actor, record
 from portal.billing import episode_facts, episode_steps, episode_warnings, episodes
 from portal.billing.rules import describe, overage, text
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
 from portal.billing.rules.overage import EpisodeFacts, ParkReason
+from portal.episode_notices import Because
 from portal.models import Account, Episode, EpisodeState
+from portal.transaction import after_commit
 
 REASON_LENGTH = 200
 # Whoever needs longer than this is better served by another plan or a price of their own.
@@ -34,6 +38,25 @@ class NotNow(RuleBroken):
     """What was asked of an episode makes no sense as it stands; `str()` says why."""
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What somebody says of an episode, and why."""
+
+    session: Session
+    account: Account
+    episode: Episode
+    why: str
+    now: datetime
+    actor: Actor
+
+    def record(self, action: str, **facts: str | None) -> None:
+        """Put it on the trail, and let open pages know."""
+        about = {"metric": self.episode.metric, "reason": self.why, **facts}
+        record(self.session, self.account, action, at=self.now, actor=self.actor, **about)
+        account_id = self.account.id
+        after_commit(self.session, lambda: events.publish(account_id, "usage"))
+
+
 def hold(
     session: Session,
     account: Account,
@@ -45,12 +68,15 @@ def hold(
 ) -> None:
     """Let nothing follow until `release`; the account must be locked.
 
-    Back within the limit still ends the episode. Raises NotNow and TextRefused.
+    Whom an upgrade was announced to is told that it waits. Back within the limit still ends the
+    episode. Raises NotNow and TextRefused.
     """
-    why = _checked(reason)
+    said = _Said(session, account, episode, _checked(reason), now, actor)
     _must_be_going_on(session, episode)
-    episode.held_at, episode.held_reason = now, why
-    record(session, account, "episode.held", at=now, actor=actor, metric=episode.metric, reason=why)
+    episode.held_at, episode.held_reason = now, said.why
+    if episode.is_announced:
+        episode_notices.called_off(session, episode, Because.HELD, now=now)
+    said.record("episode.held")
 
 
 def extend(
@@ -68,10 +94,11 @@ def extend(
     The Admins are told the moved date, and what the upgrade costs then. Raises NotNow and
     TextRefused.
     """
-    why, deadline_at = _checked(reason), overage.full_hour_after(until)
+    said = _Said(session, account, episode, _checked(reason), now, actor)
+    deadline_at = overage.full_hour_after(until)
     _must_be_going_on(session, episode)
     _must_be_later(episode, deadline_at, now)
-    _move(session, account, episode, deadline_at, why, now=now, actor=actor)
+    _move(said, deadline_at)
     episode_steps.step(session, account, episode, now=now)
     return deadline_at
 
@@ -87,84 +114,56 @@ def release(
 ) -> None:
     """Let an episode that is held or parked go on; the account must be locked.
 
-    Where the upgrade would come within a day it comes a day later, and the Admins are told. A
-    warning that no mail server took is written again. Raises NotNow and TextRefused.
+    The time on hold doesn't count: a date that was told moves by as much, to a day from now at
+    least, and the Admins are told. A warning that no mail server took is written again. Raises
+    NotNow and TextRefused.
     """
-    why = _checked(reason)
+    said = _Said(session, account, episode, _checked(reason), now, actor)
     _must_be_open(session, episode)
     if episode.is_going_on:
         raise NotNow("This episode is neither held nor parked.")
-    episode.state, episode.close_reason = EpisodeState.OPEN, None
+    held_for = now - episode.held_at if episode.held_at else timedelta(0)
+    episode.state, episode.parked_reason = EpisodeState.OPEN, None
     episode.held_at = episode.held_reason = None
-    _prepare(session, account, episode, why, now=now, actor=actor)
-    record(
-        session,
-        account,
-        "episode.released",
-        at=now,
-        actor=actor,
-        metric=episode.metric,
-        reason=why,
-        deadline=episode.deadline_at.isoformat() if episode.deadline_at else None,
-    )
+    _prepare(said, held_for)
+    deadline_at = episode.deadline_at
+    said.record("episode.released", deadline=deadline_at.isoformat() if deadline_at else None)
     episode_steps.step(session, account, episode, now=now)
 
 
-def _prepare(
-    session: Session, account: Account, episode: Episode, why: str, *, now: datetime, actor: Actor
-) -> None:
+def _prepare(said: _Said, held_for: timedelta) -> None:
     """See that nothing follows that nobody expects any more, or that would only stop again."""
-    facts = episode_facts.read(session, account, episode, now)
+    facts = episode_facts.read(said.session, said.account, said.episode, said.now)
     if not facts.reachable:
         raise NotNow(STILL_PARKED[ParkReason.NOBODY_TO_WARN])
     if facts.warnings and facts.warnings[-1].refused:
-        episode_warnings.write_anew(session, account, episode, now=now)
+        episode_warnings.write_anew(said.session, said.account, said.episode, now=said.now)
     elif overage.upgrade_due_at(facts.warnings, facts.extended_to) is not None:
-        _give_a_day(session, account, episode, facts, why, now=now, actor=actor)
+        _give_time(said, facts, held_for)
 
 
-def _give_a_day(
-    session: Session,
-    account: Account,
-    episode: Episode,
-    facts: EpisodeFacts,
-    why: str,
-    *,
-    now: datetime,
-    actor: Actor,
-) -> None:
-    """The warnings are all out: the upgrade comes a day from now at the earliest."""
+def _give_time(said: _Said, facts: EpisodeFacts, held_for: timedelta) -> None:
+    """The warnings are all out: the upgrade comes later than was told by the time it was held, and
+    a day from now at the earliest."""
     still = overage.what_forbids(facts)
     if still is not None:
         raise NotNow(STILL_PARKED[still])
-    least = overage.full_hour_after(now + overage.FINAL_NOTICE)
-    is_soon = episode.deadline_at is not None and episode.deadline_at < least
-    if is_soon and not facts.offer_changed:
-        _move(session, account, episode, least, why, now=now, actor=actor)
+    told = said.episode.deadline_at
+    if told is None or facts.offer_changed:
+        return
+    least = overage.full_hour_after(max(told + held_for, said.now + overage.FINAL_NOTICE))
+    if least > told:
+        _move(said, least)
 
 
-def _move(
-    session: Session,
-    account: Account,
-    episode: Episode,
-    deadline_at: datetime,
-    why: str,
-    *,
-    now: datetime,
-    actor: Actor,
-) -> None:
-    episode_warnings.move(session, account, episode, deadline_at, why, now=now)
+def _move(said: _Said, deadline_at: datetime) -> None:
+    episode = said.episode
+    episode_warnings.move(said.session, said.account, episode, deadline_at, said.why, now=said.now)
     due = episode.due_minor
-    record(
-        session,
-        account,
+    said.record(
         "episode.extended",
-        at=now,
-        actor=actor,
-        metric=episode.metric,
-        reason=why,
         deadline=deadline_at.isoformat(),
-        due=None if due is None else describe.money(Money(due, account.currency)),
+        due=None if due is None else describe.money(Money(due, said.account.currency)),
     )
 
 

@@ -49,7 +49,7 @@ def count_changed(
             raise refused
     if not row.is_over:
         for episode in episodes.open_of(session, account.id, metric):
-            episodes.resolve(session, account, episode, used=row.used, now=now, actor=actor)
+            episodes.resolve(session, account, episode, now=now, actor=actor)
     climbs.count_changed(session, account, row, change, now=now)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return row

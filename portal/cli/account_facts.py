@@ -150,7 +150,7 @@ def _episode(episode: Episode) -> Facts:
         "limit": episode.limit_at_opening,
         "opened_at": episode.opened_at,
         "closed_at": episode.closed_at,
-        "reason": episode.close_reason,
+        "reason": episode.close_reason or episode.parked_reason,
         "next_step_at": episode.next_step_at if episode.is_open else None,
         "warnings": [_warning(warning) for warning in episode.warnings],
     }

@@ -73,7 +73,7 @@ def _facts(session: Session, account: Account, episode: Episode) -> Facts:
         "limit": row.limit_value if episode.is_open else episode.limit_at_opening,
         "opened_at": episode.opened_at,
         "closed_at": episode.closed_at,
-        "reason": episode.close_reason,
+        "reason": episode.close_reason or episode.parked_reason,
         "held_at": episode.held_at,
         "held_reason": episode.held_reason,
         "extended_to": episode.extended_to,

@@ -56,7 +56,9 @@ class Episode(Model):
     limit_at_opening: Mapped[int] = mapped_column(MinorUnits)
     opened_at: Mapped[datetime] = mapped_column(Instant)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    # Keys, of CloseReason and ParkReason; the second only while it is parked.
     close_reason: Mapped[str | None] = mapped_column(String(200))
+    parked_reason: Mapped[str | None] = mapped_column(String(32))
     next_step_at: Mapped[datetime] = mapped_column(Instant)
     # What the vendor's operator said: no step while it is held, no upgrade before an instant.
     held_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -79,6 +81,11 @@ class Episode(Model):
     def is_going_on(self) -> bool:
         """Whether the next step comes by itself: neither parked nor held."""
         return self.state is EpisodeState.OPEN and self.held_at is None
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether its last email tells of an upgrade, sent or about to be: not at the top tier."""
+        return bool(self.warnings) and self.warnings[-1].target_price_id is not None
 
     @property
     def deadline_at(self) -> datetime | None:

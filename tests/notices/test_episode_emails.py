@@ -10,6 +10,7 @@ from icalendar import Calendar
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, episodes, interventions, seat_consents
+from portal.episode_notices import Because
 from portal.extensions import db
 from portal.models import Account, Episode, Notice, WhenFull
 from portal.transaction import transaction
@@ -100,7 +101,9 @@ def test_one_that_the_vendor_called_off_does_not_say_that_the_account_chose_it(
     with transaction() as session:
         account = accounts.lock(session, episode.account_id)
         row = session.get_one(Episode, episode.id)
-        episodes.leave_over(session, account, row, is_capped=False, now=clock.now(), actor=SYSTEM)
+        episodes.leave_over(
+            session, account, row, Because.NOT_UPGRADED, now=clock.now(), actor=SYSTEM
+        )
     (notice,) = named("called_off")
     assert "not moved to a larger one for that any more" in " ".join(notice.body_text.split())
     assert "when-seats-run-out" not in notice.body_text
@@ -111,7 +114,7 @@ def test_who_was_told_nothing_hears_of_no_end(episode: Episode, clock: FixedCloc
     with transaction() as session:
         account = accounts.lock(session, episode.account_id)
         row = session.get_one(Episode, episode.id)
-        episodes.resolve(session, account, row, used=10, now=clock.now(), actor=SYSTEM)
+        episodes.resolve(session, account, row, now=clock.now(), actor=SYSTEM)
     assert named("all_clear") == []
 
 

@@ -24,6 +24,7 @@ from portal.models import (
     PlanChange,
     PlanChangeReason,
     PlanChangeState,
+    Usage,
 )
 from portal.payment_notices import Failure
 from portal.transaction import transaction
@@ -75,8 +76,9 @@ def test_a_password_link_says_how_long_it_lasts(cast: Cast, clock: FixedClock) -
 def test_over_fixed_in_time_the_admins_hear_that_all_is_well(
     episode: Episode, cast: Cast, clock: FixedClock
 ) -> None:
+    row = Usage(account_id=episode.account_id, metric=Metric.SEATS, used=10, limit_value=10)
     with transaction() as session:
-        episode_notices.all_clear(session, session.merge(episode), used=10, now=clock.now())
+        episode_notices.all_clear(session, session.merge(episode), row, now=clock.now())
     (notice,) = named("all_clear")
     assert notice.recipient == cast.alice.email
     assert notice.subject == "All is well: 10 of 10 seats in use"

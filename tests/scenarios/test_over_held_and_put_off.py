@@ -171,12 +171,54 @@ def test_over_held_after_the_third_email_a_day_is_left_from_the_release(
     operator.hold()
     cast.let_pass(days=4)
     assert upgrades(over) == []
+    (held,) = emails(over, "called_off")
+    assert "on hold" in held.subject
     operator.release("We have agreed.")
     cast.let_pass(days=2)
 
     (moved,) = emails(over, "deadline_moved")
     assert "11 Mar 2026, 10:00 UTC" in " ".join(moved.body_text.split())
     assert (the_upgrade(over).issued_at, the_upgrade(over).due_minor) == (day(11, 10), 11333)
+
+
+def test_over_held_the_time_on_hold_does_not_count(
+    cast: Cast, over: Account, operator: Operator
+) -> None:
+    """Put off to 12 March, 06:00, and held for a day: told anew for 13 March, at that day's amount.
+
+    11 whole days since 1 March 09:00: $180.00 − 19/30 × $100.00 = $116.67.
+    """
+    cast.let_pass(days=5)
+    operator.extend(day(12))
+    operator.hold()
+    cast.let_pass(days=1)
+    operator.release()
+    cast.let_pass(days=7)
+
+    _, moved = emails(over, "deadline_moved")
+    text = " ".join(moved.body_text.split())
+    assert "13 Mar 2026, 06:00 UTC" in text
+    assert "$116.67" in text
+    assert (the_upgrade(over).issued_at, the_upgrade(over).due_minor) == (day(13), 11667)
+
+
+def test_over_held_says_why_it_waits_and_that_a_day_is_left_afterwards(
+    cast: Cast, over: Account, operator: Operator
+) -> None:
+    cast.let_pass(days=2)
+    operator.hold("You asked for time, and <we> give it.")
+    (held,) = emails(over, "called_off")
+    text = " ".join(held.body_text.split())
+    for words in (
+        "is on hold",
+        "nothing is charged until we let it go on",
+        "You asked for time, and <we> give it.",
+        "at least a day before",
+        "11 of 10 seats",
+    ):
+        assert words in text, words
+    assert "does not happen" not in text
+    assert held.episode_id == episode(over).id
 
 
 def test_over_held_is_still_ended_by_what_ends_it(
@@ -201,6 +243,7 @@ def test_over_held_and_renewed_meanwhile_is_warned_of_anew(
     first = db.session.scalars(select(Episode).order_by(Episode.id)).first()
     assert first is not None
     assert first.close_reason == "offer_changed"
+    assert any("three new emails" in notice.body_text for notice in emails(over, "called_off"))
     assert upgrades(over) == []
 
 

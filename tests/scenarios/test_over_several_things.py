@@ -67,8 +67,8 @@ def test_over_one_upgrade_answers_two_metrics(
     assert all("$58.33" in notice.body_text for notice in emails(twofold, "warning"))
     assert the_upgrade(twofold).due_minor == 5833
     assert ended(twofold) == {
-        Metric.SEATS: (EpisodeState.UPGRADED, "upgraded to the next tier"),
-        Metric.CLIENTS: (EpisodeState.SUPERSEDED, "answered by the same upgrade"),
+        Metric.SEATS: (EpisodeState.UPGRADED, "upgraded"),
+        Metric.CLIENTS: (EpisodeState.SUPERSEDED, "answered_by_another"),
     }
     assert len(emails(twofold, "auto_upgraded")) == 1
 

@@ -36,11 +36,16 @@ _DAY = timedelta(days=1)
 
 
 class CloseReason(StrEnum):
+    """Why an episode ended; the last three are what was done about it before `decide` was asked."""
+
     WITHIN_LIMIT = "within_limit"
     PLAN_CHANGED = "plan_changed"
     SUBSCRIPTION_ENDED = "subscription_ended"
     NO_AUTO_UPGRADE = "no_auto_upgrade"
     OFFER_CHANGED = "offer_changed"
+    UPGRADED = "upgraded"
+    ANSWERED_BY_ANOTHER = "answered_by_another"
+    PLAN_CANCELLED = "plan_cancelled"
 
 
 class ParkReason(StrEnum):
@@ -136,7 +141,8 @@ class Upgrade:
 
 @dataclass(frozen=True)
 class Close:
-    """The episode is over; only WITHIN_LIMIT is news worth a mail that all is well."""
+    """The episode is over. WITHIN_LIMIT is news that all is well, NO_AUTO_UPGRADE and OFFER_CHANGED
+    that what was announced doesn't come."""
 
     reason: CloseReason
 
