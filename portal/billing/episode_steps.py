@@ -4,7 +4,7 @@
 carries out the answer in the same transaction, so that nothing is done on stale facts.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -41,6 +41,8 @@ LEFT_OVER = {
     CloseReason.NO_AUTO_UPGRADE: Because.NOT_UPGRADED,
     CloseReason.OFFER_CHANGED: Because.OFFER_CHANGED,
 }
+
+WHILE_SOMETHING_IS_PAID = timedelta(minutes=5)
 
 
 def due_steps(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
@@ -109,7 +111,7 @@ def upgrade_comes_first(
     for episode in episodes.open_of(session, account.id):
         warned = episode_facts.warned(episode)
         due_at = overage.upgrade_due_at(warned, episode.extended_to)
-        is_now = episode.next_step_at <= now
+        is_now = episode.is_going_on and episode.next_step_at <= now
         if is_now and due_at is not None and due_at <= min(now, subscription.cycle_end_at):
             facts = episode_facts.read(session, account, episode, now)
             if isinstance(overage.decide(facts, now), Upgrade):
@@ -123,6 +125,8 @@ def _upgrade(session: Session, account: Account, episode: Episode, *, now: datet
     if account.parked_at is not None or bounds.running_stop(session) is not None:
         return
     if plan_changes.pending(session, account.id) is not None:
+        # Soon again, so that nobody puts an upgrade off by buying something else just then.
+        episode.next_step_at = now + WHILE_SOMETHING_IS_PAID
         return
     next_at = _next_try_at(session, account, episode)
     if next_at is not None and next_at > now:

@@ -11,7 +11,7 @@ from portal.billing import foresight
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, EpisodeState, Invoice
+from portal.models import Account, EpisodeState, Invoice, InvoiceReason
 from tests.cast import Cast, FixedClock
 from tests.scenarios.over import Operator, emails, episode, plan_amount, the_upgrade, upgrades
 
@@ -208,6 +208,34 @@ def test_over_payment_fails_four_times_and_is_left_to_people(cast: Cast, over: A
     Operator(over, cast).release("They have a new card.")
     cast.let_pass(days=2)
     assert the_upgrade(over).due_minor == 15000
+
+
+def test_charge_renewal_goes_on_while_an_upgrade_is_left_to_people(
+    cast: Cast, over: Account
+) -> None:
+    """Tried in vain until 14 March; on 31 March the plan renews as it is."""
+    cast.use_card(over, "card_declines")
+    cast.let_pass(days=20)
+    cast.use_card(over, "card_pays")
+    cast.let_pass(days=11)
+
+    statement = select(Invoice.issued_at).where(
+        Invoice.account_id == over.id, Invoice.reason == InvoiceReason.RENEWAL
+    )
+    assert [f"{at:%d %b %H:%M}" for at in db.session.scalars(statement)] == ["31 Mar 09:00"]
+
+
+def test_over_upgrade_is_not_put_off_by_a_purchase_that_waits_for_the_bank(
+    cast: Cast, over: Account, clock: FixedClock
+) -> None:
+    """Begun a minute before the deadline of 7 March 06:00 and called off by itself an hour later:
+    the upgrade is made then, for what was told."""
+    cast.let_pass(days=5, hours=20, minutes=58)
+    cast.use_card(over, "card_authenticates")
+    cast.buy(over, seat=1)
+    cast.use_card(over, "card_pays")
+    cast.let_pass(hours=1, minutes=10)
+    assert the_upgrade(over).due_minor == 9667
 
 
 def test_over_before_the_act_tells_what_was_announced(cast: Cast, over: Account) -> None:
