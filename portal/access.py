@@ -88,13 +88,16 @@ class Principal:
         return Actor("user", self.user.name, self.user.id, self.role.value, request.remote_addr)
 
 
-def requires(permission: Permission) -> Callable[[View], View]:
-    """Declare what a view needs. Innermost decorator, below the route."""
+def requires(permission: Permission, *, also_without_plan: bool = False) -> Callable[[View], View]:
+    """Declare what a view needs. Innermost decorator, below the route.
+
+    `also_without_plan`: it only takes away, which an account may need to get a plan again.
+    """
 
     def declare(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-            refusal = _refuse(permission)
+            refusal = _refuse(permission, also_without_plan=also_without_plan)
             return view(*args, **kwargs) if refusal is None else refusal
 
         guarded.required_permission = permission  # type: ignore[attr-defined]
@@ -176,7 +179,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
     return redirect(url, 303)
 
 
-def _refuse(permission: Permission) -> ResponseReturnValue | None:
+def _refuse(permission: Permission, *, also_without_plan: bool) -> ResponseReturnValue | None:
     if permission is Permission.PUBLIC:
         return None
     if permission is Permission.SANDBOX and not current_app.config["PORTAL"].is_sandbox:
@@ -191,7 +194,8 @@ def _refuse(permission: Permission) -> ResponseReturnValue | None:
         return redirect_after(url_for("auth.accounts"))
     if not found.may(permission):
         abort(403)
-    if permission in NEED_A_PLAN and request.method not in READING:
+    needs_plan = permission in NEED_A_PLAN and request.method not in READING
+    if needs_plan and not also_without_plan:
         _refuse_read_only(found)
     return None
 

@@ -7,10 +7,8 @@ from sqlalchemy.orm import Session
 from portal import events, notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import episodes, plan_changes, plan_outcomes, subscriptions, usage
-from portal.billing.rules.counting import Metric, fit
 from portal.billing.rules.errors import ChangeUnderWay, CycleEnded, NoPlan, OverWhileCancelled
-from portal.billing.rules.policies import Policy
-from portal.models import Account, EndReason, Subscription, SubscriptionStatus, Vendor
+from portal.models import Account, EndReason, Subscription, SubscriptionStatus
 from portal.transaction import after_commit
 
 
@@ -91,12 +89,8 @@ def end(
 
 
 def _refuse_misfit(session: Session, account: Account, subscription: Subscription) -> None:
-    vendor, limits = session.get_one(Vendor, 1), subscriptions.limits(subscription)
-    held: dict[Metric, int | None] = {
-        metric: limits[metric] if vendor.policy(metric) is Policy.AUTO_UPGRADE else None
-        for metric in Metric
-    }
-    fitting = fit(usage.counts(session, account.id), held)
+    used, limits = usage.counts(session, account.id), subscriptions.limits(subscription)
+    fitting = plan_changes.fit_of_upgraded(session, used, limits)
     if not fitting.fits:
         raise OverWhileCancelled(fitting.to_remove)
 

@@ -93,8 +93,8 @@ def goes_on_after_failure(
     decision = overage.decide(episode_facts.read(session, account, episode, now), now)
     if isinstance(decision, Close):
         _close(session, account, episode, decision.reason, now=now)
-    elif why in episodes.CALLED_OFF:
-        reason = episodes.CALLED_OFF[why]
+    elif why == episodes.BACK_WITHIN:
+        reason = CloseReason.WITHIN_LIMIT
         episodes.close(session, account, episode, reason, now=now, actor=SYSTEM)
     else:
         _try_again(session, account, episode, now=now)

@@ -28,12 +28,6 @@ from portal.transaction import after_commit
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
 BACK_WITHIN = "The account was back within its limit."
-CAP_CHOSEN = "The account chose not to go beyond its seats."
-# Why an upgrade was called off whose payment was under way, and how its episode ends then.
-CALLED_OFF = {
-    BACK_WITHIN: CloseReason.WITHIN_LIMIT,
-    CAP_CHOSEN: CloseReason.NO_AUTO_UPGRADE,
-}
 STATES = {
     CloseReason.WITHIN_LIMIT: EpisodeState.RESOLVED,
     CloseReason.UPGRADED: EpisodeState.UPGRADED,
@@ -95,13 +89,6 @@ def resolve(
     close(session, account, episode, CloseReason.WITHIN_LIMIT, now=now, actor=actor)
     if episode_notices.was_told(session, episode):
         episode_notices.all_clear(session, episode, _usage(session, episode), now=now)
-
-
-def capped(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
-    """The account goes beyond its seats no more: their open episode ends."""
-    for episode in open_of(session, account.id, Metric.SEATS):
-        if not _is_called_off(session, episode, CAP_CHOSEN, now=now):
-            leave_over(session, account, episode, Because.CAPPED, now=now, actor=actor)
 
 
 def leave_over(

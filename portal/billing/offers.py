@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from portal.billing import price_list, subscriptions, usage
+from portal.billing import plan_changes, price_list, subscriptions, usage
 from portal.billing.rules import plan_change as rules
 from portal.billing.rules.counting import Fit, fit
 from portal.billing.rules.period import Interval
@@ -17,7 +17,8 @@ from portal.models import Account, Price
 class Offer:
     """A plan on the Change Plan page, with the add-ons that would go along.
 
-    `direction` is which way it goes, `fit` whether today's usage fits it.
+    `direction` is which way it goes, `fit` whether today's usage fits it. `to_remove_first` is
+    what has to go before an account without a plan can begin with it: "" where nothing has to.
     """
 
     price: Price
@@ -25,6 +26,7 @@ class Offer:
     direction: Direction
     fit: Fit
     is_cheapest_fitting: bool
+    to_remove_first: str
 
 
 def seen_from(session: Session, account: Account, interval: Interval) -> list[Offer]:
@@ -46,6 +48,11 @@ def seen_from(session: Session, account: Account, interval: Interval) -> list[Of
                 rules.direction(current, basket.plan),
                 fit(used, basket.limits),
                 best is not None and best.price_id == price.id,
+                "" if current else _to_remove_first(session, used, basket),
             )
         )
     return found
+
+
+def _to_remove_first(session: Session, used: usage.Counts, basket: Basket) -> str:
+    return plan_changes.fit_of_upgraded(session, used, basket.limits).to_remove

@@ -26,7 +26,7 @@ from portal.billing import (
 from portal.billing.intentions import Confirmation as Confirmation
 from portal.billing.intentions import StaleQuote as StaleQuote
 from portal.billing.rules import plan_change as rules
-from portal.billing.rules.counting import fit
+from portal.billing.rules.counting import Fit, Limits, Metric, fit
 from portal.billing.rules.errors import (
     AccountParked,
     AlreadySubscribed,
@@ -37,8 +37,10 @@ from portal.billing.rules.errors import (
     InvoiceUnpaid,
     NoLongerSold,
     RuleBroken,
+    TooSmallToBegin,
 )
 from portal.billing.rules.plan_change import Circumstances, Direction, Quote
+from portal.billing.rules.policies import Policy
 from portal.billing.rules.terms import Basket
 from portal.models import (
     Account,
@@ -49,6 +51,7 @@ from portal.models import (
     PlanChangeState,
     Price,
     Subscription,
+    Vendor,
 )
 
 
@@ -85,7 +88,20 @@ def quote(
         _basket(session, price, add_ons),
         circumstances(session, account, now=now),
     )
+    if terms.direction is Direction.INITIAL:
+        _refuse_too_small(session, account, terms.basket)
     return intentions.within_bounds(session, account, terms, now=now)
+
+
+def fit_of_upgraded(session: Session, used: Mapping[Metric, int], limits: Limits) -> Fit:
+    """How usage goes with limits beyond which a running plan is upgraded by itself.
+
+    Nobody begins, or goes on after cancelling, beyond one of these: no warning and no upgrade
+    would follow from having cancelled, and all that is in use would stay at the smaller price.
+    """
+    vendor = session.get_one(Vendor, 1)
+    is_upgraded = {metric: vendor.policy(metric) is Policy.AUTO_UPGRADE for metric in Metric}
+    return fit(used, {metric: limits[metric] if is_upgraded[metric] else None for metric in Metric})
 
 
 def circumstances(session: Session, account: Account, *, now: datetime) -> Circumstances:
@@ -234,6 +250,12 @@ def _obstacle(
     if subscription is not None and subscription.cancelled_at is not None:
         return CancellationScheduled()
     return None
+
+
+def _refuse_too_small(session: Session, account: Account, basket: Basket) -> None:
+    fitting = fit_of_upgraded(session, usage.counts(session, account.id), basket.limits)
+    if not fitting.fits:
+        raise TooSmallToBegin(basket.plan.name, fitting.too_many, fitting.to_remove)
 
 
 def _basket(session: Session, price: Price, add_ons: Mapping[int, int]) -> Basket:

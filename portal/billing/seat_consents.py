@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from portal import events
 from portal.audit import Actor, record
-from portal.billing import episodes
+from portal.billing import subscriptions, usage
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.errors import CapWhileOver, RuleBroken
 from portal.billing.rules.policies import Policy
 from portal.models import Account, SeatConsent, User, Vendor, WhenFull
 from portal.transaction import after_commit
@@ -91,6 +91,15 @@ def mark(wording: str) -> str:
     return hashlib.sha256(wording.encode()).hexdigest()[:16]
 
 
+def why_not(session: Session, account_id: int, choice: WhenFull) -> CapWhileOver | None:
+    """Why a choice can't be made as things stand; None where it can."""
+    seats = usage.of(session, account_id)[Metric.SEATS]
+    used, limit = seats.used, seats.limit_value
+    if choice is not WhenFull.HARD_CAP or limit is None or used <= limit:
+        return None
+    return CapWhileOver(used, limit) if subscriptions.live(session, account_id) else None
+
+
 def choose(
     session: Session,
     account: Account,
@@ -102,8 +111,8 @@ def choose(
 ) -> bool:
     """Keep a choice with the words that were shown (`shown`: their mark); account locked.
 
-    An open episode of the seats ends with the hard cap. False where the choice was made before,
-    and nothing was done. Raises OtherWording.
+    False where the choice was made before, and nothing was done. Raises OtherWording, and
+    CapWhileOver: who is over would keep for ever, at the price of fewer, the seats beyond.
     """
     words = wording(session, choice)
     if mark(words) != shown:
@@ -111,10 +120,11 @@ def choose(
     latest = _latest(session, account.id)
     if latest is not None and (latest.choice, latest.wording) == (choice, words):
         return False
+    obstacle = why_not(session, account.id, choice)
+    if obstacle is not None:
+        raise obstacle
     before = latest.choice if latest else None
     _keep(session, account, choice, words, before, now=now, actor=actor)
-    if choice is WhenFull.HARD_CAP:
-        episodes.capped(session, account, now=now, actor=actor)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return True
 

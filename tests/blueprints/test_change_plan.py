@@ -58,6 +58,23 @@ def test_catalog_fits(cast: Cast, browser: Browser) -> None:
     )
 
 
+def test_catalog_fits_without_a_plan_what_is_too_small_is_not_offered(
+    cast: Cast, browser: Browser
+) -> None:
+    """Seven people and no plan: 5 users isn't to be chosen, and the sentence says what to do."""
+    empty = cast.account("Empty", None)
+    erin = cast.member(empty, "Erin", Role.ADMIN)
+    cast.members(empty, 6)
+    page = browser(erin).get(PLANS).text
+    small, fitting = cast.price("standard", "5-users"), cast.price("standard", "10-users")
+    assert "Too small for what you use today: remove 2 seats first." in words(page)
+    assert "deactivate some first" in words(page)
+    assert f'href="{PLANS}/{small.id}"' not in page
+    assert f'href="{PLANS}/{fitting.id}"' in page
+    refused = browser(erin).get(f"{PLANS}/{small.id}", follow_redirects=True)
+    assert "7 of 5 seats: 2 too many. Choose a larger plan" in refused.text
+
+
 def test_plans_say_which_way_they_go(cast: Cast, browser: Browser) -> None:
     text = browser(cast.alice).get(PLANS).text
     assert card_of(text, "Standard, 5 users").count("Downgrade</strong>, starts on") == 1

@@ -16,7 +16,7 @@ OFFERS = {
     "/clients/new": ("Save changes", 'button-primary">Add client'),
     "/clients/import": ("Check the file",),
     "/clients/statuses": ("Add status",),
-    "/users": ("Send invitation", "Deactivate", "Invite somebody"),
+    "/users": ("Send invitation", "Save role", "Invite somebody"),
 }
 
 

@@ -117,16 +117,49 @@ def test_a_form_from_elsewhere_is_refused(app: Flask, cast: Cast, alice: FlaskCl
     assert held(cast.acme) is WhenFull.UPGRADE
 
 
-def test_while_an_upgrade_is_announced_the_page_says_that_it_is_called_off(
+def test_over_the_seats_the_page_says_beforehand_that_people_have_to_go_first(
     cast: Cast, alice: FlaskClient
 ) -> None:
     cast.let_pass(minutes=1)
     cast.members(cast.acme, 9)
     cast.let_pass(days=2)
     text = words(alice.get(PAGE).text)
-    in_order(text, "An upgrade is announced", "that is called off", "Standard, 20 users", "$96.67")
-    alice.post(PAGE, data=form(alice.get(PAGE).text, "hard_cap"))
-    assert "You are over, and nothing follows from it" in words(alice.get(PAGE).text)
+    in_order(
+        text,
+        "An upgrade is announced",
+        "Standard, 20 users",
+        "$96.67",
+        "can't be chosen yet",
+        "11 of 10 seats are in use: remove 1 person first, or move to a larger plan",
+    )
+
+
+def test_over_the_seats_the_hard_cap_is_refused_and_stays_chosen_on_the_page(
+    cast: Cast, alice: FlaskClient
+) -> None:
+    cast.members(cast.acme, 9)
+    answer = alice.post(PAGE, data=form(alice.get(PAGE).text, "hard_cap"))
+    assert answer.status_code == 409
+    said = "11 of 10 seats are in use: remove 1 person first"
+    text = words(answer.text)
+    in_order(text, "Nothing was changed", said)
+    assert text.count(said) == 1
+    assert re.search(r'value="hard_cap" id="[\w-]+" checked', answer.text)
+    assert not re.search(r'value="upgrade" id="[\w-]+" checked', answer.text)
+    assert held(cast.acme) is WhenFull.UPGRADE
+
+
+def test_capped_and_over_by_a_smaller_plan_it_says_that_nothing_follows(
+    cast: Cast, clock: FixedClock, alice: FlaskClient
+) -> None:
+    """Twelve on ten seats and two add-ons, then dearer Pro, 10 users without them."""
+    cast.buy(cast.acme, seat=2)
+    cast.members(cast.acme, 10)
+    choose(cast.acme, WhenFull.HARD_CAP, cast.alice, clock)
+    cast.change_plan(cast.acme, cast.price("pro", "10-users"), add_ons={})
+    page = words(alice.get(PAGE).text)
+    assert "You are over, and nothing follows from it" in page
+    assert "can't be chosen yet" not in page
     account = words(alice.get("/account").text)
     assert "chosen never to go beyond its seats" in account
     assert "three emails" not in account[account.index("Over the limit") :][:400]

@@ -9,10 +9,10 @@ import pytest
 from icalendar import Calendar
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, episodes, interventions, seat_consents
+from portal.billing import accounts, episodes, interventions
 from portal.episode_notices import Because
 from portal.extensions import db
-from portal.models import Account, Episode, Notice, WhenFull
+from portal.models import Account, Episode, Notice
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.notices.post import ESCAPED, ODD_NAME, deliver_all, named
@@ -39,10 +39,8 @@ def called_off(episode: Episode, clock: FixedClock) -> Notice:
     deliver_all(clock.now())
     with transaction() as session:
         account = accounts.lock(session, episode.account_id)
-        words = seat_consents.mark(seat_consents.wording(session, WhenFull.HARD_CAP))
-        seat_consents.choose(
-            session, account, WhenFull.HARD_CAP, shown=words, now=clock.now(), actor=SYSTEM
-        )
+        row = session.get_one(Episode, episode.id)
+        episodes.leave_over(session, account, row, Because.CAPPED, now=clock.now(), actor=SYSTEM)
     (notice,) = named("called_off")
     return notice
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from portal.audit import SYSTEM, Actor
 from portal.billing import accounts, foresight, invitations, people, seat_consents, usage
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.errors import SeatsFull
+from portal.billing.rules.errors import CapWhileOver, SeatsFull
 from portal.billing.rules.roles import Role
 from portal.billing.seat_consents import OtherWording
 from portal.extensions import db
@@ -92,39 +92,49 @@ def test_hard_cap_is_never_upgraded(cast: Cast, capped: Account) -> None:
     assert plan_amount(capped) == 10000
 
 
-def test_hard_cap_chosen_while_over_calls_the_upgrade_off(cast: Cast, clock: FixedClock) -> None:
-    """Told on 2 and 4 March; capped on 5 March with 11 of 10: no upgrade, and one email says so."""
+def test_hard_cap_is_chosen_once_back_within_the_seats(cast: Cast, clock: FixedClock) -> None:
+    """Told on 2 and 4 March; on 5 March 11 of 10 are in use: somebody goes, then it is chosen."""
     cast.let_pass(minutes=1)
-    cast.members(cast.acme, 9)
+    newest = cast.members(cast.acme, 9)[-1]
     cast.let_pass(days=4)
-    choose(cast.acme, CAP, cast.alice, clock)
+    with pytest.raises(CapWhileOver, match="remove 1 person first"):
+        choose(cast.acme, CAP, cast.alice, clock)
+    assert episode(cast.acme).state is EpisodeState.OPEN
+    cast.leave(cast.acme, newest)
+    assert choose(cast.acme, CAP, cast.alice, clock)
     cast.let_pass(days=10)
 
     assert len(sent(cast.acme, "warning")) == 2
-    assert episode(cast.acme).state is EpisodeState.SUPERSEDED
-    assert episode(cast.acme).close_reason == "no_auto_upgrade"
-    (told,) = emails(cast.acme, "called_off")
-    text = " ".join(told.body_text.split())
-    assert "does not happen" in text
-    assert "11 of 10 seats are in use" in text
+    assert len(sent(cast.acme, "all_clear")) == 1
+    assert episode(cast.acme).state is EpisodeState.RESOLVED
     assert upgrades(cast.acme) == []
     with pytest.raises(SeatsFull):
         cast.members(cast.acme, 1)
 
 
-def test_hard_cap_lifted_while_over_begins_with_the_first_email(
+def test_hard_cap_refused_while_over_leaves_the_upgrade_as_it_was_told(
     cast: Cast, clock: FixedClock
 ) -> None:
-    """Lifted on 20 March: the check of 21 March opens an episode with all its days."""
     cast.let_pass(minutes=1)
     cast.members(cast.acme, 9)
-    choose(cast.acme, CAP, cast.alice, clock)
+    cast.let_pass(days=4)
+    with pytest.raises(CapWhileOver):
+        choose(cast.acme, CAP, cast.alice, clock)
+    cast.let_pass(days=3)
+    assert [invoice.issued_at.day for invoice in upgrades(cast.acme)] == [7]
+
+
+def test_hard_cap_lifted_lets_people_in_with_all_the_days(
+    cast: Cast, clock: FixedClock, capped: Account
+) -> None:
+    """Lifted on 20 March, and one more comes: the check of 21 March begins with the first email."""
     cast.let_pass(days=19)
-    choose(cast.acme, UPGRADE, cast.alice, clock)
+    choose(capped, UPGRADE, cast.alice, clock)
+    cast.members(capped, 1)
     cast.let_pass(days=6)
 
-    assert sent(cast.acme, "warning") == ["21 Mar 06:00", "23 Mar 06:00", "25 Mar 06:00"]
-    assert [invoice.issued_at.day for invoice in upgrades(cast.acme)] == [26]
+    assert sent(capped, "warning") == ["21 Mar 06:00", "23 Mar 06:00", "25 Mar 06:00"]
+    assert [invoice.issued_at.day for invoice in upgrades(capped)] == [26]
 
 
 def test_hard_cap_holds_on_a_larger_plan_at_its_own_limit(
@@ -207,22 +217,25 @@ def test_a_choice_by_other_words_than_those_that_hold_is_not_made(
     assert seat_consents.made(db.session(), cast.acme.id) == []
 
 
-def test_hard_cap_chosen_while_the_upgrade_is_being_paid_calls_it_off(
+def test_hard_cap_is_not_chosen_while_the_upgrade_is_being_paid(
     cast: Cast, clock: FixedClock
 ) -> None:
-    """The payment was begun and not sent yet: it never is."""
+    """The payment was begun and not sent yet. Who makes room calls it off, and chooses then."""
     cast.let_pass(minutes=1)
-    cast.members(cast.acme, 9)
+    newest = cast.members(cast.acme, 9)[-1]
     cast.let_pass(days=5, hours=20, minutes=58)
     begin_upgrade(cast)
+    with pytest.raises(CapWhileOver):
+        choose(cast.acme, CAP, cast.alice, clock)
+    cast.leave(cast.acme, newest)
     choose(cast.acme, CAP, cast.alice, clock)
     cast.let_pass(days=3)
 
     assert upgrades(cast.acme) == []
     assert emails(cast.acme, "payment_failed") == []
-    assert len(emails(cast.acme, "called_off")) == 1
+    assert len(emails(cast.acme, "all_clear")) == 1
     (change,) = db.session.scalars(select(PlanChange).where(PlanChange.episode_id.is_not(None)))
-    assert change.failure == "The account chose not to go beyond its seats."
+    assert change.failure == "The account was back within its limit."
 
 
 def begin_upgrade(cast: Cast) -> None:

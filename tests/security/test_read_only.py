@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from portal.billing import subscriptions
+from portal.billing import people, subscriptions
 from portal.extensions import db
-from portal.models import User
+from portal.models import Membership, User
 from tests.cast import Cast
 
 Browser = Callable[[User | None], FlaskClient]
@@ -35,6 +35,23 @@ def test_charge_cancel_makes_the_account_read_only(
     assert "read" in refused.text
 
 
+def test_people_are_deactivated_without_a_plan_and_nothing_else_is_done_with_them(
+    ended: Cast, browser: Browser
+) -> None:
+    """So that a smaller plan is large enough to begin with."""
+    alice, bob = browser(ended.alice), place(ended, ended.bob)
+    role = f"/users/{bob.public_id}/role"
+    assert alice.post(role, data={"role": "billing"}).status_code == 403
+    page = alice.get("/users").text
+    assert f"/users/{bob.public_id}/deactivation" in page
+    assert role not in page
+    assert alice.post(f"/users/{bob.public_id}/deactivation").status_code == 303
+    assert not place(ended, ended.bob).is_active
+    assert alice.post(f"/users/{bob.public_id}/reactivation").status_code == 403
+    own = f"/users/{place(ended, ended.alice).public_id}/deactivation"
+    assert alice.post(own).status_code == 409, "the last Admin stays"
+
+
 @pytest.mark.parametrize("address", WORK)
 def test_with_a_plan_the_same_is_done(cast: Cast, browser: Browser, address: str) -> None:
     assert browser(cast.alice).post(address, data=WORK[address]).status_code in (200, 303)
@@ -43,3 +60,10 @@ def test_with_a_plan_the_same_is_done(cast: Cast, browser: Browser, address: str
 def test_it_is_read_as_before(ended: Cast, browser: Browser) -> None:
     for page in ("/clients", "/users", "/invoices", "/account", "/account/change-plan"):
         assert browser(ended.alice).get(page).status_code == 200, page
+
+
+def place(cast: Cast, user: User) -> Membership:
+    db.session.rollback()
+    found = people.membership_in(db.session(), cast.acme.id, user.id)
+    assert found is not None
+    return found

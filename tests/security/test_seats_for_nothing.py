@@ -1,13 +1,23 @@
-"""Cancelling and keeping the plan again gives nobody more seats than the plan has."""
+"""Nobody gets more seats than a plan has, for as long as they like, at the price of that plan:
+not by cancelling and keeping it, nor by a hard cap, nor by subscribing anew."""
 
 import pytest
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, cancellations
-from portal.billing.rules.errors import FullWhileCancelled, OverWhileCancelled
-from portal.models import Account
+from portal.billing import accounts, cancellations, offers, overages, plan_changes
+from portal.billing.rules.counting import Metric
+from portal.billing.rules.errors import (
+    CapWhileOver,
+    FullWhileCancelled,
+    OverWhileCancelled,
+    TooSmallToBegin,
+)
+from portal.billing.rules.period import Interval
+from portal.extensions import db
+from portal.models import Account, PlanChangeState, WhenFull
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
+from tests.scenarios.over import choose
 
 
 def test_a_cancelled_plan_takes_nobody_beyond_its_seats(cast: Cast) -> None:
@@ -29,6 +39,73 @@ def test_a_cancellation_is_withdrawn_only_if_the_plan_is_large_enough(
     for user in people[:2]:
         cast.leave(cast.acme, user)
     assert withdraw(cast.acme, clock)
+
+
+def test_over_upgrade_is_not_escaped_by_a_hard_cap(cast: Cast, clock: FixedClock) -> None:
+    """50 more people, then “never go beyond the seats”: refused until they fit."""
+    people = cast.members(cast.acme, 50)
+    with pytest.raises(CapWhileOver, match="52 of 10 seats are in use: remove 42 people first"):
+        choose(cast.acme, WhenFull.HARD_CAP, cast.alice, clock)
+    for user in people[:42]:
+        cast.leave(cast.acme, user)
+    assert choose(cast.acme, WhenFull.HARD_CAP, cast.alice, clock), "ten of ten are within them"
+
+
+def test_charge_initial_is_for_a_plan_that_is_large_enough(cast: Cast, clock: FixedClock) -> None:
+    """Twelve people, cancelled, over: the plan for ten is not begun again, the one for twenty is;
+    and the one for ten too, once two have gone."""
+    people = cast.members(cast.acme, 10)
+    end_plan(cast)
+    ten, twenty = cast.price("standard", "10-users"), cast.price("standard", "20-users")
+
+    with pytest.raises(TooSmallToBegin, match=r"12 of 10 seats: 2 too many\."):
+        cast.subscribe(cast.acme, ten)
+    assert plan_changes.quote(db.session(), cast.acme, twenty, now=clock.now())
+    for user in people[:2]:
+        cast.leave(cast.acme, user)
+    assert cast.subscribe(cast.acme, ten).state is PlanChangeState.APPLIED
+
+
+def test_charge_initial_is_held_against_seats_with_their_add_ons(cast: Cast) -> None:
+    """Twelve people on a plan for ten and two seats beside it."""
+    cast.members(cast.acme, 10)
+    ten = cast.price("standard", "10-users")
+    seat = cast.add_on(cast.acme, "seat")
+    end_plan(cast)
+    terms = plan_changes.quote(
+        db.session(), cast.acme, ten, add_ons={seat.id: 2}, now=cast.clock.now()
+    )
+    assert terms.due_now.amount > ten.amount_minor
+
+
+def test_catalog_fits_names_what_has_to_go_before_a_plan_can_be_begun(cast: Cast) -> None:
+    cast.members(cast.acme, 10)
+    assert [each.to_remove_first for each in standard(cast)] == ["", "", "", "", ""]
+    end_plan(cast)
+    assert [each.to_remove_first for each in standard(cast)] == ["7 seats", "2 seats", "", "", ""]
+
+
+def test_more_clients_than_a_plan_has_only_warn_so_it_is_begun(cast: Cast) -> None:
+    end_plan(cast)
+    with transaction() as session:
+        account = accounts.lock(session, cast.acme.id)
+        overages.count_changed(
+            session, account, Metric.CLIENTS, 700, now=cast.clock.now(), actor=SYSTEM
+        )
+    change = cast.subscribe(cast.acme, cast.price("standard", "10-users"))
+    assert change.state is PlanChangeState.APPLIED
+
+
+def end_plan(cast: Cast) -> None:
+    cast.cancel(cast.acme)
+    cast.let_pass(days=31)
+
+
+def standard(cast: Cast) -> list[offers.Offer]:
+    """What is sold of the first family, the smallest first."""
+    db.session.rollback()
+    every = offers.seen_from(db.session(), cast.acme, Interval.MONTHLY)
+    return [each for each in every if each.price.tier.family.key == "standard"]
 
 
 def withdraw(account: Account, clock: FixedClock) -> bool:

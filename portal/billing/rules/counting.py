@@ -93,6 +93,11 @@ class Fit:
         return not self.shortfalls
 
     @property
+    def too_many(self) -> str:
+        """By how much it is too small: "12 of 5 seats: 7 too many"; "" where it fits."""
+        return "; ".join(shortfall.sentence for shortfall in self.shortfalls)
+
+    @property
     def to_remove(self) -> str:
         """What has to go: "3 seats and 40 clients"; "" where it fits."""
         return describe.listing([shortfall.to_remove for shortfall in self.shortfalls] or [""])

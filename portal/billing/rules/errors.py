@@ -81,6 +81,16 @@ class DoesNotFit(RuleBroken):
         super().__init__(f"{plan} doesn't fit what you use today. Remove {to_remove} first.")
 
 
+class TooSmallToBegin(RuleBroken):
+    """A plan to begin with that what is in use would be beyond from the first day."""
+
+    def __init__(self, plan: str, too_many: str, to_remove: str) -> None:
+        super().__init__(
+            f"{plan} is too small to begin with: {too_many}. Choose a larger plan, or remove"
+            f" {to_remove} first."
+        )
+
+
 class CancellationScheduled(RuleBroken):
     """The plan was cancelled: nothing is changed until that is withdrawn."""
 
@@ -111,6 +121,18 @@ class SeatsFull(RuleBroken):
             " what happens when seats run out."
         )
         self.seats = seats
+
+
+class CapWhileOver(RuleBroken):
+    """An account wants never to go beyond its seats, and is beyond them."""
+
+    def __init__(self, used: int, seats: int) -> None:
+        in_use = f"{used:,} of {seats:,} {'seat' if seats == 1 else 'seats'} are in use"
+        remove = "1 person" if used - seats == 1 else f"{used - seats:,} people"
+        super().__init__(
+            f"{in_use}: remove {remove} first, or move to a larger plan; then nobody can be added"
+            " beyond your seats."
+        )
 
 
 class OverWhileCancelled(RuleBroken):

@@ -36,8 +36,9 @@ def change_role(public_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/users/<public_id>/deactivation")
-@requires(Permission.MANAGE_USERS)
+@requires(Permission.MANAGE_USERS, also_without_plan=True)
 def deactivate(public_id: str) -> ResponseReturnValue:
+    """Without a plan too: there may be more people than any plan to begin with holds."""
     membership = own(Membership, public_id)
     seats = partial(people.seat_change, active=False)
     said = f"{membership.user.name} has no access any more."
