@@ -3,17 +3,15 @@
 Read for My Account and Change Plan. Queries are few: what can't be there is not asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from portal.billing import (
     add_ons,
-    episode_facts,
-    episodes,
     forecast,
     intentions,
     invoices,
@@ -25,24 +23,18 @@ from portal.billing import (
 )
 from portal.billing.add_ons import Owned
 from portal.billing.forecast import ComingCharge
-from portal.billing.rules import overage
-from portal.billing.rules.counting import Fit, Metric, fit, over_by
+from portal.billing.rules.counting import Fit, fit
 from portal.billing.rules.money import Money
-from portal.billing.rules.policies import Policy
 from portal.billing.rules.terms import Basket
-from portal.live import Meter
 from portal.models import (
     Account,
-    Episode,
     Invoice,
     OutboxItem,
     OutboxState,
     PlanChange,
     PlanChangeState,
-    Price,
     Subscription,
     SubscriptionStatus,
-    Vendor,
     Work,
 )
 
@@ -57,29 +49,6 @@ class Scheduled:
     change: PlanChange
     basket: Basket
     fit: Fit
-
-
-@dataclass(frozen=True)
-class Overrun:
-    """A metric over its limit that leads to an automatic upgrade, or that did until it stopped.
-
-    Before the daily check finds it there is no episode, and `check_at` says when it will. Once
-    there is one, `deadline_at`, `target` and `due` are what the latest email told; `target` is
-    None where there is no larger tier. Of one that `is_capped` nothing follows but that nobody
-    can be added.
-    """
-
-    metric: Metric
-    used: int
-    limit: int
-    check_at: datetime | None
-    warnings: int = 0
-    deadline_at: datetime | None = None
-    target: Price | None = None
-    due: Money | None = None
-    is_on_hold: bool = False
-    is_capped: bool = False
-    episode_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,22 +112,6 @@ def standing(session: Session, account: Account, *, now: datetime) -> Standing:
         is_parked=account.parked_at is not None,
         next_try_at=_next_try_at(session, account.id) if unpaid else None,
     )
-
-
-def overruns(
-    session: Session, account_id: int, meters: Sequence[Meter], *, now: datetime
-) -> list[Overrun]:
-    """Each metric that is over its limit and leads to more than a word on its meter."""
-    over = [meter for meter in meters if over_by(meter.used, meter.limit)]
-    if not over:
-        return []
-    opened = {episode.metric: episode for episode in _open_episodes(session, account_id)}
-    vendor = session.get_one(Vendor, 1)
-    return [
-        _overrun(session, account_id, meter, opened.get(Metric(meter.metric)), now)
-        for meter in over
-        if meter.metric in opened or vendor.policy(Metric(meter.metric)) is Policy.AUTO_UPGRADE
-    ]
 
 
 def latest_invoices(session: Session, account_id: int) -> list[Invoice]:
@@ -237,42 +190,3 @@ def _next_try_at(session: Session, account_id: int) -> datetime | None:
         .limit(1)
     )
     return session.scalar(statement)
-
-
-def _open_episodes(session: Session, account_id: int) -> list[Episode]:
-    statement = (
-        select(Episode)
-        .options(selectinload(Episode.warnings))
-        .where(Episode.account_id == account_id, Episode.state.in_(episodes.OPEN))
-    )
-    return list(session.scalars(statement))
-
-
-def _overrun(
-    session: Session, account_id: int, meter: Meter, episode: Episode | None, now: datetime
-) -> Overrun:
-    metric, limit = Metric(meter.metric), meter.limit or 0
-    if episode is None and episode_facts.is_capped(session, account_id, metric):
-        return Overrun(metric, meter.used, limit, check_at=None, is_capped=True)
-    if episode is None:
-        return Overrun(metric, meter.used, limit, check_at=overage.next_check_at(now))
-    told = episode.warnings[-1] if episode.warnings else None
-    return Overrun(
-        metric,
-        meter.used,
-        limit,
-        check_at=None,
-        warnings=len(episode.warnings),
-        deadline_at=episode.deadline_at,
-        target=told.target_price if told else None,
-        due=_told_amount(episode),
-        is_on_hold=not episode.is_going_on,
-        episode_id=episode.public_id,
-    )
-
-
-def _told_amount(episode: Episode) -> Money | None:
-    target = episode.warnings[-1].target_price if episode.warnings else None
-    if target is None or episode.due_minor is None:
-        return None
-    return Money(episode.due_minor, target.currency)

@@ -13,7 +13,8 @@ from portal.account_history import entries
 from portal.account_history.entries import Asked, Document, Entry
 from portal.account_history.kinds import Kind
 from portal.billing import usage
-from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.counting import Metric, amount_of, over_by
+from portal.billing.rules.usage_forecast import DayCount
 from portal.models import Account, CreditNote, Episode, Notice, PlanChange, TakenBack, User
 
 TOLD = (Kind.LIMITS, Kind.PEOPLE, Kind.PLAN, Kind.MONEY)
@@ -55,11 +56,11 @@ class Moment:
     email: Email | None = None
 
 
-def moments(session: Session, account: Account, episode: Episode) -> list[Moment]:
-    """All of it, the first at the top."""
+def moments(session: Session, account: Account, episode: Episode, *, now: datetime) -> list[Moment]:
+    """All of it up to `now`, the first at the top."""
     told = [*_from_history(session, account, episode), *_emails(session, episode)]
     if episode.metric is not Metric.SEATS:
-        told += _counts_by_day(session, account, episode)
+        told += _counts_by_day(session, account, episode, now)
     told += _taken_back(session, episode)
     return sorted(told, key=lambda moment: moment.at)
 
@@ -115,17 +116,25 @@ def _delivery(row: Notice) -> Delivery:
     return Delivery(row.recipient, row.state.value, row.settled_at, row.server_answer or "")
 
 
-def _counts_by_day(session: Session, account: Account, episode: Episode) -> Iterator[Moment]:
-    """Of a count that moves too often to tell each time: how each day that moved it ended."""
-    since, until = episode.opened_at.date(), (episode.closed_at or episode.opened_at).date()
-    days = usage.history(session, account.id, since=since - DAY, until=until)[episode.metric]
+def _counts_by_day(
+    session: Session, account: Account, episode: Episode, now: datetime
+) -> Iterator[Moment]:
+    """Of a count that moves too often to tell each time: how each day that moved it ended, of
+    today how it stands. How it stood at the episode's end is told with that."""
+    since = episode.opened_at.date() - DAY
+    until = episode.closed_at.date() - DAY if episode.closed_at else now.date()
+    days = usage.history(session, account.id, since=since, until=until)[episode.metric]
     former = None
     for day in days:
         if former is not None and day.used != former:
-            at = datetime.combine(day.day, time.max, UTC)
-            title = f"{amount_of(episode.metric, day.used)} at the end of the day"
-            yield Moment(at, title, "", "neutral", "", amount_of(episode.metric, day.used))
+            figure, ends_at = _in_use(episode.metric, day), datetime.combine(day.day, time.max, UTC)
+            title = f"{figure} in use" if ends_at > now else f"{figure} at the end of the day"
+            yield Moment(min(ends_at, now), title, "", "neutral", "", figure)
         former = day.used
+
+
+def _in_use(metric: Metric, day: DayCount) -> str:
+    return amount_of(metric, day.used, round_up=over_by(day.used, day.limit) > 0)
 
 
 def _taken_back(session: Session, episode: Episode) -> Iterator[Moment]:

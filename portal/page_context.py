@@ -4,7 +4,7 @@ Worked out when a template first asks for it, once per request: a fragment pays 
 It runs for error pages too, so it gives less, and never fails, where the database doesn't answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -16,14 +16,14 @@ from sqlalchemy import Select, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
-from portal import access, clock
+from portal import access, clock, overruns
 from portal.access import Permission
-from portal.billing import agenda, episodes, subscriptions
+from portal.billing import agenda, subscriptions
 from portal.billing.agenda import Due
-from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, Episode, Membership, Vendor
+from portal.models import Account, Membership, Vendor
+from portal.overruns import Overrun
 
 PLACES = (
     ("account.show", "My account", Permission.SEE_ACCOUNT),
@@ -39,6 +39,9 @@ WITHIN = {
     "history": "account",
     "usage": "account",
     "episodes": "account",
+    "seat_consent": "account",
+    "taking_back": "account",
+    "what_if": "account",
     "balance": "account",
     "billing_details": "account",
     "payment_method": "account",
@@ -92,18 +95,6 @@ class SandboxClock:
     next: Due | None
     moving: bool
     zone: str
-
-
-@dataclass(frozen=True)
-class OverLimit:
-    """An open episode as the banner of every page tells it: what was announced last."""
-
-    public_id: str
-    metric: str
-    deadline_at: datetime | None
-    plan: str | None
-    due: Money | None
-    is_on_hold: bool
 
 
 def init_app(app: Flask) -> None:
@@ -179,27 +170,14 @@ def _read_only() -> bool:
     return subscriptions.live(db.session(), found.account.id) is None
 
 
-def _over_limit() -> tuple[OverLimit, ...]:
+def _over_limit() -> Sequence[Overrun]:
     """For Admins, on pages that don't tell it anyway."""
     found = access.find_principal()
     if found is None or request.endpoint in TELL_IT_THEMSELVES:
         return ()
     if not found.may(Permission.SEE_METERS):
         return ()
-    return tuple(_told(episode) for episode in episodes.open_of(db.session(), found.account.id))
-
-
-def _told(episode: Episode) -> OverLimit:
-    target = episode.warnings[-1].target_price if episode.warnings else None
-    is_known = target is not None and episode.due_minor is not None
-    return OverLimit(
-        episode.public_id,
-        episode.metric.value,
-        episode.deadline_at,
-        target.plan_name if target else None,
-        Money(episode.due_minor or 0, target.currency) if target and is_known else None,
-        is_on_hold=not episode.is_going_on,
-    )
+    return overruns.of_episodes(db.session(), found.account.id, now=clock.now())
 
 
 def _frame() -> Frame:

@@ -4,26 +4,8 @@ from datetime import datetime
 
 from portal import formatting
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
-from portal.billing.rules.counting import Metric, amount_of
-
-# Entries of former versions have a sentence in the place of a key, and are told as they read.
-CLOSED_BECAUSE = {
-    "plan_changed": "The plan was changed.",
-    "plan_cancelled": "The plan was cancelled.",
-    "subscription_ended": "The plan ended.",
-    "upgraded": "Upgraded to the next tier.",
-    "answered_by_another": "Answered by the same upgrade.",
-    "no_auto_upgrade": "The plan isn't moved to a larger one by itself any more.",
-    "offer_changed": "The plan or price that was announced is no longer what is sold: nothing is"
-    " charged, and the warnings begin anew.",
-}
-PARKED_BECAUSE = {
-    "mail_refused": "No Admin could be reached by email.",
-    "nobody_to_warn": "There was no Admin to write to.",
-    "top_tier": "There is no larger plan.",
-    "warned_too_closely": "The emails about it came too close together.",
-    "not_paid": "The upgrade could not be paid, however often it was tried.",
-}
+from portal.billing.rules import episode_words
+from portal.billing.rules.counting import Metric, amount_of, over_by
 
 
 def _opened(details: Details) -> Words:
@@ -48,14 +30,15 @@ def _closed(details: Details) -> Words:
     if details["outcome"] == "resolved":
         told = _standing(details) if "used" in details else sentence(reason)
         return "Within the limit again", told, "good"
-    told = CLOSED_BECAUSE.get(reason) or sentence(reason.replace("_", " "))
+    # Entries of former versions have a sentence in the place of a key, and are told as they read.
+    told = episode_words.closed_because(reason) or sentence(reason.replace("_", " "))
     return "The warnings ended", told, "neutral"
 
 
 def _parked(details: Details) -> Words:
-    why = PARKED_BECAUSE.get(details["reason"], "")
+    why = episode_words.parked_because(details["reason"])
     told = f"{why} Nothing is charged; the vendor was told.".strip()
-    return "The automatic upgrade is on hold", told, "neutral"
+    return "Nothing follows by itself any more", told, "neutral"
 
 
 def _held(details: Details) -> Words:
@@ -78,7 +61,7 @@ def _released(details: Details) -> Words:
 def _choice_changed(details: Details) -> Words:
     if details["after"] == "hard_cap":
         return "Seats are never gone beyond from now on", "Nobody can be added then.", "neutral"
-    told = "After three emails over five days the plan moves to the next larger size."
+    told = "After three emails over five days the account moves to the next larger plan."
     return "When seats run out, people can still be added", told, "neutral"
 
 
@@ -93,8 +76,8 @@ def _limit(details: Details) -> str:
 
 
 def _standing(details: Details) -> str:
-    metric = Metric(details["metric"])
-    return f"{amount_of(metric, details['used'])} in use."
+    used, is_over = details["used"], over_by(details["used"], details.get("limit")) > 0
+    return f"{amount_of(Metric(details['metric']), used, round_up=is_over)} in use."
 
 
 def _hour(instant: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import account_history, account_overview, clock, live
+from portal import account_history, account_overview, clock, live, overruns
 from portal.access import Permission, find_principal, home_endpoint, principal, requires
 from portal.billing import accounts, plan_changes, taking_back_offers
 from portal.extensions import db
@@ -88,7 +88,5 @@ def _counts() -> dict[str, Any]:
     """The meters, and what follows from those that are over."""
     account_id = principal().account.id
     context = live.meters_context(account_id)
-    overruns = account_overview.overruns(
-        db.session(), account_id, context["meters"], now=clock.now()
-    )
-    return {**context, "overruns": overruns}
+    found = overruns.of_meters(db.session(), account_id, context["meters"], now=clock.now())
+    return {**context, "overruns": found}

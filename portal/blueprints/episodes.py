@@ -7,12 +7,15 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from portal import account_overview, clock, episode_story, live
+from portal import clock, episode_story, overruns
 from portal.access import Permission, own, principal, requires
 from portal.billing import taking_back_offers
+from portal.billing.rules import episode_words
+from portal.billing.rules.overage import CloseReason
 from portal.extensions import db
 from portal.htmx import page_or_fragment, wants_fragment
-from portal.models import Episode, Invoice, PlanChange, PlanChangeState, Vendor
+from portal.models import Episode, EpisodeState, Invoice, PlanChange, PlanChangeState, Vendor
+from portal.overruns import Overrun
 
 bp = Blueprint("episodes", __name__)
 
@@ -30,9 +33,11 @@ def show(public_id: str) -> ResponseReturnValue:
         "episodes/show.html",
         "episode",
         episode=episode,
+        found=overruns.standing(episode.metric, episode.used_at_opening, episode.limit_at_opening),
         standing=_standing(episode),
-        **_upgrade(episode),
-        moments=episode_story.moments(session, account, episode),
+        closed_because=episode_words.closed_because(episode.close_reason),
+        **_upgrade(_answering(episode)),
+        moments=episode_story.moments(session, account, episode, now=clock.now()),
         others=_others(episode),
         vendor_email=session.get_one(Vendor, 1).email,
     )
@@ -47,18 +52,29 @@ def banner() -> ResponseReturnValue:
     return render_template("episodes/_banner.html")
 
 
-def _standing(episode: Episode) -> account_overview.Overrun | None:
+def _standing(episode: Episode) -> Overrun | None:
     """How it stands now, as My Account says it; None once it is over."""
     if not episode.is_open:
         return None
-    meters = live.meters_context(episode.account_id)["meters"]
-    found = account_overview.overruns(db.session(), episode.account_id, meters, now=clock.now())
-    return next((overrun for overrun in found if overrun.metric is episode.metric), None)
+    found = overruns.of_episodes(db.session(), episode.account_id, now=clock.now())
+    return next((each for each in found if each.episode_id == episode.public_id), None)
+
+
+def _answering(episode: Episode) -> Episode:
+    """The episode whose upgrade answered this one: itself, but where two were over at once."""
+    if episode.close_reason != CloseReason.ANSWERED_BY_ANOTHER:
+        return episode
+    statement = select(Episode).where(
+        Episode.account_id == episode.account_id,
+        Episode.state == EpisodeState.UPGRADED,
+        Episode.closed_at == episode.closed_at,
+    )
+    return db.session.scalars(statement).first() or episode
 
 
 def _upgrade(episode: Episode) -> dict[str, Any]:
     """The upgrade an episode led to, its invoice, and how long it can be taken back."""
-    session = db.session()
+    session, facts = db.session(), {"answered_by": episode}
     change = session.scalars(
         select(PlanChange).where(
             PlanChange.account_id == episode.account_id,
@@ -67,10 +83,10 @@ def _upgrade(episode: Episode) -> dict[str, Any]:
         )
     ).one_or_none()
     if change is None or change.invoice_id is None:
-        return {"invoice": None, "recent": None}
+        return {**facts, "invoice": None, "recent": None}
     invoice = session.get_one(Invoice, change.invoice_id)
     recent = taking_back_offers.of_invoice(session, invoice, now=clock.now())
-    return {"invoice": invoice, "recent": recent}
+    return {**facts, "invoice": invoice, "recent": recent}
 
 
 def _others(episode: Episode) -> Sequence[Episode]:

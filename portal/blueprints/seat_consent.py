@@ -6,7 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectChoice
 from wtforms.validators import InputRequired
 
-from portal import account_overview, clock, live
+from portal import clock, live, overruns
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, seat_consents, subscriptions, usage
 from portal.billing.rules.counting import Metric
@@ -68,7 +68,7 @@ def choose() -> ResponseReturnValue:
 def _page(form: ConsentForm, problem: str | None = None, status: int = 200) -> ResponseReturnValue:
     session, account = db.session(), principal().account
     meters = live.meters_context(account.id)["meters"]
-    overruns = account_overview.overruns(session, account.id, meters, now=clock.now())
+    found = overruns.of_meters(session, account.id, meters, now=clock.now())
     words = {choice: seat_consents.wording(session, choice) for choice in WhenFull}
     return page_or_fragment(
         "seat_consent/show.html",
@@ -83,6 +83,5 @@ def _page(form: ConsentForm, problem: str | None = None, status: int = 200) -> R
         made=seat_consents.made(session, account.id),
         seats=usage.of(session, account.id)[Metric.SEATS],
         has_plan=subscriptions.live(session, account.id) is not None,
-        not_capped_because=seat_consents.why_not(session, account.id, WhenFull.HARD_CAP),
-        overrun=next((each for each in overruns if each.metric is Metric.SEATS), None),
+        overrun=next((each for each in found if each.metric is Metric.SEATS), None),
     )

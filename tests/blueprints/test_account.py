@@ -11,6 +11,7 @@ from sqlalchemy import event, select
 
 from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.episode_words import PARKED_BECAUSE
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.extensions import db
@@ -217,15 +218,21 @@ def test_over_fixed_in_time_the_banner_is_gone(
     in_order(text, "Within the limit again", "First warning by email", "Over the limit of 10 seats")
 
 
-def test_an_episode_on_hold_charges_nothing_and_says_so(
-    cast: Cast, browser: Browser, clock: FixedClock
+@pytest.mark.parametrize(("reason", "said"), PARKED_BECAUSE.items())
+def test_an_episode_that_stopped_says_why_and_that_nothing_is_charged(
+    cast: Cast, browser: Browser, clock: FixedClock, reason: str, said: str
 ) -> None:
     use(cast.acme, Metric.SEATS, 9)
     open_episode(cast.acme, clock.now())
     with transaction() as session:
-        session.scalars(select(Episode)).one().state = EpisodeState.PARKED
-    text = words(browser(cast.alice).get("/account").text)
-    assert "The automatic upgrade is on hold: nothing is charged" in text
+        episode = session.scalars(select(Episode)).one()
+        episode.state, episode.parked_reason = EpisodeState.PARKED, reason
+    client = browser(cast.alice)
+    for page in ("/account", "/invoices", f"/account/over-limit/{episode.public_id}"):
+        text = client.get(page).text
+        assert f"{said} Nothing is charged by itself" in text
+        assert "on hold" not in text
+        assert (">Change how you pay</a>" in text) == (reason == "not_paid")
 
 
 def test_over_top_tier_says_that_nothing_is_charged(
@@ -235,7 +242,9 @@ def test_over_top_tier_says_that_nothing_is_charged(
     client = browser(cast.member(top, "Tom", Role.ADMIN))
     use(top, Metric.SEATS, 80)
     open_episode(top, clock.now())
-    assert "There is no larger size of your plan" in words(client.get("/account").text)
+    assert "There is no larger plan to move to: nothing is charged" in words(
+        client.get("/account").text
+    )
 
 
 def test_the_banner_by_itself_is_only_for_htmx(cast: Cast, browser: Browser) -> None:
