@@ -83,5 +83,6 @@ def _page(form: ConsentForm, problem: str | None = None, status: int = 200) -> R
         made=seat_consents.made(session, account.id),
         seats=usage.of(session, account.id)[Metric.SEATS],
         has_plan=subscriptions.live(session, account.id) is not None,
+        not_capped_because=seat_consents.why_not(session, account.id, WhenFull.HARD_CAP),
         overrun=next((each for each in found if each.metric is Metric.SEATS), None),
     )
