@@ -12,16 +12,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal import formatting, notice_facts
-from portal.billing import price_list
+from portal.billing import episode_facts, price_list
 from portal.billing.offers import Offer
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, in_use, shortfalls
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction, Quote
-from portal.billing.rules.policies import Policy
 from portal.billing.rules.terms import Basket, PlanTerms
-from portal.models import Family, Price, Vendor
+from portal.models import Family, Price
 
 UNLIMITED = "unlimited"
 CHARGES_A_YEAR = 12
@@ -152,9 +151,7 @@ def shown(
         limits=limits(used, allowed),
         fit=fitting,
         follows=[
-            MORE_THAN_CAPPED.format(misfit.sentence)
-            if is_capped and misfit.metric is Metric.SEATS
-            else _what_follows(session, price, misfit, now)
+            _what_follows(session, price, misfit, is_capped and misfit.metric is Metric.SEATS, now)
             for misfit in fitting.shortfalls
         ],
     )
@@ -197,9 +194,14 @@ def _most(metric: Metric, limit: int | None) -> str:
     return UNLIMITED if limit is None else in_use(metric, limit, limit)
 
 
-def _what_follows(session: Session, price: Price, misfit: Shortfall, now: datetime) -> str:
+def _what_follows(
+    session: Session, price: Price, misfit: Shortfall, is_capped: bool, now: datetime
+) -> str:
     """What being over a limit of the new plan leads to."""
-    if session.get_one(Vendor, 1).policy(misfit.metric) is not Policy.AUTO_UPGRADE:
+    policy = episode_facts.policy(session, misfit.metric)
+    if not overage.opens(misfit.used, misfit.limit, policy, is_capped):
+        if is_capped:
+            return MORE_THAN_CAPPED.format(misfit.sentence)
         return f"{misfit.sentence}. Nothing is charged for that."
     target = price_list.next_tier(session, price)
     if target is None:

@@ -21,10 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.billing import episodes, subscriptions
+from portal.billing import episodes, overages, subscriptions
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.policies import Policy
 from portal.models import (
     Episode,
     EpisodeState,
@@ -35,7 +34,6 @@ from portal.models import (
     PlanChangeState,
     Subscription,
     Usage,
-    Vendor,
     Work,
 )
 from portal.models.types import Instant
@@ -54,26 +52,23 @@ class Due:
 
 
 def next_of(session: Session, account_id: int, *, now: datetime) -> Due | None:
-    """The next thing that falls due at the account; None when nothing does. One query."""
+    """The next thing that falls due at the account; None when nothing does."""
     rows = session.execute(COMING, {"account_id": account_id})
-    found = [_due(session, now, *row) for row in rows]
+    found = [_due(session, account_id, now, *row) for row in rows]
     ahead = [due for due in found if due is not None and due.at > now]
     # Of two at the same instant the first: a downgrade takes the renewal's place.
     return min(ahead, key=lambda due: due.at, default=None)
 
 
-def _due(
-    session: Session, now: datetime, kind: str, at: datetime | None, detail: str
-) -> Due | None:
-    match kind:
-        case "over":
-            policy = session.get_one(Vendor, 1).policy(Metric(detail))
-            opens = policy is Policy.AUTO_UPGRADE
-            return Due(overage.next_check_at(now), "the daily check") if opens else None
-        case "step":
-            return Due(at, STEPS[int(detail)]) if at else None
-        case _:
-            return Due(at, detail) if at else None
+def _due(session: Session, account_id: int, now: datetime, *row: Any) -> Due | None:
+    kind, at, detail = row
+    if kind == "over":
+        found = session.get_one(Usage, (account_id, Metric(detail)))
+        opens = overages.would_open(session, found)
+        return Due(overage.next_check_at(now), "the daily check") if opens else None
+    if at is None:
+        return None
+    return Due(at, STEPS[int(detail)] if kind == "step" else detail)
 
 
 def _downgrade() -> Select[Any]:

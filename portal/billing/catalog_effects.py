@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, false, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.billing import price_list, subscriptions
+from portal.billing import overages, price_list, subscriptions
 from portal.billing.catalog_rows import OnRecord
 from portal.billing.rules.catalog_changes import (
     Altered,
@@ -23,7 +23,6 @@ from portal.billing.rules.catalog_changes import (
 from portal.billing.rules.catalog_entries import LIMITS, Kind, Ref
 from portal.billing.rules.counting import Metric, over_by
 from portal.billing.rules.money import Money
-from portal.billing.rules.policies import Policy
 from portal.models import (
     Account,
     AddOnPrice,
@@ -33,7 +32,6 @@ from portal.models import (
     SubscriptionAddOn,
     Tier,
     Usage,
-    Vendor,
 )
 
 LIVE = Subscription.status.in_(subscriptions.LIVE)
@@ -104,8 +102,8 @@ def exceeded(session: Session, found: OnRecord, changes: Sequence[Change]) -> li
         limit = subscriptions.limits(subscription)[row.metric]
         is_new = limit != row.limit_value or row.metric in upgrading
         if limit is not None and row.used > limit and is_new:
-            upgrades = session.get_one(Vendor, 1).policy(row.metric) is Policy.AUTO_UPGRADE
-            target = next_tier(subscription.price) if upgrades else None
+            leads_on = overages.would_open_at(session, subscription, row.metric, row.used, limit)
+            target = next_tier(subscription.price) if leads_on else None
             told.append(_exceeded(subscription, row, account, limit, target))
     return told
 

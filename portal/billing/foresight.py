@@ -7,17 +7,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from portal.billing import episodes, overages, price_list, projections, subscriptions, usage
-from portal.billing.rules import describe, overage
-from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules import describe, episode_words, overage
+from portal.billing.rules.counting import Metric, of_limit
 from portal.billing.rules.money import Money
-from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
-from portal.models import Account, Vendor
+from portal.models import Account, Subscription
 
 ON_HOLD = (
     "You are over already, and the automatic upgrade is on hold: nothing is charged until the"
     " vendor has looked at it."
 )
+OVER_ALREADY = "You are over already, and nothing follows by itself."
+LEFT_TO_VENDOR = "Nothing is charged until the vendor has looked at it."
+NO_LARGER_PLAN = "There is no larger plan: the vendor will get in touch. Nothing is charged."
+NO_UPGRADE = "Nothing is charged for it; a larger plan gives you more room."
 
 
 @dataclass(frozen=True)
@@ -45,39 +48,53 @@ def foretell(
     are for Admins: a Member reads what it comes to, and that they will hear.
     """
     row = usage.of(session, account.id)[metric]
-    count = row.used + change
-    if row.limit_value is None or count <= row.limit_value:
+    count, limit = row.used + change, row.limit_value
+    if limit is None or count <= limit:
         return None
-    opening = f"This takes you to {_figure(metric, count)} of {amount_of(metric, row.limit_value)}."
+    opening = f"This takes you to {of_limit(metric, count, limit)}."
     refused = overages.refusal(session, account, metric)
     if refused is not None:
         return f"{opening} {refused}"
-    if _is_on_hold(session, account, metric):
-        return f"{opening} {ON_HOLD}"
-    coming = _announced(session, account, metric) or _coming(session, account, metric, now)
+    stopped = _stopped(session, account, metric)
+    if stopped is not None:
+        return f"{opening} {stopped}"
+    coming = _announced(session, account, metric)
     if coming is None:
-        return f"{opening} {_without_upgrade(session, metric)}"
+        subscription = subscriptions.live(session, account.id)
+        if not overages.would_open_at(session, subscription, metric, count, limit):
+            return f"{opening} {NO_UPGRADE}"
+        coming = _coming(session, account, subscription, now)
+    if coming is None:
+        return f"{opening} {NO_LARGER_PLAN}"
     if reader is not Role.ADMIN:
         return f"{opening} If it stays so, your Admins are told by email what follows."
-    what = (
-        f"on {coming.deadline_at.astimezone(ZoneInfo(account.time_zone)):%-d %b %Y} you move to"
-        f" {coming.plan} and are charged {describe.money(coming.charge)}."
-    )
+    return f"{opening} {_told(account, coming, now)}"
+
+
+def _told(account: Account, coming: _Coming, now: datetime) -> str:
+    """When the plan moves where, and for how much."""
+    day = f"{coming.deadline_at.astimezone(ZoneInfo(account.time_zone)):%-d %b %Y}"
+    charge = describe.money(coming.charge)
+    if coming.deadline_at <= now:
+        return (
+            f"You are over already: you were to move to {coming.plan} on {day}. That is late, and"
+            f" is still made for {charge} unless you are back within the limit before."
+        )
+    what = f"on {day} you move to {coming.plan} and are charged {charge}."
     if coming.is_announced:
-        return f"{opening} You are over already: as the emails say, {what}"
-    return f"{opening} If it stays so, you get three emails, and {what}"
+        return f"You are over already: as the emails say, {what}"
+    return f"If it stays so, you get three emails, and {what}"
 
 
-def _figure(metric: Metric, count: int) -> str:
-    """Rounded up where it is bytes: a little too much is not shown as just enough."""
-    if metric is Metric.STORAGE:
-        return describe.storage(count, round_up=True)
-    return describe.number(count)
-
-
-def _is_on_hold(session: Session, account: Account, metric: Metric) -> bool:
-    """Whether the account is over already, and the vendor is to look before anything follows."""
-    return any(not each.is_going_on for each in episodes.open_of(session, account.id, metric))
+def _stopped(session: Session, account: Account, metric: Metric) -> str | None:
+    """Why nothing follows by itself, of an account that is over already; None where it does."""
+    for episode in episodes.open_of(session, account.id, metric):
+        if episode.held_at is not None:
+            return ON_HOLD
+        if not episode.is_going_on:
+            why = episode_words.parked_because(episode.parked_reason)
+            return f"{OVER_ALREADY} {why} {LEFT_TO_VENDOR}"
+    return None
 
 
 def _announced(session: Session, account: Account, metric: Metric) -> _Coming | None:
@@ -91,24 +108,13 @@ def _announced(session: Session, account: Account, metric: Metric) -> _Coming | 
     return None
 
 
-def _coming(session: Session, account: Account, metric: Metric, now: datetime) -> _Coming | None:
-    """What would follow if the account went over now; None where nothing is charged."""
-    subscription = subscriptions.live(session, account.id)
-    if subscription is None or _policy(session, metric) is not Policy.AUTO_UPGRADE:
-        return None
-    target = price_list.next_tier(session, subscription.price)
-    if target is None:
+def _coming(
+    session: Session, account: Account, subscription: Subscription | None, now: datetime
+) -> _Coming | None:
+    """What would follow if the account went over now; None where there is no larger plan."""
+    target = price_list.next_tier(session, subscription.price) if subscription else None
+    if subscription is None or target is None:
         return None
     deadline_at = overage.deadline_to_tell((), overage.next_check_at(now))
     terms = projections.quote_at(session, account, subscription, target, deadline_at)
     return _Coming(deadline_at, terms.target.name, terms.due_now, False)
-
-
-def _without_upgrade(session: Session, metric: Metric) -> str:
-    if _policy(session, metric) is Policy.AUTO_UPGRADE:
-        return "There is no larger tier: the vendor will get in touch. Nothing is charged."
-    return "Nothing is charged for it; a larger plan gives you more room."
-
-
-def _policy(session: Session, metric: Metric) -> Policy:
-    return session.get_one(Vendor, 1).policy(metric)

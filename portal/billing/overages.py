@@ -72,6 +72,29 @@ def refusal(session: Session, account: Account, metric: Metric) -> RuleBroken | 
     return None
 
 
+def would_open(session: Session, row: Usage) -> bool:
+    """Whether a daily check that finds the account as it is opens an episode of the metric."""
+    if not row.is_over or episodes.open_of(session, row.account_id, row.metric):
+        return False
+    subscription = subscriptions.live(session, row.account_id)
+    return would_open_at(session, subscription, row.metric, row.used, row.limit_value)
+
+
+def would_open_at(
+    session: Session,
+    subscription: Subscription | None,
+    metric: Metric,
+    used: int,
+    limit: int | None,
+) -> bool:
+    """The same of a count and a limit as they may come to be; none is open yet."""
+    if subscription is None or subscription.cancelled_at is not None:
+        return False
+    policy = episode_facts.policy(session, metric)
+    hard_cap = episode_facts.is_capped(session, subscription.account_id, metric)
+    return overage.opens(used, limit, policy, hard_cap)
+
+
 def found_over(session: Session, metric: Metric) -> list[int]:
     """Accounts over the limit of a metric that have no open episode for it."""
     statement = (
@@ -100,13 +123,7 @@ def open_if_over(session: Session, account: Account, metric: Metric, *, now: dat
     """
     row = usage.of(session, account.id)[metric]
     subscription = subscriptions.live(session, account.id)
-    if subscription is None or subscription.cancelled_at:
-        return False
-    policy = episode_facts.policy(session, metric)
-    hard_cap = episode_facts.is_capped(session, account.id, metric)
-    if not overage.opens(row.used, row.limit_value, policy, hard_cap):
-        return False
-    if episodes.open_of(session, account.id, metric):
+    if subscription is None or not would_open(session, row):
         return False
     episode = _open(session, account, subscription, row, now=now)
     episode_steps.step(session, account, episode, now=now)

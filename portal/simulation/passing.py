@@ -9,10 +9,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.billing import accounts, episode_facts, episodes, overages, usage
+from portal.billing import accounts, overages, usage
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.policies import Policy
 from portal.jobs import daily, limit_checks, schedule
 from portal.jobs.schedule import Sweep
 from portal.simulation.stand_ins import MovedClock
@@ -74,10 +73,5 @@ class _DailyCheck:
     def next_at(self, session: Session, now: datetime) -> datetime | None:
         """None where it would find nothing: what brings an account over its limit is due itself."""
         levels = usage.of(session, self._account_id)
-        would_find = any(
-            row.is_over
-            and episode_facts.policy(session, metric) is Policy.AUTO_UPGRADE
-            and not episodes.open_of(session, self._account_id, metric)
-            for metric, row in levels.items()
-        )
+        would_find = any(overages.would_open(session, row) for row in levels.values())
         return limit_checks.next_at(session, now) if would_find else None
