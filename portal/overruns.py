@@ -13,6 +13,7 @@ from portal.billing import (
     episode_facts,
     episodes,
     invoices,
+    overages,
     payments,
     price_list,
     subscriptions,
@@ -184,7 +185,7 @@ def _overrun(
     if episode_facts.is_capped(session, account.id, row.metric):
         return Overrun(row.metric, row.used, limit, is_capped=True)
     subscription = subscriptions.live(session, account.id)
-    if episode is not None or subscription is None or subscription.cancelled_at is not None:
+    if subscription is None or not overages.would_open(session, row):
         return None
     target = price_list.next_tier(session, subscription.price)
     check_at = overage.next_check_at(now)
