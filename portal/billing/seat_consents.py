@@ -166,5 +166,5 @@ def _keep(
         )
     )
     session.flush()
-    facts = {"before": before, "after": choice, "wording": words}
+    facts = {"metric": Metric.SEATS, "before": before, "after": choice, "wording": words}
     record(session, account, "seats.choice_changed", at=now, actor=actor, **facts)
