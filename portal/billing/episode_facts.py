@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices
 from portal.billing import invoices, price_list, projections, seat_consents, subscriptions, usage
-from portal.billing.rules import overage
+from portal.billing.rules import delivery, overage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.overage import Delivery
@@ -44,9 +44,10 @@ def read(
         offer_changed=_offer_changed(session, account, episode, subscription),
         reachable=_has_active_admin(session, account.id),
         past_due=invoices.open_invoice(session, account.id) is not None,
+        renewal_due=_renewal_is_due(episode, subscription),
         held=episode.held_at is not None,
         extended_to=episode.extended_to,
-        move_told=_move_told(session, episode),
+        move_told=move_told(session, episode, now),
     )
 
 
@@ -108,6 +109,14 @@ def _offer_changed(
     return episode.due_minor is None or terms.due_now.amount > episode.due_minor
 
 
+def _renewal_is_due(episode: Episode, subscription: Subscription | None) -> bool:
+    """Whether the running cycle is to be renewed before the upgrade, at its deadline, is made."""
+    deadline_at = episode.deadline_at
+    if subscription is None or deadline_at is None:
+        return False
+    return subscription.cycle_end_at <= deadline_at
+
+
 def _has_active_admin(session: Session, account_id: int) -> bool:
     statement = select(Membership.id).where(
         Membership.account_id == account_id,
@@ -117,13 +126,18 @@ def _has_active_admin(session: Session, account_id: int) -> bool:
     return session.scalars(statement.limit(1)).first() is not None
 
 
-def _move_told(session: Session, episode: Episode) -> Delivery:
+def move_told(session: Session, episode: Episode, now: datetime) -> Delivery:
     """What became of the latest email about a moved deadline, over all Admins."""
     if episode.extended_to is None:
         return Delivery.ACCEPTED
     moves = (Notice.episode_id == episode.id, Notice.name == episode_notices.MOVED)
     latest = select(func.max(Notice.created_at)).where(*moves).scalar_subquery()
-    states = set(session.scalars(select(Notice.state).where(*moves, Notice.created_at == latest)))
-    if NoticeState.WAITING in states:
+    rows = session.execute(
+        select(Notice.state, Notice.settled_at).where(*moves, Notice.created_at == latest)
+    ).all()
+    states = {row.state for row in rows}
+    taken = [row.settled_at for row in rows if row.state is NoticeState.ACCEPTED]
+    is_waited_for = NoticeState.WAITING in states
+    if is_waited_for and delivery.told_at(taken, is_waited_for=True, now=now) is None:
         return Delivery.UNDER_WAY
     return Delivery.REFUSED if states == {NoticeState.REFUSED} else Delivery.ACCEPTED

@@ -75,7 +75,7 @@ def coming(
         return []
     tax, charges = taxes.applying(session, account), list[ComingCharge]()
     while True:
-        if told is not None and told.at <= min(state.cycle.end_at, until):
+        if told is not None and told.at <= until and told.at < state.cycle.end_at:
             charge = _upgrade(session, account, subscription, told)
             told = None
         elif after is not None and state.cycle.end_at <= until:

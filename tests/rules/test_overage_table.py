@@ -74,26 +74,27 @@ CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "nobody": {"reachable": False},
     "offer": {"offer_changed": True},
     "unpaid": {"past_due": True},
+    "unrenewed": {"renewal_due": True},
     "moving": {"move_told": Delivery.UNDER_WAY},
     "unmoved": {"move_told": Delivery.REFUSED},
 }
 
 TABLE = """
-                plain ended changed within no-limit capped warns held put-off top nobody offer unpaid moving unmoved
-opened          S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S      S
-1-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W      W
-1-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm     Pm
-1-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T      T
-1-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S      S
-2-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W      W
-2-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm     Pm
-2-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T      T
-2-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S      S
-3-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W      W
-3-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm     Pm
-3-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T      T
-due             U     Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Co    W      W      Pm
-due-too-close   Pc    Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Pc    Pc     Pc     Pc
+                plain ended changed within no-limit capped warns held put-off top nobody offer unpaid unrenewed moving unmoved
+opened          S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
+1-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
+1-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
+1-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
+1-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
+2-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
+2-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
+2-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
+2-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
+3-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
+3-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
+3-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
+due             U     Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Co    W      W         W      Pm
+due-too-close   Pc    Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Pc    Pc     Pc        Pc     Pc
 """  # noqa: E501
 
 # Of two circumstances at once, what comes first here is what is done.

@@ -86,9 +86,10 @@ class EpisodeFacts:
     is over or was cancelled. `has_next_tier`: an auto-upgrade has somewhere to go.
     `offer_changed`: the upgrade would lead to another plan, or a dearer price version, than the
     last email said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
-    to be paid, and plan changes with it. `held`: the operator lets nothing happen for now;
-    `extended_to`: the operator promised no upgrade before that instant; `move_told`: what became
-    of the email that says so, accepted where none was needed.
+    to be paid, and plan changes with it. `renewal_due`: the running cycle is over by the deadline
+    and renews before that, which what was told counts on. `held`: the operator lets nothing happen
+    for now; `extended_to`: the operator promised no upgrade before that instant; `move_told`: what
+    became of the email that says so, accepted where none was needed.
     """
 
     warnings: tuple[Warned, ...]
@@ -102,6 +103,7 @@ class EpisodeFacts:
     offer_changed: bool = False
     reachable: bool = True
     past_due: bool = False
+    renewal_due: bool = False
     held: bool = False
     extended_to: datetime | None = None
     move_told: Delivery = Delivery.ACCEPTED
@@ -260,7 +262,7 @@ def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
     if facts.offer_changed:
         # Nobody was warned of this one: a new episode says it three times again.
         return Close(CloseReason.OFFER_CHANGED)
-    if facts.past_due or facts.move_told is Delivery.UNDER_WAY:
+    if facts.past_due or facts.renewal_due or facts.move_told is Delivery.UNDER_WAY:
         return Wait(now + LOOK_AGAIN)
     return Upgrade()
 
