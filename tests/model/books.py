@@ -44,7 +44,8 @@ Basket = tuple[Plan, Held]
 class Line:
     """A charge for `days`, or the credit of what of `source` is unused.
 
-    `left` of it, with tax, nobody was given back; once anything was, its time is `spent`.
+    `left` of it, with tax, nobody was given back; once anything was, its time is `spent`. `noted`:
+    a credit note gave something of it back.
     """
 
     net: int
@@ -55,7 +56,7 @@ class Line:
     def __post_init__(self) -> None:
         self.tax = rounded(self.net * self.rate)
         self.left = self.net + self.tax
-        self.spent = False
+        self.spent = self.noted = False
         self.credit: Line | None = None
 
 

@@ -44,7 +44,6 @@ from portal.models import (
     Payment,
     PaymentState,
     PlanChange,
-    PlanChangeReason,
     Price,
     RefundTo,
 )
@@ -245,13 +244,6 @@ class Driver:
             return False
         self._command(bounds.release)
         return True
-
-    def auto_upgrades(self) -> list[PlanChange]:
-        statement = select(PlanChange).where(
-            PlanChange.account_id == self.account_id,
-            PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
-        )
-        return list(db.session.scalars(statement.order_by(PlanChange.id)))
 
     def usage(self) -> dict[str, int]:
         used = usage.counts(db.session(), self.account_id)

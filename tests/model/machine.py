@@ -1,6 +1,11 @@
 """Random lives of one account: every operation, any clock, any card, held against the oracle.
 
-After every step the portal's rows must say what the oracle says, to the unit.
+After every step the portal's rows must say what the oracles say, to the unit and to the second,
+and break none of the promises about over-limit episodes (`promises`).
+
+Left to other tests, because the oracles don't know of it: a second metric that is upgraded by
+itself, more than one Admin to warn, an operator who holds an episode or puts it off, an upgrade
+released that was not paid, and a mail server so slow that time goes by while it answers.
 """
 
 from dataclasses import replace
@@ -12,8 +17,9 @@ from hypothesis.stateful import initialize, precondition, rule
 from portal.billing.intentions import StaleQuote
 from portal.billing.rules.errors import RuleBroken
 from tests.model import books
+from tests.model.over_limit import OverLimit
 from tests.model.shop import RATES
-from tests.model.sides import CARDS, Sides, figures, rate_of
+from tests.model.sides import CARDS, figures, rate_of
 
 # Before a leap day, a year's end, and the nights when clocks change in Helsinki.
 BEGINNINGS = [
@@ -32,7 +38,7 @@ cards = st.sampled_from(["card_pays", *CARDS])
 amounts = st.integers(1, 9999)
 
 
-class Lives(Sides):
+class Lives(OverLimit):
     """One account from its opening on."""
 
     @initialize(
@@ -236,10 +242,7 @@ class Lives(Sides):
 
     @rule(days=st.integers(1, 20), seconds=st.integers(0, DAY))
     def days_pass(self, days: int, seconds: int) -> None:
-        end = self.now + timedelta(days=days, seconds=seconds)
-        due, upgrades = self.must_be_upgraded(until=end), len(self.upgrades)
-        self.travel(end)
-        assert len(self.upgrades) > upgrades or not due, "over for long, and not upgraded"
+        self.travel(self.now + timedelta(days=days, seconds=seconds))
 
     @precondition(lambda self: self.ours.subscription)
     @rule(seconds=st.sampled_from([-1, 0, 1, HOUR, 2 * DAY, 4 * DAY, 8 * DAY]))

@@ -6,6 +6,7 @@ follows from it, it works out itself.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from fractions import Fraction
 
@@ -47,6 +48,8 @@ class Account:
         self.invoices: list[Invoice] = []
         # Whether a change of plan waits for the outcome of its payment.
         self.change_waits = False
+        # Whether it has chosen never to go beyond its seats.
+        self.capped = False
 
     @property
     def unpaid(self) -> Invoice | None:
@@ -78,20 +81,39 @@ class Account:
         running = self.subscription
         if wanted is None:
             wanted = by_key(running.renewing) if running else {}
-        basket = (plan, bought(plan, wanted))
-        lines = self._in_full(basket)
-        then = (now + plan.days * DAY, gross(lines))
         if running is None:
-            return Quote("change", basket, self._bill(lines, now), now, then)
+            if not fits(self.usage, (plan, bought(plan, wanted or {})), ("seats",)):
+                raise Refused("too small to begin with")
+            return self.move(plan, wanted, now)
         if running.plan.key == plan.key:
             raise Refused("the plan is the same")
         longer = running.plan.key[:2] == plan.key[:2] and plan.days > running.plan.days
         if longer or plan.monthly > running.plan.monthly:
-            lines += self._unused(running, now)
-            return Quote("change", basket, self._bill(lines, now), now, then)
+            return self.move(plan, wanted, now)
+        basket = (plan, bought(plan, wanted))
         if not fits(self.usage, basket):
             raise Refused("usage does not fit")
-        return Quote("downgrade", basket, Invoice([], now, 0), now, (running.end, then[1]))
+        then = (running.end, gross(self._in_full(basket)))
+        return Quote("downgrade", basket, Invoice([], now, 0), now, then)
+
+    def move(self, plan: Plan, wanted: Mapping[str, int] | None, at: datetime) -> Quote:
+        """A plan that begins at once: in full, less what is unused of the one that runs."""
+        running = self.subscription
+        if wanted is None:
+            wanted = by_key(running.renewing) if running else {}
+        basket = (plan, bought(plan, wanted))
+        lines = self._in_full(basket)
+        then = (at + plan.days * DAY, gross(lines))
+        if running:
+            lines += self._unused(running, at)
+        return Quote("change", basket, self._bill(lines, at), at, then)
+
+    def ahead(self, at: datetime) -> "Account":
+        """The account as it will be if cycles that end until then renew and are paid."""
+        then = copy(self)
+        then.invoices, then.change_waits = [], False
+        then.catch_up(at, lambda _amount: "paid")
+        return then
 
     def quote_add_ons(self, wanted: Mapping[str, int], now: datetime) -> Quote:
         """More add-ons, for the days left of the cycle, today included."""
@@ -131,6 +153,8 @@ class Account:
         too_many = running and not fits({"seats": seats}, (running.plan, running.held), ("seats",))
         if running and running.cancelled and too_many:
             raise Refused("a cancelled plan isn't upgraded by itself")
+        if running and self.capped and too_many:
+            raise Refused("all seats are taken")
         self.usage["seats"] = seats
 
     def cancel(self, now: datetime) -> None:
@@ -148,12 +172,16 @@ class Account:
 
     def catch_up(self, now: datetime, bank: Bank, *, until: datetime | None = None) -> None:
         """What fell due (cycles that ended, up to `until`), one after the other, done now."""
-        while True:
-            invoice = self.unpaid
-            if invoice and invoice.is_due(now):
-                self.answer(invoice, bank(invoice.owed), now)
-            elif not self._turn(until or now, now, bank):
-                return
+        while self.answer_due(now, bank) or self._turn(until or now, now, bank):
+            pass
+
+    def answer_due(self, now: datetime, bank: Bank) -> bool:
+        """An attempt to collect that is due; False where none is."""
+        invoice = self.unpaid
+        if invoice is None or not invoice.is_due(now):
+            return False
+        self.answer(invoice, bank(invoice.owed), now)
+        return True
 
     def answer(self, invoice: Invoice, said: str, now: datetime, *, by_hand: bool = False) -> None:
         """What became of an attempt to collect. One by hand uses up no automatic one, unless it
@@ -178,6 +206,7 @@ class Account:
         if total <= 0 or invoice.waits or self.change_waits:
             raise Refused("nothing is left, or may be paid at this instant")
         for line in lines:
+            line.noted = line.noted or line.left != 0
             # A credit that is taken back gives nothing any more; it stays with what gave the rest.
             if line.source:
                 line.source.left -= line.left

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import zip_longest
 
-from tests.model import books, oracle
+from tests.model import books, episodes_oracle, excess, oracle
 
 INTERVALS = {30: "monthly", 365: "yearly"}
 # Family, tier, interval, price.
@@ -28,6 +28,32 @@ class Bill:
 
 
 @dataclass(frozen=True)
+class Email:
+    """What one warning tells, and what became of it."""
+
+    number: int
+    used: int
+    limit: int
+    deadline: datetime
+    target: PlanPicture | None
+    due: int | None
+    accepted_at: datetime | None
+    refused: bool
+
+
+@dataclass(frozen=True)
+class Excess:
+    """An over-limit episode; `state` is open, parked, resolved, superseded or upgraded."""
+
+    opened_at: datetime
+    used: int
+    limit: int
+    state: str
+    closed_at: datetime | None
+    emails: tuple[Email, ...]
+
+
+@dataclass(frozen=True)
 class Picture:
     """`add_ons` are (key, price, how many now, how many renew), `scheduled` a plan with
     (key, price, how many)."""
@@ -40,9 +66,10 @@ class Picture:
     scheduled: tuple[PlanPicture, tuple[tuple[str, int, int], ...]] | None
     balance: int
     bills: tuple[Bill, ...]
+    episodes: tuple[Excess, ...] = ()
 
 
-def expected(account: oracle.Account) -> Picture:
+def expected(account: oracle.Account, over: episodes_oracle.Episodes) -> Picture:
     """What the portal must say."""
     running = account.subscription
     return Picture(
@@ -54,17 +81,19 @@ def expected(account: oracle.Account) -> Picture:
         scheduled=_scheduled(*running.scheduled) if running and running.scheduled else None,
         balance=account.balance,
         bills=tuple(_bill(invoice) for invoice in account.invoices),
+        episodes=tuple(_episode(episode) for episode in over.all),
     )
 
 
 def differences(said: Picture, expected: Picture) -> str:
-    """Where they differ, a line each; of bills only those that do."""
+    """Where they differ, a line each; of bills and episodes only those that do."""
     pairs = [
         (field.name, getattr(said, field.name), getattr(expected, field.name))
         for field in fields(Picture)
     ]
-    *rest, (_, bills, must_bills) = pairs
-    rest += [(f"bill {n}", *pair) for n, pair in enumerate(zip_longest(bills, must_bills))]
+    *rest, bills, episodes = pairs
+    for name, said_ones, must_ones in (bills, episodes):
+        rest += [(f"{name} {n}", *two) for n, two in enumerate(zip_longest(said_ones, must_ones))]
     return "".join(f"\n{name}: says {one}, must say {two}" for name, one, two in rest if one != two)
 
 
@@ -95,4 +124,29 @@ def _bill(invoice: books.Invoice) -> Bill:
         paid=invoice.paid,
         credited=invoice.credited,
         refunded=invoice.refunded,
+    )
+
+
+def _episode(episode: excess.Episode) -> Excess:
+    return Excess(
+        opened_at=episode.opened_at,
+        used=episode.used,
+        limit=episode.limit,
+        state=episode.state,
+        closed_at=episode.closed_at,
+        emails=tuple(_email(warning) for warning in episode.warnings),
+    )
+
+
+def _email(warning: excess.Warning) -> Email:
+    assert warning.deadline
+    return Email(
+        number=warning.number,
+        used=warning.used,
+        limit=warning.limit,
+        deadline=warning.deadline,
+        target=_plan(warning.target) if warning.target else None,
+        due=warning.due,
+        accepted_at=warning.accepted_at,
+        refused=warning.refused,
     )

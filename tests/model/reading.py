@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
-from tests.model.picture import Bill, Picture, PlanPicture
+from tests.model.picture import Bill, Email, Excess, Picture, PlanPicture
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLAN = """
@@ -59,6 +59,13 @@ REFUNDED = text(
     "SELECT invoice_id, sum(to_method_minor) FROM credit_note"
     " WHERE account_id = :account_id GROUP BY invoice_id"
 )
+EPISODES = text("SELECT * FROM episode WHERE account_id = :account_id ORDER BY id")
+WARNINGS = text(
+    "SELECT w.*, f.key AS family, t.key AS tier, p.interval, p.amount_minor"
+    " FROM episode_warning w LEFT JOIN price p ON p.id = w.target_price_id"
+    " LEFT JOIN tier t ON t.id = p.tier_id LEFT JOIN family f ON f.id = t.family_id"
+    " WHERE w.account_id = :account_id ORDER BY w.episode_id, w.number"
+)
 
 
 def picture(session: Session, account_id: int) -> Picture:
@@ -71,6 +78,7 @@ def picture(session: Session, account_id: int) -> Picture:
     running = latest if latest and latest.status != "ended" else None
     waiting = next(iter(rows(SCHEDULED)), None)
     held = rows(HELD, subscription_id=running.id) if running else ()
+    episodes = rows(EPISODES)
     return Picture(
         plan=_plan(running) if running else None,
         add_ons=tuple(sorted(tuple(row) for row in held)),
@@ -80,6 +88,7 @@ def picture(session: Session, account_id: int) -> Picture:
         scheduled=(_plan(waiting), _add_ons(session, waiting)) if waiting else None,
         balance=int(rows(BALANCE)[0][0] or 0),
         bills=_bills(rows(INVOICES), rows(LINES), dict(rows(PAID)), dict(rows(REFUNDED))),
+        episodes=_episodes(episodes, rows(WARNINGS) if episodes else ()),
     )
 
 
@@ -106,6 +115,33 @@ def _bills(
             refunded=int(refunded.get(row.id, 0)),
         )
         for row in invoices
+    )
+
+
+def _episodes(episodes: Sequence[Row[Any]], warnings: Sequence[Row[Any]]) -> tuple[Excess, ...]:
+    return tuple(
+        Excess(
+            opened_at=_at(row.opened_at),
+            used=row.used_at_opening,
+            limit=row.limit_at_opening,
+            state=row.state,
+            closed_at=None if row.closed_at is None else _at(row.closed_at),
+            emails=tuple(_email(w) for w in warnings if w.episode_id == row.id),
+        )
+        for row in episodes
+    )
+
+
+def _email(row: Row[Any]) -> Email:
+    return Email(
+        number=row.number,
+        used=row.used,
+        limit=row.limit_value,
+        deadline=_at(row.deadline_at),
+        target=None if row.target_price_id is None else _plan(row),
+        due=row.due_minor,
+        accepted_at=None if row.accepted_at is None else _at(row.accepted_at),
+        refused=row.refused_at is not None,
     )
 
 

@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from portal.billing.rules.errors import RuleBroken
 from portal.models import PlanChange, PlanChangeState
-from tests.model import books, oracle
+from tests.model import books, oracle, over_acts
 from tests.model.driver import HOME, Driver, Offer
+from tests.model.episodes_oracle import Episodes
 from tests.model.picture import differences, expected
 from tests.model.shop import RATES, Key, Shop
 from tests.model.world import World
@@ -70,6 +71,7 @@ class Sides(RuleBasedStateMachine):
         self.real = Driver(self.world.clock, currency=currency, country=country)
         self.ours = oracle.Account(rate_of(country))
         self.ours.usage = {"seats": 1, "clients": 0, "storage": 0}
+        self.over = Episodes(self.ours, self._next_tier)
         self.card = "card_pays"
         self.real.use_card(self.card)
         self.page: Page | None = None
@@ -86,14 +88,17 @@ class Sides(RuleBasedStateMachine):
         """The portal says what the oracle says, and foretells what it will."""
         self.compare_rows()
         self.is_sound = False
-        said = self.real.next_charge()
-        must = self._next_charge(said)
+        said, must = self.real.next_charge(), self._next_charge()
         assert said == must, f"next charge: says {said}, must say {must}"
+        if self.over.all:
+            broken = over_acts.broken_promises(self.real, self.world.mail.handed)
+            assert not broken, broken
         self.is_sound = True
 
     def compare_rows(self) -> None:
         self.is_sound = False
-        wrong = differences(self.real.picture(), expected(self.ours))
+        self.over.settle(self.now)
+        wrong = differences(self.real.picture(), expected(self.ours, self.over))
         assert not wrong, wrong
         self.is_sound = True
 
@@ -192,58 +197,7 @@ class Sides(RuleBasedStateMachine):
             self.ours.answer(waiting.subject, said, self.now, by_hand=waiting.by_hand)
             return
         self.ours.change_waits = False
-        if said == "paid":
-            self.ours.carry_out(waiting.subject)
-
-    # Time.
-
-    def travel(self, to: datetime) -> None:
-        """The worker does everything when it falls due; then all is done."""
-        self.world.travel(to, self.follow)
-        self.world.be_done()
-        self.compare()
-
-    def follow(self) -> None:
-        """What the worker did is what the rules say falls due until now.
-
-        Of many cycles missed, the portal charges three a day and has the vendor look in between.
-        """
-        while self.real.release():
-            self.world.clock.advance(days=1)
-            self.world.work()
-        self.hear()
-        for change in self.real.auto_upgrades():
-            if change.id not in self.upgrades:
-                self.upgrades.add(change.id)
-                self._follow_upgrade(change)
-        self.ours.catch_up(self.now, self._bank)
-        self.compare_rows()
-
-    def must_be_upgraded(self, *, until: datetime) -> bool:
-        """Whether nothing stands between an account over its seats and an upgrade until then.
-
-        An episode takes six days at the most; one that warned of another price is begun anew.
-        """
-        running = self.ours.subscription
-        if running is None or running.cancelled or self.ours.unpaid or self.ours.change_waits:
-            return False
-        if self.card != "card_pays" or not min(running.end, until) - self.now >= 13 * books.DAY:
-            return False
-        is_over = not books.fits(self.ours.usage, (running.plan, running.held), ["seats"])
-        return is_over and self.shop.next_tier(running.plan.key) is not None
-
-    def _follow_upgrade(self, change: PlanChange) -> None:
-        """over.upgrade: to the next tier, at the instant and the price that were told."""
-        self.ours.catch_up(self.now, self._bank, until=change.effective_at)
-        running = self.ours.subscription
-        assert running
-        assert not books.fits(self.ours.usage, (running.plan, running.held), ["seats"])
-        key = self.shop.next_tier(running.plan.key)
-        assert key
-        at = change.effective_at
-        quote = self.ours.quote(self.shop.listed[key], None, at)
-        assert change.due_minor == quote.invoice.due
-        self._charge(quote, change, CARDS[self.card].away)
+        self._learn(waiting.subject, said)
 
     def _charge(self, quote: books.Quote, change: PlanChange, bank_says: str) -> None:
         """charge.paid-first: a change is carried out when it is paid, not before."""
@@ -254,11 +208,16 @@ class Sides(RuleBasedStateMachine):
             self.ours.change_waits = True
             self._wait(quote, bank_says)
             return
-        if bank_says == "paid":
-            assert change.state is PlanChangeState.APPLIED, change.failure
+        state = PlanChangeState.APPLIED if bank_says == "paid" else PlanChangeState.FAILED
+        assert change.state is state, change.failure
+        self._learn(quote, bank_says)
+
+    def _learn(self, quote: books.Quote, said: str) -> None:
+        """What became of the payment of a change, one that people chose or an automatic one."""
+        if quote is self.over.pending:
+            self.over.outcome(said, self.now)
+        elif said == "paid":
             self.ours.carry_out(quote)
-        else:
-            assert change.state is PlanChangeState.FAILED
 
     def _wait(
         self, subject: books.Quote | books.Invoice, bank_says: str, *, by_hand: bool = False
@@ -274,16 +233,15 @@ class Sides(RuleBasedStateMachine):
         self._wait(self.ours.unpaid, card.away)
         return "unknown"
 
-    def _next_charge(self, said: tuple[datetime, int] | None) -> tuple[datetime, int] | None:
+    def _next_charge(self) -> tuple[datetime, int] | None:
         """The renewal, or an upgrade that was announced and comes before it."""
         running = self.ours.subscription
-        if said is None or running is None or said[0] == running.end:
-            return self.ours.next_charge
-        key, at = self.shop.next_tier(running.plan.key), said[0]
-        upgrade = (
-            self.quoted(lambda: self.ours.quote(self.shop.listed[key], None, at)) if key else None
-        )
-        return (at, upgrade.invoice.due) if upgrade else said
+        told = self.over.announced(self.now) if running else None
+        return told if running and told and told[0] < running.end else self.ours.next_charge
+
+    def _next_tier(self, plan: books.Plan) -> books.Plan | None:
+        key = self.shop.next_tier(plan.key)
+        return self.shop.listed[key] if key else None
 
     def _page(self, real: Callable[[], Offer], ours: Callable[[], books.Quote]) -> Page | None:
         """charge.quote-is-charge: what the portal shows is what the oracle works out."""

@@ -19,7 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.cast import FixedClock
 from tests.model.examples import EXAMPLES, Example
 from tests.model.machine import Lives
-from tests.model.world import Databases, World, leave_out_what_costs_time
+from tests.model.world import Databases, World, leave_out_what_costs_time, let_mail_fail
 
 SCHEDULES, SOAK_SCHEDULES = {"sqlite": (240, 10_000), "postgresql": (60, 1_000)}[
     os.environ.get("PORTAL_TEST_DB", "sqlite")
@@ -37,7 +37,9 @@ def world(
     app: Flask, clock: FixedClock, place: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     leave_out_what_costs_time(monkeypatch)
-    return World(app, clock, place)
+    world = World(app, clock, place)
+    let_mail_fail(monkeypatch, world)
+    return world
 
 
 @pytest.mark.parametrize("part", range(PARTS))

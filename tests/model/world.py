@@ -10,16 +10,19 @@ from typing import Protocol
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import engine, invoice_pdf
+from portal import engine, invoice_pdf, mailer
 from portal.billing import catalog, overages, subscriptions, verify
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
-from portal.jobs import limit_checks, schedule
+from portal.jobs import limit_checks, outbox_items, schedule
+from portal.models import OutboxItem, OutboxState, Work
 from portal.transaction import transaction
 from tests.cast import FixedClock
+from tests.model.mail import MailServer
 from tests.model.shop import CATALOG
 
 BESIDE_THE_MATTER = {"upkeep"}
@@ -39,7 +42,7 @@ class World:
     """Where schedules happen, one after the other."""
 
     def __init__(self, app: Flask, clock: FixedClock, place: Databases) -> None:
-        self.clock, self._place = clock, place
+        self.clock, self._place, self.mail = clock, place, MailServer(clock)
         with transaction() as session:
             catalog.apply(session, catalog_rules.parse(CATALOG), CATALOG, now=clock.now())
         self._close()
@@ -50,6 +53,7 @@ class World:
         self._close()
         self._place.put_back("model")
         self.clock.at = at
+        self.mail.begin()
 
     def work(self) -> None:
         """The worker does all that is due now."""
@@ -76,11 +80,12 @@ class World:
 
     def _next_stop(self) -> datetime | None:
         now, session = self.clock.now(), db.session()
-        stops = [
-            sweep.next_at(session, now)
-            for sweep in schedule.SWEEPS
-            if sweep.due is not limit_checks.due or _may_open_an_episode(session)
-        ]
+        back_at, stops = self.mail.back_at(now), []
+        for sweep in schedule.SWEEPS:
+            if back_at and sweep.due is outbox_items.due:
+                stops += [back_at, _next_but_mail(session, now)]
+            elif sweep.due is not limit_checks.due or _may_open_an_episode(session):
+                stops.append(sweep.next_at(session, now))
         session.rollback()
         return min((stop for stop in stops if stop), default=None)
 
@@ -89,11 +94,26 @@ class World:
         db.engine.dispose()
 
 
+def _next_but_mail(session: Session, now: datetime) -> datetime | None:
+    """When work of the outbox is due that is no email: of those, each hour's vain attempt would
+    be a stop."""
+    statement = select(func.min(OutboxItem.next_at)).where(
+        OutboxItem.state == OutboxState.WAITING,
+        OutboxItem.next_at > now,
+        OutboxItem.work != Work.NOTICE,
+    )
+    return session.execute(statement).scalar()
+
+
 def _may_open_an_episode(session: Session) -> bool:
     return any(
         subscriptions.live(session, account_id)
         for account_id in overages.found_over(session, Metric.SEATS)
     )
+
+
+def let_mail_fail(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    monkeypatch.setattr(mailer, "send", world.mail.send)
 
 
 def leave_out_what_costs_time(monkeypatch: pytest.MonkeyPatch) -> None:
