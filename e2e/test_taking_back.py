@@ -40,7 +40,7 @@ def test_the_email_leads_to_it_and_the_page_says_what_has_to_go(
     expect(page).to_contain_text("Remove 1 person first")
     expect(admin.get_by_role("button", name="Take the upgrade back")).to_have_count(0)
     are_in_order(admin, admin.url)
-    page.get_by_role("link", name="Users").click()
+    page.get_by_role("link", name="Remove users").click()
     fay = acts.row(admin, "Fay")
     fay.get_by_text("Deactivate").first.click()
     fay.get_by_role("button", name="Deactivate").click()

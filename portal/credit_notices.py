@@ -58,7 +58,8 @@ def upgrade_taken_back(
         "charged_now": terms.charged_now,
         "next_charge": terms.next_charge,
     }
-    message = Message("upgrade_taken_back", account, facts)
+    columns = {"episode_id": change.episode_id}
+    message = Message("upgrade_taken_back", account, facts, columns)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 

@@ -12,12 +12,15 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal import calendar_file, notice_facts, notices
-from portal.billing.rules import describe, taking_back
+from portal.billing.rules import describe, episode_words, taking_back
+from portal.billing.rules.counting import Metric
 from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
     Episode,
+    EpisodeState,
     EpisodeWarning,
     Invoice,
     Notice,
@@ -25,6 +28,7 @@ from portal.models import (
     OutboxItem,
     PlanChange,
     Usage,
+    Vendor,
     Work,
 )
 from portal.notices import Message
@@ -111,6 +115,18 @@ def was_told(session: Session, episode: Episode) -> bool:
     return session.scalars(statement.limit(1)).first() is not None
 
 
+def reaches_another(session: Session, notice: Notice) -> bool:
+    """Whether the same email is accepted, or still to be sent, to somebody else."""
+    if notice.warning_id is not None:
+        same = Notice.warning_id == notice.warning_id
+    else:
+        of_episode = (Notice.episode_id == notice.episode_id) & (Notice.name == notice.name)
+        same = of_episode & (Notice.created_at == notice.created_at)
+    is_there = Notice.state.in_((NoticeState.ACCEPTED, NoticeState.WAITING))
+    statement = select(Notice.id).where(same, is_there, Notice.id != notice.id)
+    return session.scalars(statement.limit(1)).first() is not None
+
+
 def all_clear(session: Session, episode: Episode, row: Usage, *, now: datetime) -> list[Notice]:
     """To each active Admin: within the limit again, by the count and limit of `row`; nothing will
     change."""
@@ -162,6 +178,7 @@ def _warning(
     now: datetime,
 ) -> Message:
     facts = notice_facts.of_warning(warning, quote, now=now, zone=account.time_zone)
+    facts["over_too"] = _over_too(session, warning.episode)
     calendar = None
     if quote is not None:
         number = warning.number + _moves(session, warning.episode)
@@ -191,10 +208,35 @@ def _move(
     facts = {
         **notice_facts.of_deadline(episode, deadline_at, quote, now=now, zone=account.time_zone),
         **notice_facts.standing(episode.metric, last.used, last.limit_value),
+        "over_too": _over_too(session, episode),
         "why": printable(episode.extended_reason or "", notices.PARAGRAPH),
     }
     columns = {"episode_id": episode.id, "calendar": calendar}
     return Message(MOVED, account, facts, columns)
+
+
+def _over_too(session: Session, episode: Episode) -> str:
+    """That other metrics have the same upgrade ahead; "" where none has."""
+    statement = select(Episode).where(
+        Episode.account_id == episode.account_id,
+        Episode.id != episode.id,
+        Episode.state.in_((EpisodeState.OPEN, EpisodeState.PARKED)),
+    )
+    opened = {other.metric: other.is_going_on for other in session.scalars(statement)}
+    others = [
+        metric
+        for metric in Metric
+        if metric is not episode.metric
+        and opened.get(metric, _is_found_next(session, episode.account_id, metric))
+    ]
+    return episode_words.over_too(others)
+
+
+def _is_found_next(session: Session, account_id: int, metric: Metric) -> bool:
+    """Whether the check that found another metric comes to this one after it. Seats come first."""
+    policy = session.get_one(Vendor, 1).policy(metric)
+    is_after = metric is not Metric.SEATS and policy is Policy.AUTO_UPGRADE
+    return is_after and session.get_one(Usage, (account_id, metric)).is_over
 
 
 def _moves(session: Session, episode: Episode) -> int:

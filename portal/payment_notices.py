@@ -10,11 +10,11 @@ from urllib.parse import quote as url_quote
 
 from sqlalchemy.orm import Session
 
-from portal import notices
+from portal import notice_facts, notices
 from portal.billing.rules import describe
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
-from portal.models import Account, Invoice, Notice, Payment
+from portal.models import Account, Episode, Invoice, Notice, Payment
 from portal.notices import Message
 
 
@@ -23,20 +23,23 @@ class Failure:
     """What was not collected, why (a sentence), and when it is tried again, None for not at all.
 
     `what` completes "for …" ("the upgrade to Standard, 10 users"). With `plan_ended` it was the
-    last attempt and the subscription is over; `invoice` is what stays to be paid.
+    last attempt and the subscription is over; `invoice` is what stays to be paid,
+    `episode` what an automatic upgrade was to answer.
     """
 
     what: str
     amount: Money
     reason: str
     invoice: Invoice | None = None
+    episode: Episode | None = None
     next_try_at: datetime | None = None
     plan_ended: bool = False
 
 
 def failed(session: Session, account: Account, failure: Failure, *, now: datetime) -> list[Notice]:
     """To active Admins and billing contacts: a charge was not collected, and what follows."""
-    return _tell(session, account, "payment_failed", _facts(failure), now=now)
+    columns = {"episode_id": failure.episode.id} if failure.episode else {}
+    return _tell(session, account, "payment_failed", _facts(failure), columns, now=now)
 
 
 def transfer_missing(
@@ -44,7 +47,7 @@ def transfer_missing(
 ) -> list[Notice]:
     """To active Admins and billing contacts: a bank transfer has not arrived, and what follows."""
     facts = _facts(failure) | {"reference": payment.gateway_reference}
-    return _tell(session, account, "transfer_missing", facts, now=now)
+    return _tell(session, account, "transfer_missing", facts, {}, now=now)
 
 
 def no_answer(session: Session, account: Account, payment: Payment, *, now: datetime) -> Notice:
@@ -70,15 +73,22 @@ def _facts(failure: Failure) -> dict[str, Any]:
         "reason": failure.reason,
         "next_try_at": failure.next_try_at,
         "plan_ended": failure.plan_ended,
+        "episode_path": notice_facts.episode_path(failure.episode) if failure.episode else "",
         "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}" if invoice else "",
     }
 
 
 def _tell(
-    session: Session, account: Account, name: str, facts: dict[str, Any], *, now: datetime
+    session: Session,
+    account: Account,
+    name: str,
+    facts: dict[str, Any],
+    columns: dict[str, Any],
+    *,
+    now: datetime,
 ) -> list[Notice]:
     told = []
     for role in (Role.ADMIN, Role.BILLING):
-        message = Message(name, account, facts | {"can_pay": role is Role.ADMIN})
+        message = Message(name, account, facts | {"can_pay": role is Role.ADMIN}, columns)
         told += notices.write(session, message, notices.people(session, account, role), now=now)
     return told

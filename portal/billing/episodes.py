@@ -34,7 +34,7 @@ STATES = {
 }
 RULE = (
     "More of the plan was in use than it allows. After three warnings over at least five days"
-    " it moved to the next tier."
+    " the account moved to the next larger plan."
 )
 
 

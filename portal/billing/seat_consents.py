@@ -21,7 +21,7 @@ from portal.transaction import after_commit
 UPGRADED = (
     "People can be added beyond the seats of the plan. If more seats are in use than it has, the"
     " account's Admins get three emails over five days. If it is still so five days after the"
-    " first of them, the plan moves to the next larger size of the same family: its full price,"
+    " first of them, the account moves to the next larger plan of its family: its full price,"
     " less the unused days of the former plan, is charged to the account's way to pay, and a new"
     " cycle begins. The emails name the date, the plan and the exact amount. Back within the"
     " seats before that date, nothing changes and nothing is charged. Within 30 days an Admin can"
@@ -35,7 +35,7 @@ CAPPED = (
     "Nobody can be added beyond the seats of the plan: while all of them are taken, an invitation"
     " to a role with a seat can't be accepted, nobody who takes a seat can be added or"
     " reactivated, and no billing contact can be made Member or Admin. Whoever has a seat keeps"
-    " it. The plan is never moved to a larger size, and never charged for one, by itself."
+    " it. The account is never moved to a larger plan, and never charged for one, by itself."
 )
 
 

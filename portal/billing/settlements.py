@@ -187,9 +187,8 @@ def _try_upgrade_again(
         return
     what = f"the upgrade to {change.to_price.plan_name}"
     next_at = episode.next_step_at if episode.is_going_on else None
-    failure = Failure(what, payment.money, reason, next_try_at=next_at)
-    for notice in payment_notices.failed(session, account, failure, now=now):
-        notice.episode_id = episode.id
+    failure = Failure(what, payment.money, reason, episode=episode, next_try_at=next_at)
+    payment_notices.failed(session, account, failure, now=now)
 
 
 def _settle_invoice(

@@ -15,6 +15,7 @@ from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
 from portal.models import PlanChange
 from portal.transaction import transaction
+from portal.usage_places import MAKE_ROOM
 
 bp = Blueprint("taking_back", __name__)
 
@@ -62,6 +63,7 @@ def _page(op_id: str, problem: str | None = None, status: int = 200) -> Response
         status=status,
         problem=problem,
         offer=offer,
+        make_room=MAKE_ROOM,
         method=payments.method_of(session, account.id),
         refund=refunds.of_note(session, offer.note) if offer.note else None,
         confirmation=_token(offer),

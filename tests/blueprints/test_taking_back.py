@@ -157,7 +157,7 @@ def test_too_many_people_are_pointed_at(cast: Cast, browser: Browser, upgrade: P
         "Comes back $96.67",
         "Not possible yet Standard, 10 users doesn't hold what is in use. 11 of 10 seats: 1 too"
         " many. Remove 1 person first.",
-        "Users",
+        "Remove users",
         "These are the figures once there is room.",
     )
     assert 'href="/users"' in page
