@@ -84,7 +84,8 @@ def test_over_revert_stands_at_the_end_of_the_story(
     (change,) = upgrades(over)
     take_back(cast, change)
     text = words(browser(cast.alice).get(address(over)).text)
-    assert "The upgrade was taken back" in text
+    in_order(text, "The upgrade was taken back")
+    assert "Email: Taken back: $96.67 credited" in text
     assert "CN-2026-" in text
     assert "Take the upgrade back Possible until" not in text
 
