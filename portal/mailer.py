@@ -20,6 +20,7 @@ from flask_mail import Attachment, Connection, Mail, Message
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.billing.rules import delivery
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, NoticeState
 from portal.transaction import assert_outside, is_simulated
@@ -123,7 +124,14 @@ def record(session: Session, notice: Notice, answer: Answer, *, now: datetime) -
     ).first()
     session.refresh(notice)
     if settled and warning:
-        _settle_warning(session, warning)
+        _settle_warning(session, warning, now)
+
+
+def look_at_warning(session: Session, notice: Notice, *, now: datetime) -> None:
+    """A notice was put off again, or withdrawn: its warning may count all the same by now."""
+    warning = _locked_warning(session, notice)
+    if warning is not None:
+        _settle_warning(session, warning, now)
 
 
 def compose(letter: Letter) -> Message:
@@ -222,17 +230,18 @@ def _locked_warning(session: Session, notice: Notice) -> EpisodeWarning | None:
     return session.scalars(statement).one()
 
 
-def _settle_warning(session: Session, warning: EpisodeWarning) -> None:
-    """Accepted when the last server took it that did; refused when none did."""
+def _settle_warning(session: Session, warning: EpisodeWarning, now: datetime) -> None:
+    """Accepted by the rule of `delivery`, and from then on for good; refused when no server took
+    it and none will."""
+    if warning.accepted_at is not None:
+        return
     rows = session.execute(
         select(Notice.state, Notice.settled_at).where(Notice.warning_id == warning.id)
     ).all()
-    if any(row.state is NoticeState.WAITING for row in rows):
-        return
-    accepted = [row.settled_at for row in rows if row.state is NoticeState.ACCEPTED]
-    if accepted:
-        warning.accepted_at = max(accepted)
-    else:
+    is_waited_for = any(row.state is NoticeState.WAITING for row in rows)
+    taken = [row.settled_at for row in rows if row.state is NoticeState.ACCEPTED]
+    warning.accepted_at = delivery.told_at(taken, is_waited_for=is_waited_for, now=now)
+    if not taken and not is_waited_for:
         warning.refused_at = max(row.settled_at for row in rows)
 
 

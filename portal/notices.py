@@ -150,7 +150,8 @@ def write(
 def rewrite(session: Session, message: Message, waiting: Iterable[Notice]) -> None:
     """Put what a message says now into notices that nobody has got yet."""
     for notice in waiting:
-        person = Person(notice.recipient, notice.user.name if notice.user else "")
+        name = notice.user.name if notice.user else ""
+        person = Person(notice.recipient, name, notice.user_id)
         letter = letters.write(message.name, _all_facts(session, message, person))
         notice.subject, notice.body_text = letter.subject, letter.text
         notice.body_html, notice.calendar = letter.html, message.columns["calendar"]

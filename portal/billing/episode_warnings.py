@@ -14,6 +14,7 @@ from portal.billing import episode_facts, price_list, projections, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import amount_of
 from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
     Episode,
@@ -86,14 +87,18 @@ def move(
 def before_sending(session: Session, account: Account, notice: Notice, *, now: datetime) -> bool:
     """Make an email true that is about to be sent; the account must be locked.
 
-    False when it announces what won't happen any more: then it is withdrawn instead.
+    False when it announces what won't happen any more, or is to somebody who is no Admin any more:
+    then it is withdrawn instead.
     """
     if notice.name not in episode_notices.ANNOUNCING or notice.episode_id is None:
         return True
     episode = session.get_one(Episode, notice.episode_id)
     if not episode.is_open:
-        if notice.state is NoticeState.WAITING:
-            notice.state, notice.settled_at = NoticeState.WITHDRAWN, now
+        _withdraw(notice, now)
+        return False
+    if notice.state is NoticeState.WAITING and not _is_for_an_admin(session, account, notice):
+        _withdraw(notice, now)
+        _tell_who_is_left(session, account, episode, notice, now=now)
         return False
     if notice.warning_id is not None:
         warning = session.get_one(EpisodeWarning, notice.warning_id)
@@ -120,10 +125,36 @@ def rewrite_stale(
     return True
 
 
+def _withdraw(notice: Notice, now: datetime) -> None:
+    if notice.state is NoticeState.WAITING:
+        notice.state, notice.settled_at = NoticeState.WITHDRAWN, now
+
+
+def _is_for_an_admin(session: Session, account: Account, notice: Notice) -> bool:
+    admins = notices.people(session, account, Role.ADMIN)
+    return notice.user_id in {person.user_id for person in admins}
+
+
+def _tell_who_is_left(
+    session: Session, account: Account, episode: Episode, withdrawn: Notice, *, now: datetime
+) -> None:
+    """An email that none of those has or gets whom it was written to is written to the Admins of
+    today."""
+    if episode_notices.reaches_another(session, withdrawn):
+        return
+    if withdrawn.warning_id is not None:
+        write_anew(session, account, episode, now=now)
+    else:
+        quote = _moved(session, account, episode)
+        episode_notices.deadline_moved(session, episode, quote=quote, now=now)
+
+
 def _rewrite_stale_move(
     session: Session, account: Account, episode: Episode, *, now: datetime
 ) -> None:
     """The email of a moved deadline leaves a day from when it goes out, as the last warning."""
+    if episode_facts.move_told(session, episode, now) is overage.Delivery.ACCEPTED:
+        return
     least = overage.full_hour_after(now + overage.FINAL_NOTICE)
     if episode.deadline_at is None or episode.deadline_at >= least:
         return

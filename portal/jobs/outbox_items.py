@@ -20,7 +20,16 @@ from portal import (
 )
 from portal.billing import accounts, episode_steps, episode_warnings
 from portal.extensions import db
-from portal.models import Account, EpisodeWarning, Notice, OutboxItem, OutboxState, Work
+from portal.models import (
+    Account,
+    Episode,
+    EpisodeWarning,
+    Notice,
+    NoticeState,
+    OutboxItem,
+    OutboxState,
+    Work,
+)
 from portal.transaction import transaction
 
 
@@ -63,8 +72,11 @@ def _under_lease(item_id: int, handle: Callable[[int], str | None]) -> None:
             return
         if problem is None:
             outbox.settle(held, at=clock.now())
-        else:
-            outbox.put_off(held, problem, at=clock.now())
+            return
+        outbox.put_off(held, problem, at=clock.now())
+        warning_id = _put_off_email(session, held, problem)
+    if warning_id is not None:
+        _go_on_after(warning_id)
 
 
 def _problem(handle: Callable[[int], str | None], subject_id: int) -> str | None:
@@ -76,8 +88,25 @@ def _problem(handle: Callable[[int], str | None], subject_id: int) -> str | None
         return f"{type(error).__name__}: {error}"
 
 
+def _put_off_email(session: Session, item: OutboxItem, problem: str) -> int | None:
+    """A warning isn't held up for ever by one mail server: gives the id of the one it is about.
+
+    In the transaction that puts the item off: an email that is given up would else wait for ever.
+    """
+    if item.work is not Work.NOTICE:
+        return None
+    notice = session.get_one(Notice, item.subject_id)
+    if item.state is OutboxState.DEAD:
+        given_up = mailer.Answer(NoticeState.REFUSED, f"given up: {problem}")
+        mailer.record(session, notice, given_up, now=clock.now())
+    else:
+        mailer.look_at_warning(session, notice, now=clock.now())
+    return notice.warning_id
+
+
 def _deliver(notice_id: int) -> str | None:
     if not _is_still_to_be_sent(notice_id):
+        _go_on_without(notice_id)
         return None
     try:
         answer = mailer.deliver(notice_id)
@@ -103,6 +132,18 @@ def _is_still_to_be_sent(notice_id: int) -> bool:
         account = accounts.lock(session, account_id)
         waiting = session.get_one(Notice, notice_id)
         return episode_warnings.before_sending(session, account, waiting, now=clock.now())
+
+
+def _go_on_without(notice_id: int) -> None:
+    """A warning that one isn't sent any more is not held up by them."""
+    with transaction() as session:
+        notice = session.get_one(Notice, notice_id)
+        episode = session.get_one(Episode, notice.episode_id)
+        if notice.warning_id is None or not episode.is_open:
+            return
+        mailer.look_at_warning(session, notice, now=clock.now())
+        warning_id = notice.warning_id
+    _go_on_after(warning_id)
 
 
 def _go_on_after(warning_id: int) -> None:

@@ -193,6 +193,7 @@ def test_a_warning_held_up_is_rewritten_with_the_moved_date(
     assert "8 Mar 2026, 11:00 CET" in text
     assert DEADLINE not in text
     assert "8 Mar 2026, 11:00 CET" in notice.body_html
+    assert "invoices sent to this address" not in text, "it is to somebody who signs in"
     event = Calendar.from_ical(notice.calendar or "").events[0]
     assert event.start == datetime(2026, 3, 8, 10, tzinfo=UTC)
 
