@@ -1,5 +1,6 @@
 """What taking an automatic upgrade back would lead to, or why it can't be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,7 +43,7 @@ class Offer:
     It can be done before `until`. Without `why_not` it is done as `terms` say, and they hold until
     `valid_until`; where only room is missing they say what would follow. `fitting` is how today's
     usage goes with `former`, the plan that ran before. `note` is the credit note of one that was
-    taken back.
+    taken back, `goes_first` an upgrade that has to be taken back before it.
     """
 
     change: PlanChange
@@ -54,6 +55,7 @@ class Offer:
     terms: Return | None
     valid_until: datetime
     note: CreditNote | None
+    goes_first: PlanChange | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def offer(session: Session, account: Account, change: PlanChange, *, now: dateti
     """What taking an automatic upgrade back would do at `now`. Writes nothing."""
     invoice = session.get_one(Invoice, change.invoice_id)
     former, note = former_plans.read(session, change), _note(session, change)
-    facts = _facts(session, account, change, invoice, former)
+    later = _later(session, change)
+    facts = _facts(session, account, change, invoice, former, later)
     reason: RuleBroken | None = rules.TakenBackAlready() if note else rules.why_not(facts, now)
     terms = None
     if former is not None and (reason is None or isinstance(reason, TooMuchInUse)):
@@ -117,6 +120,7 @@ def offer(session: Session, account: Account, change: PlanChange, *, now: dateti
         terms=terms,
         valid_until=rules.holds_until(facts, former.cycle, now) if former else now,
         note=note,
+        goes_first=_goes_first(session, change, later),
     )
 
 
@@ -160,8 +164,10 @@ def _facts(
     change: PlanChange,
     invoice: Invoice,
     former: FormerPlan | None,
+    later: Sequence[PlanChange],
 ) -> Facts:
     """What the rules decide by."""
+    first = _goes_first(session, change, later)
     now = plan_changes.situation(session, account)
     rows = now.subscription.add_ons if now.subscription else []
     return Facts(
@@ -169,28 +175,43 @@ def _facts(
         plan=change.to_price.plan_name,
         former_plan=former.price.plan_name if former else None,
         charged=invoice.total,
-        is_running=_is_running(session, now.subscription, change),
+        is_running=not later and _is_running(now.subscription, change),
         credited_by=_credited_by(session, invoice),
         hindrance=now.obstacle,
         scheduled=now.scheduled.to_price.plan_name if now.scheduled else None,
         add_ons_leaving=any(row.renewing < row.quantity for row in rows),
         fitting=_fitting(session, former, change),
+        upgraded_since=first.to_price.plan_name if first else None,
     )
 
 
-def _is_running(session: Session, subscription: Subscription | None, change: PlanChange) -> bool:
-    """Whether what runs is what the upgrade began, with nothing changed or bought since."""
+def _is_running(subscription: Subscription | None, change: PlanChange) -> bool:
+    """Whether the cycle runs that the upgrade began."""
     if subscription is None or subscription.id != change.subscription_id:
         return False
-    if subscription.cycle_start_at != change.effective_at:
-        return False
-    statement = select(PlanChange.id).where(
+    return subscription.cycle_start_at == change.effective_at
+
+
+def _later(session: Session, change: PlanChange) -> Sequence[PlanChange]:
+    """What was changed or bought since, and not taken back."""
+    statement = select(PlanChange).where(
         PlanChange.account_id == change.account_id,
         PlanChange.id > change.id,
         PlanChange.state == PlanChangeState.APPLIED,
         ~_is_taken_back(),
     )
-    return session.scalars(statement.limit(1)).first() is None
+    return session.scalars(statement.order_by(PlanChange.id)).all()
+
+
+def _goes_first(
+    session: Session, change: PlanChange, later: Sequence[PlanChange]
+) -> PlanChange | None:
+    """The last of the upgrades that came after one, where taking them back leads back to it."""
+    if any(each.reason is not PlanChangeReason.AUTO_UPGRADE for each in later):
+        return None
+    before = former_plans.read(session, later[0]) if later else None
+    leads_back = before is not None and before.cycle.start_at == change.effective_at
+    return later[-1] if leads_back else None
 
 
 def _credited_by(session: Session, invoice: Invoice) -> str | None:

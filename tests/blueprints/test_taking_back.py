@@ -189,6 +189,15 @@ def test_what_is_too_late_leads_to_change_plan(
     assert 'href="/account/change-plan"' in page
 
 
+def test_an_upgrade_after_it_is_pointed_at(
+    cast: Cast, browser: Browser, upgrade: PlanChange
+) -> None:
+    second = upgraded(cast, cast.acme)
+    page = browser(cast.alice).get(path_of(upgrade)).text
+    assert "Take the upgrade to Standard, 40 users back" in words(page)
+    assert f'href="{path_of(second)}"' in page
+
+
 def test_what_was_credited_leads_to_the_vendor(
     cast: Cast, browser: Browser, fitting: PlanChange
 ) -> None:

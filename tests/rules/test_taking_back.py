@@ -21,6 +21,7 @@ from portal.billing.rules.taking_back import (
     Return,
     TooLate,
     TooMuchInUse,
+    UpgradedSince,
     Way,
     charges,
     holds_until,
@@ -84,6 +85,7 @@ def test_over_revert_within_30_days(now: datetime, refusal: type[RuleBroken] | N
         ("scheduled", "Standard, 5 users", DowngradeWaits, Way.ACCOUNT),
         ("add_ons_leaving", True, AddOnsLeaving, Way.ADD_ONS),
         ("fitting", Fit((TOO_MANY,)), TooMuchInUse, Way.MAKE_ROOM),
+        ("upgraded_since", "Standard, 40 users", UpgradedSince, Way.LATER_UPGRADE),
     ],
 )
 def test_over_revert_where_something_stands_against_it(

@@ -40,6 +40,7 @@ from portal.billing.rules.taking_back import (
     TakenBackAlready,
     TooLate,
     TooMuchInUse,
+    UpgradedSince,
 )
 from portal.billing.takings_back import StaleOffer
 from portal.extensions import db
@@ -362,13 +363,28 @@ def test_two_upgrades_are_taken_back_one_after_the_other(cast: Cast) -> None:
     first, second = upgrades(cast.acme)
     assert plan_of(cast.acme)[0] == "Standard, 40 users"
     makes_room(cast, cast.acme, seats=10)
-    assert isinstance(offer(cast, first).why_not, ChangedSince)
+    seen = offer(cast, first)
+    assert isinstance(seen.why_not, UpgradedSince)
+    assert "upgraded to Standard, 40 users. Take that upgrade back first" in str(seen.why_not)
+    assert seen.goes_first is not None
+    assert seen.goes_first.id == second.id
 
     notes = [take_back(cast, second), take_back(cast, first)]
     cast.let_pass(minutes=1)
 
     assert [note.total_minor for note in notes] == [second.due_minor, first.due_minor]
     assert plan_of(cast.acme) == ("Standard, 10 users", "01 Mar 09:00", "31 Mar 09:00", 10)
+
+
+def test_an_upgrade_after_which_something_was_bought_has_no_way_back(cast: Cast) -> None:
+    """20 users, a seat more, then 40 users: taking the last back leads to what was bought."""
+    first = upgraded(cast, cast.acme)
+    cast.buy(cast.acme, seat=1)
+    second = upgraded(cast, cast.acme)
+    makes_room(cast, cast.acme, seats=10)
+    assert isinstance(offer(cast, first).why_not, ChangedSince)
+    assert offer(cast, first).goes_first is None
+    assert offer(cast, second).why_not is None
 
 
 def test_over_revert_with_tax(cast: Cast) -> None:

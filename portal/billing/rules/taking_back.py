@@ -29,6 +29,7 @@ class Way(StrEnum):
     ACCOUNT = "account"
     ADD_ONS = "add_ons"
     CHANGE_PLAN = "change_plan"
+    LATER_UPGRADE = "later_upgrade"
     MAKE_ROOM = "make_room"
     VENDOR = "vendor"
 
@@ -105,6 +106,18 @@ class NothingCharged(NotTakenBack):
         )
 
 
+class UpgradedSince(NotTakenBack):
+    """Automatic upgrades came after it, and nothing else: the last of them goes first."""
+
+    way = Way.LATER_UPGRADE
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"Since then the account was upgraded to {plan}. Take that upgrade back first, then"
+            " this one."
+        )
+
+
 class DowngradeWaits(NotTakenBack):
     """A downgrade was scheduled since."""
 
@@ -144,7 +157,8 @@ class Facts:
     `plan` is what it moved to, `former_plan` what ran before, None where that was not kept.
     `credited_by` is a credit note over something of it, `hindrance` what hinders any change of
     plan, `scheduled` the plan of a downgrade that waits. `fitting` is how today's usage goes with
-    what ran before, add-ons included.
+    what ran before, add-ons included. `upgraded_since` is the plan of the last upgrade that came
+    after it, where nothing but upgrades did.
     """
 
     upgraded_at: datetime
@@ -157,6 +171,7 @@ class Facts:
     scheduled: str | None
     add_ons_leaving: bool
     fitting: Fit
+    upgraded_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -222,7 +237,7 @@ def why_not(facts: Facts, now: datetime) -> RuleBroken | None:
     """
     if now >= until(facts.upgraded_at):
         return TooLate()
-    if not facts.is_running:
+    if not facts.is_running and facts.upgraded_since is None:
         return ChangedSince(facts.plan)
     if facts.credited_by is not None:
         return CreditedSince(facts.credited_by)
@@ -267,6 +282,8 @@ def room_needed(shortfall: Shortfall) -> str:
 
 def _not_yet(facts: Facts, former_plan: str) -> RuleBroken | None:
     """What has to be mended first."""
+    if facts.upgraded_since is not None:
+        return UpgradedSince(facts.upgraded_since)
     if facts.hindrance is not None:
         return facts.hindrance
     if facts.scheduled is not None:
