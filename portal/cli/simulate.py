@@ -10,7 +10,7 @@ import click
 from portal.audit import operator
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Metric, amount_of
+from portal.billing.rules.counting import Metric, amount_of, of_limit
 from portal.cli.accounts import one
 from portal.cli.clock import instant_of
 from portal.cli.output import instant, json_option, show_json
@@ -21,6 +21,8 @@ CARD = "card_"
 CARD_NAMES = [reference.removeprefix(CARD).replace("_", "-") for reference in CARDS]
 INDENT = "    "
 WIDTH = 100
+# For whoever runs it the portal may wait longer than for a page.
+SECONDS = 30.0
 
 
 @click.command("simulate")
@@ -48,7 +50,7 @@ def simulate(
     test_card = CARDS[CARD + card.replace("-", "_")] if card else None
     actor, until_at = operator(getpass.getuser()), instant_of(until)
     try:
-        story = foretell(found.id, question, until_at, card=test_card, actor=actor)
+        story = foretell(found.id, question, until_at, card=test_card, seconds=SECONDS, actor=actor)
     except Refused as refusal:
         option = "--to" if refusal.field == "until" else f"--{refusal.field}"
         raise click.BadParameter(str(refusal), param_hint=option) from None
@@ -118,7 +120,7 @@ def _standing(standing: Standing) -> str:
     plan = "no plan"
     if standing.plan and standing.cycle_ends_at:
         plan = f"{standing.plan}, paid until {instant(standing.cycle_ends_at)}"
-    levels = [_level(metric, standing) for metric in (Metric.SEATS, Metric.CLIENTS)]
+    levels = [_level(metric, standing) for metric in Metric]
     money = {"credit balance": standing.balance, "owed": standing.owed}
     sums = [f"{describe.money(sum_)} {name}" for name, sum_ in money.items() if not sum_.is_zero]
     return "; ".join([plan, *levels, *sums])
@@ -126,9 +128,10 @@ def _standing(standing: Standing) -> str:
 
 def _level(metric: Metric, standing: Standing) -> str:
     level = standing.levels[metric]
+    what = " of documents" if metric is Metric.STORAGE else ""
     if level.limit is None:
-        return f"{amount_of(metric, level.used)}, unlimited"
-    return f"{describe.number(level.used)} of {amount_of(metric, level.limit)}"
+        return f"{amount_of(metric, level.used)}{what}, unlimited"
+    return f"{of_limit(metric, level.used, level.limit)}{what}"
 
 
 def _facts(story: Story, question: Question, card: str | None) -> dict[str, Any]:

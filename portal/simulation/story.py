@@ -303,14 +303,11 @@ def _email(notice: Notice) -> Email:
 
 
 def _standing(session: Session, account: Account) -> Standing:
-    running = subscriptions.live(session, account.id)
+    running, rows = subscriptions.live(session, account.id), usage.of(session, account.id)
     return Standing(
         plan=running.price.plan_name if running else None,
         cycle_ends_at=running.cycle_end_at if running else None,
-        levels={
-            metric: Level(row.used, row.limit_value)
-            for metric, row in sorted(usage.of(session, account.id).items())
-        },
+        levels={metric: Level(rows[metric].used, rows[metric].limit_value) for metric in Metric},
         balance=ledger.credit_balance(session, account),
         owed=ledger.receivable(session, account),
     )

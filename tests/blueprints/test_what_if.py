@@ -39,6 +39,7 @@ def test_time_simulate_on_a_page(cast: Cast, browser: Browser) -> None:
         *("From 1 Mar 2026 to 20 Mar 2026", "$96.67 charged"),
         *("Plan", "Standard, 10 users", "Standard, 20 users"),
         *("Seats", "2 of 10", "11 of 20"),
+        *("Clients", "0 of 600", "0 of 1,200", "Storage"),
         *("2 Mar 2026, 06:00 UTC", "Over the limit of 10 seats"),
         *("Email:", f"To {cast.alice.email}", "Read it", "$96.67"),
         "4 Mar 2026, 06:00 UTC",

@@ -22,7 +22,8 @@ def test_time_simulate_as_a_story(run: Run, cast: Cast) -> None:
     parts = (
         "Acme, 1 Mar 2026, 09:01:00 UTC to 8 Mar 2026, 00:00:00 UTC",
         "What if: 9 seats more.",
-        "Before: Standard, 10 users, paid until 31 Mar 2026, 09:00:00 UTC; 2 of 10 seats",
+        "Before: Standard, 10 users, paid until 31 Mar 2026, 09:00:00 UTC; 2 of 10 seats;"
+        " 0 of 600 clients; 0 bytes of 10 GB of documents",
         "2 Mar 2026, 06:00:00 UTC",
         "Over the limit of 10 seats. 11 seats in use.",
         f"Email to {cast.alice.email}: ",
@@ -60,7 +61,7 @@ def test_time_simulate_as_json(run: Run, cast: Cast) -> None:
     assert email["name"] == "payment_failed"
     assert "$100.00" in email["text"]
     assert facts["after"]["owed_minor"] == 10000
-    assert facts["after"]["usage"][1] == {"metric": "seats", "used": 2, "limit": 10}
+    assert facts["after"]["usage"][0] == {"metric": "seats", "used": 2, "limit": 10}
 
 
 def test_nothing_happens(run: Run, cast: Cast) -> None:
