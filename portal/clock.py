@@ -5,6 +5,7 @@ the database, so that all processes agree. `wall_now()` is for what must not fol
 lifetime of sign-ins, links and leases.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -61,6 +62,11 @@ def go_by(clock: Clock) -> None:
 def wall_now() -> datetime:
     """The wall's instant, whatever the sandbox clock says."""
     return datetime.now(UTC)
+
+
+def seconds() -> float:
+    """Of a clock that nobody sets, for how long something takes; its zero means nothing."""
+    return time.monotonic()
 
 
 def target() -> datetime | None:

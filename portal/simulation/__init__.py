@@ -39,12 +39,14 @@ def foretell(
     until: datetime,
     *,
     card: TestCard | None = None,
+    seconds: float,
     actor: Actor,
 ) -> Story:
     """All that would happen at the account from now up to `until`, if `question` came true now.
 
     `card` is how its payments go, whatever it pays by; without one a test card does what it does,
-    and everything else pays. Nothing is sent, charged, published or kept. Raises Refused, or Busy.
+    and everything else pays. Nothing is sent, charged, published or kept. Raises Refused, also
+    where time passes for longer than `seconds`, or Busy.
     Not to be called inside a transaction; others who change the account wait as long as it takes.
     """
     begins_at = clock.now()
@@ -53,7 +55,7 @@ def foretell(
     with _one_at_a_time(), unreal.world(account_id, MovedClock(begins_at), gateway) as time:
         before = story.begin(db.session(), account_id)
         questions.come_true(account_id, question, actor=actor)
-        passing.let_pass(account_id, time, until)
+        passing.let_pass(account_id, time, until, seconds=seconds)
         return story.read(db.session(), account_id, before, begins_at=begins_at, ends_at=until)
 
 

@@ -14,19 +14,31 @@ from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.jobs import daily, limit_checks, schedule
 from portal.jobs.schedule import Sweep
+from portal.simulation.questions import Refused
 from portal.simulation.stand_ins import MovedClock
 from portal.transaction import transaction
 
 DAILY_CHECK = "limit-checks"
 # Changes no count and tells nobody.
 UPKEEP = "upkeep"
+TOO_MUCH = "Too much happens until then: choose an earlier day."
 
 
-def let_pass(account_id: int, time: MovedClock, until: datetime) -> None:
-    """Do what falls due at the account up to `until`, that instant included."""
-    sweeps = _sweeps(account_id, time.at)
+def let_pass(account_id: int, time: MovedClock, until: datetime, *, seconds: float) -> None:
+    """Do what falls due at the account up to `until`, that instant included.
+
+    Raises Refused where that takes longer than `seconds` of the wall: others wait for the lock.
+    """
+    sweeps, ends_by = _sweeps(account_id, time.at), clock.seconds() + seconds
+
+    def do(sweep: Sweep, item: int) -> bool:
+        if clock.seconds() > ends_by:
+            raise Refused("until", TOO_MUCH)
+        sweep.item(item)
+        return True
+
     while True:
-        schedule.run_due(sweeps, attempt=_do)
+        schedule.run_due(sweeps, attempt=do)
         if time.at >= until:
             return
         time.at = min(schedule.next_at(sweeps) or until, until)
@@ -38,11 +50,6 @@ def _sweeps(account_id: int, begins_at: datetime) -> list[Sweep]:
     own = Sweep(DAILY_CHECK, check.due, check.look, check.next_at, "the account's daily check")
     every = (own if sweep.name == DAILY_CHECK else sweep for sweep in schedule.SWEEPS)
     return [sweep for sweep in every if sweep.name != UPKEEP]
-
-
-def _do(sweep: Sweep, item: int) -> bool:
-    sweep.item(item)
-    return True
 
 
 class _DailyCheck:

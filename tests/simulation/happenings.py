@@ -48,7 +48,7 @@ def simulate(
 ) -> Story:
     until = cast.clock.now() + timedelta(days=days)
     test_card = CARDS[card] if card else None
-    return foretell(account.id, question, until, card=test_card, actor=OPERATOR)
+    return foretell(account.id, question, until, card=test_card, seconds=60, actor=OPERATOR)
 
 
 def foretold(story: Story) -> Happened:

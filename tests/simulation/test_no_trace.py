@@ -167,7 +167,7 @@ def _held_in_the_middle(
     def run() -> None:
         with app.app_context():
             try:
-                simulation.foretell(account_id, Question(), until, actor=SYSTEM)
+                simulation.foretell(account_id, Question(), until, seconds=60, actor=SYSTEM)
             except BaseException as problem:
                 problems.append(problem)
                 is_there.set()
