@@ -34,8 +34,13 @@ def test_navigation_by_role(
     assert f'href="{page}" aria-current="page"' in text
 
 
-def test_change_plan_belongs_to_my_account(cast: Cast, browser: Browser) -> None:
-    text = navigation_of(browser(cast.alice).get("/account/change-plan").text)
+@pytest.mark.parametrize(
+    "page", ["/account/change-plan", "/account/when-seats-run-out", "/account/what-if"]
+)
+def test_what_is_reached_from_there_belongs_to_my_account(
+    cast: Cast, browser: Browser, page: str
+) -> None:
+    text = navigation_of(browser(cast.alice).get(page).text)
     assert 'href="/account" aria-current="page"' in text
 
 
