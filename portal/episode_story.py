@@ -80,7 +80,8 @@ def _belongs(entry: Entry, episode: Episode, count: int | None, former: int | No
     """Before the episode only what moved its count; from then on what changed it or followed."""
     moved = count is not None and count != former
     if entry.at < episode.opened_at:
-        return entry.kind is Kind.PEOPLE and moved
+        has_crossed = entry.is_crossing and entry.metric == episode.metric
+        return has_crossed or (entry.kind is Kind.PEOPLE and moved)
     if entry.kind is Kind.LIMITS:
         return entry.metric in ("", episode.metric)
     return moved or entry.kind in (Kind.PLAN, Kind.MONEY)

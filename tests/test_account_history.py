@@ -188,6 +188,33 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (
+            {"metric": "clients", "used": 301, "limit": 300},
+            ("More is in use than the plan holds", "301 of 300 clients."),
+        ),
+        (
+            {"metric": "storage", "used": 5_000_000_001, "limit": 5_000_000_000},
+            ("More is in use than the plan holds", "5.1 of 5 GB of documents."),
+        ),
+        (
+            {"metric": "clients", "used": 300, "limit": 300},
+            ("No more is in use than the plan holds", "300 of 300 clients."),
+        ),
+        (
+            {"metric": "clients", "used": 301, "limit": None},
+            ("No more is in use than the plan holds", "301 clients in use."),
+        ),
+    ],
+)
+def test_over_history_tells_when_a_count_crosses_its_limit(
+    details: dict[str, object], told: tuple[str, str]
+) -> None:
+    assert ACTIONS["usage.crossed"].words(details)[:2] == told
+
+
 WARNED = {"number": 2, "deadline": "2026-03-07T10:00:00+00:00"}
 STOOD = {"metric": "seats", "used": 11, "limit": 10}
 UPGRADE = {"plan": "Standard, 20 users", "due": "$143.33"}

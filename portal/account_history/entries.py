@@ -15,6 +15,7 @@ from portal.billing.rules.money import Money
 from portal.models import Account, AuditEntry
 
 ROWS_AT_ONCE = 500
+CROSSED = "usage.crossed"
 # Who does things without being one of the account's people.
 OTHERS = {"system": "The portal", "operator": "The vendor"}
 
@@ -51,8 +52,10 @@ class Entry:
     clients: int | None
     amount: Money | None
     document: Document | None
-    # What an over-limit episode is about; "" of anything else.
+    # What an over-limit episode or a count is about; "" of anything else.
     metric: str = ""
+    # A count that went beyond its limit, or came back.
+    is_crossing: bool = False
 
 
 def count(session: Session, account: Account, asked: Asked) -> int:
@@ -114,6 +117,7 @@ def _entry(row: Row[Any], currency: str) -> Entry:
         amount=amount,
         document=_document(row.action, details),
         metric=details.get("metric", ""),
+        is_crossing=row.action == CROSSED,
     )
 
 

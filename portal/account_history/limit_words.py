@@ -5,7 +5,7 @@ from datetime import datetime
 from portal import formatting
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing.rules import episode_words
-from portal.billing.rules.counting import Metric, amount_of, over_by
+from portal.billing.rules.counting import Metric, amount_of, of_limit, over_by
 
 
 def _opened(details: Details) -> Words:
@@ -71,6 +71,20 @@ def _climbed(details: Details) -> Words:
     return f"{reached[details['level']]} {_limit(details)}", told, "warn"
 
 
+def _crossed(details: Details) -> Words:
+    limit = details["limit"]
+    if over_by(details["used"], limit):
+        return "More is in use than the plan holds", _of_limit(details), "warn"
+    told = _standing(details) if limit is None else _of_limit(details)
+    return "No more is in use than the plan holds", told, "good"
+
+
+def _of_limit(details: Details) -> str:
+    metric = Metric(details["metric"])
+    what = " of documents" if metric is Metric.STORAGE else ""
+    return f"{of_limit(metric, details['used'], details['limit'])}{what}."
+
+
 def _limit(details: Details) -> str:
     return amount_of(Metric(details["metric"]), details["limit"])
 
@@ -94,4 +108,5 @@ ACTIONS: dict[str, Told] = {
     "episode.released": Told(Kind.LIMITS, _released),
     "seats.choice_changed": Told(Kind.LIMITS, _choice_changed),
     "usage.climbed": Told(Kind.LIMITS, _climbed),
+    "usage.crossed": Told(Kind.LIMITS, _crossed, is_brief=False),
 }

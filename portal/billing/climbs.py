@@ -14,7 +14,7 @@ from portal import usage_notices
 from portal.audit import SYSTEM, record
 from portal.billing import episode_facts, subscriptions, usage
 from portal.billing.rules import climb, counting
-from portal.billing.rules.counting import Metric
+from portal.billing.rules.counting import Metric, over_by
 from portal.billing.rules.policies import Policy
 from portal.models import Account, ClimbAlert, Level, Subscription, Usage
 
@@ -23,6 +23,8 @@ def count_changed(
     session: Session, account: Account, row: Usage, change: int, *, now: datetime
 ) -> None:
     """Tell of the level the count reached by `change`; the account must be locked."""
+    was_over = over_by(row.used - change, row.limit_value) > 0
+    _keep_crossing(session, account, row, was_over=was_over, now=now)
     if climb.is_climbing(row.used, row.limit_value):
         _go_on(session, account, row, now=now)
     elif climb.is_climbing(row.used - change, row.limit_value):
@@ -40,11 +42,27 @@ def set_limits(
     changed = usage.set_limits(session, account_id, limits, now=now)
     account = session.get_one(Account, account_id)
     for row in changed:
+        was_over = over_by(row.used, former[row.metric]) > 0
+        _keep_crossing(session, account, row, was_over=was_over, now=now)
         if climb.is_climbing(row.used, row.limit_value):
             _go_on(session, account, row, now=now)
         elif climb.is_climbing(row.used, former[row.metric]):
             _end(session, row, now=now)
     return changed
+
+
+def _keep_crossing(
+    session: Session, account: Account, row: Usage, *, was_over: bool, now: datetime
+) -> None:
+    """Keep on the trail that a count went beyond its limit, or came back.
+
+    Of seats each person's own entry says how many there are.
+    """
+    if row.is_over == was_over or row.metric is Metric.SEATS:
+        return
+    if subscriptions.live(session, account.id) is not None:
+        facts = {"metric": row.metric, "used": row.used, "limit": row.limit_value}
+        record(session, account, "usage.crossed", at=now, actor=SYSTEM, **facts)
 
 
 def _go_on(session: Session, account: Account, row: Usage, *, now: datetime) -> None:

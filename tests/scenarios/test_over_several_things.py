@@ -7,11 +7,17 @@ automatically for seats and for clients alike.
 import pytest
 from sqlalchemy import select
 
+from portal import episode_story
+from portal.account_history import entries
+from portal.account_history.entries import Asked
+from portal.account_history.kinds import Kind
+from portal.billing import clients
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import (
     Account,
+    Client,
     Episode,
     EpisodeState,
     PlanChange,
@@ -71,6 +77,27 @@ def test_over_one_upgrade_answers_two_metrics(
         Metric.CLIENTS: (EpisodeState.SUPERSEDED, "answered_by_another"),
     }
     assert len(emails(twofold, "auto_upgraded")) == 1
+
+
+def test_over_history_says_when_clients_went_beyond_their_limit_and_came_back(
+    cast: Cast, clock: FixedClock, twofold: Account
+) -> None:
+    """301 of 300 on 1 March, 300 on 3 March: told though no check was made in between."""
+    have_clients(twofold, clock, 301)
+    cast.let_pass(days=2)
+    one = db.session.scalars(select(Client).where(Client.account_id == twofold.id)).all()[-1]
+    ClientList(twofold, clock).do(clients.suspend, one.public_id)
+
+    asked = Asked((Kind.LIMITS,))
+    told = entries.page(db.session(), twofold, asked, limit=20, offset=0)
+    assert [(entry.detail, entry.metric) for entry in told if entry.is_crossing] == [
+        ("300 of 300 clients.", "clients"),
+        ("301 of 300 clients.", "clients"),
+    ]
+    over = Episode.account_id == twofold.id, Episode.metric == Metric.CLIENTS
+    row = db.session.scalars(select(Episode).where(*over)).one()
+    story = episode_story.moments(db.session(), twofold, row, now=clock.now())
+    assert story[0].title == "More is in use than the plan holds"
 
 
 def test_over_what_an_upgrade_does_not_answer_begins_anew(
