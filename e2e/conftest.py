@@ -4,6 +4,7 @@ Its data is of this run's own. The example vendor is loaded as on any first star
 sign up accounts of their own.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -34,6 +35,8 @@ EXPECTED = re.compile(
     r"|htmx:(sendAbort|afterRequest), \[object HTML\w+\]$"
 )
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# A computer for each of them; there are fewer than 250.
+ADDRESSES = itertools.count(1)
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
@@ -88,6 +91,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL"):
         inherited.pop(name, None)
     environ = inherited | {"PORT": str(port), "PORTAL_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+    # As behind a proxy, so that the people of the journeys come from addresses of their own.
+    environ["PROXY_HOPS"] = "1"
     log = (data / "portal.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "portal.supervisor"],
@@ -125,7 +130,10 @@ def somebody(browser: Browser, portal: Portal) -> Iterator[Callable[..., Page]]:
     troubles: list[str] = []
 
     def open_page(**options: Any) -> Page:
-        contexts.append(browser.new_context(base_url=portal.url, **options))
+        address = {"X-Forwarded-For": f"203.0.113.{next(ADDRESSES)}"}
+        contexts.append(
+            browser.new_context(base_url=portal.url, extra_http_headers=address, **options)
+        )
         page = contexts[-1].new_page()
         listen(page, troubles)
         return page
