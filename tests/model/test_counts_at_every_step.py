@@ -45,7 +45,7 @@ from portal.billing.clients import Selection
 from portal.billing.documents import Counted
 from portal.billing.rules import client_file
 from portal.billing.rules.client_details import ClientDetails
-from portal.billing.rules.counting import Metric, amount_of, count_reason, seat_reason
+from portal.billing.rules.counting import Metric, amount_of, count_reason, of_limit, seat_reason
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.extensions import db
@@ -54,6 +54,7 @@ from portal.models import (
     Client,
     ClimbAlert,
     Document,
+    Episode,
     EpisodeWarning,
     Membership,
     Notice,
@@ -309,11 +310,23 @@ class Months(RuleBasedStateMachine):
         for notice in db.session.scalars(mine.order_by(Notice.id)):
             if notice.created_at != self.clock.now():
                 continue
+            if notice.name in ("all_clear", "called_off"):
+                self.says_how_it_stands(notice, fresh)
             metric, used = self.told(notice)
             if metric is not None:
                 assert used == fresh[metric]
                 assert amount_of(metric, used) in " ".join(notice.body_text.split())
         self.seen = latest
+
+    def says_how_it_stands(self, notice: Notice, fresh: dict[Metric, int]) -> None:
+        """The end of an episode is told with the count and the limit there are."""
+        episode = db.session.get_one(Episode, notice.episode_id)
+        limit = usage.of(db.session(), self.account_id)[episode.metric].limit_value
+        used = fresh[episode.metric]
+        stands = amount_of(episode.metric, used)
+        if limit is not None:
+            stands = of_limit(episode.metric, used, limit)
+        assert stands in " ".join(notice.body_text.split())
 
     def told(self, notice: Notice) -> tuple[Metric | None, int]:
         if notice.warning_id is not None:

@@ -14,7 +14,7 @@ from portal.episode_notices import Because
 from portal.extensions import db
 from portal.models import Account, Episode, Notice
 from portal.transaction import transaction
-from tests.cast import Cast, FixedClock
+from tests.cast import FixedClock
 from tests.notices.post import ESCAPED, ODD_NAME, deliver_all, named
 
 MOVED_TO = datetime(2026, 3, 12, 9, tzinfo=UTC)
@@ -114,15 +114,6 @@ def test_who_was_told_nothing_hears_of_no_end(episode: Episode, clock: FixedCloc
         row = session.get_one(Episode, episode.id)
         episodes.resolve(session, account, row, now=clock.now(), actor=SYSTEM)
     assert named("all_clear") == []
-
-
-def test_emails_of_two_episodes_are_two_events_in_a_calendar(
-    episode: Episode, cast: Cast, clock: FixedClock
-) -> None:
-    """Seats and clients over at the same instant: one date doesn't move the other's."""
-    (warning,) = named("warning")
-    event = Calendar.from_ical(warning.calendar or "").events[0]
-    assert f"-{episode.metric}-" in str(event.uid)
 
 
 @pytest.mark.parametrize("name", ["moved", "called_off"])

@@ -5,6 +5,7 @@ automatically for seats and for clients alike.
 """
 
 import pytest
+from icalendar import Calendar
 from sqlalchemy import select
 
 from portal import episode_story
@@ -77,6 +78,20 @@ def test_over_one_upgrade_answers_two_metrics(
         Metric.CLIENTS: (EpisodeState.SUPERSEDED, "answered_by_another"),
     }
     assert len(emails(twofold, "auto_upgraded")) == 1
+
+
+def test_over_emails_of_two_episodes_are_two_events_in_a_calendar(
+    cast: Cast, clock: FixedClock, twofold: Account
+) -> None:
+    """Seats and clients over at the same instant: one date doesn't move the other's."""
+    have_clients(twofold, clock, 301)
+    cast.let_pass(days=10)
+
+    sequences = dict[str, list[int]]()
+    for notice in emails(twofold, "warning"):
+        event = Calendar.from_ical(notice.calendar or "").events[0]
+        sequences.setdefault(str(event.uid), []).append(event["SEQUENCE"])
+    assert list(sequences.values()) == [[1, 2, 3], [1, 2, 3]]
 
 
 def test_over_history_says_when_clients_went_beyond_their_limit_and_came_back(
