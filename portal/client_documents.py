@@ -48,6 +48,16 @@ class TooLarge(DocumentRefused):
         super().__init__(f"It has {size}; {describe.storage(largest())} is the most for one file.")
 
 
+class DiskFull(DocumentRefused):
+    """Keeping it would leave the portal's own disk too little."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The portal has no room for more documents at this moment, so it was not kept. What is"
+            " kept already is safe. Send it again later; if it stays so, tell the vendor."
+        )
+
+
 @dataclass(frozen=True)
 class Upload:
     """A file as it was sent: what it was called, and its bytes from the first one on."""
@@ -69,8 +79,13 @@ def largest() -> int:
 def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Document:
     """Keep a file with a client. Raises DocumentRefused, StoreFailed, and what `documents.add`
     raises; nothing is kept then."""
-    assert_outside()
     file = _measured(upload)
+    ceiling = current_app.config["PORTAL"].client_documents.ceiling
+    documents.refuse_beyond(db.session(), account_id, file.size_bytes, ceiling=ceiling)
+    assert_outside()
+    if not file_store.has_room(file.size_bytes):
+        current_app.logger.error("no document is kept: the disk is down to its reserve")
+        raise DiskFull
     upload.stream.seek(0)
     store = file_store.client_documents()
     store.put(file.stored_as, upload.stream)
@@ -80,7 +95,9 @@ def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Do
             client = session.get(Client, client_id)
             if client is None:
                 raise DocumentRefused("Its client is not there any more.")
-            return documents.add(session, account, client, file, now=clock.now(), actor=actor)
+            return documents.add(
+                session, account, client, file, ceiling=ceiling, now=clock.now(), actor=actor
+            )
     except RuleBroken:
         # Of any other error it isn't known whether the row is there; the sweep finds that out.
         with suppress(StoreFailed):

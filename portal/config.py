@@ -197,6 +197,8 @@ class _Reader:
         return DocumentSettings(
             store=self.choice("DOCUMENTS_STORE", "disk", document_settings.STORES),
             max_bytes=self.number("DOCUMENT_MAX_BYTES", DocumentSettings.max_bytes),
+            reserve_bytes=self.number("DOCUMENTS_RESERVE_BYTES", DocumentSettings.reserve_bytes),
+            ceiling=self.number("DOCUMENTS_CEILING", DocumentSettings.ceiling),
             endpoint=self.text("S3_ENDPOINT").rstrip("/"),
             bucket=self.text("S3_BUCKET"),
             prefix=self.text("S3_PREFIX").strip("/"),

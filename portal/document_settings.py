@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 STORES = ("disk", "s3")
 LARGEST_BYTES = 1_000_000_000
+HIGHEST_CEILING = 1000
 NEEDED_FOR_S3 = {
     "S3_BUCKET": "the bucket's name",
     "S3_ACCESS_KEY": "the key that the bucket is opened with",
@@ -14,10 +15,14 @@ NEEDED_FOR_S3 = {
 
 @dataclass(frozen=True)
 class DocumentSettings:
-    """`endpoint` is empty for Amazon's own; `prefix` is where in the bucket the portal keeps."""
+    """`reserve_bytes` of the disk are left to everything else. `ceiling` is how many times its
+    plan's storage an account can keep at most, 0 for no end. `endpoint` is empty for Amazon's own;
+    `prefix` is where in the bucket the portal keeps."""
 
     store: str = "disk"
     max_bytes: int = 25_000_000
+    reserve_bytes: int = 1_000_000_000
+    ceiling: int = 4
     endpoint: str = ""
     bucket: str = ""
     prefix: str = ""
@@ -31,6 +36,8 @@ def unfit(settings: DocumentSettings, *, is_sandbox: bool) -> list[str]:
     problems = []
     if not 0 < settings.max_bytes <= LARGEST_BYTES:
         problems.append(f"DOCUMENT_MAX_BYTES must be from 1 to {LARGEST_BYTES}.")
+    if settings.ceiling > HIGHEST_CEILING:
+        problems.append(f"DOCUMENTS_CEILING must be from 0 (none) to {HIGHEST_CEILING}.")
     if settings.store == "s3":
         problems += _unfit_bucket(settings, is_sandbox)
     return problems

@@ -83,3 +83,10 @@ def most(size_bytes: int) -> None:
     settings = current_app.config["PORTAL"]
     kept = replace(settings.client_documents, max_bytes=size_bytes)
     current_app.config["PORTAL"] = replace(settings, client_documents=kept)
+
+
+def ceiling(times: int) -> None:
+    """So many times its storage a plan keeps, for the rest of the test; 0 for no end."""
+    settings = current_app.config["PORTAL"]
+    kept = replace(settings.client_documents, ceiling=times)
+    current_app.config["PORTAL"] = replace(settings, client_documents=kept)

@@ -24,6 +24,8 @@ def problems(**settings: str) -> list[str]:
 def test_documents_are_on_disk_and_of_25_mb_unless_said_otherwise() -> None:
     kept = Settings.from_env({}).client_documents
     assert (kept.store, kept.max_bytes) == ("disk", 25_000_000)
+    assert (kept.reserve_bytes, kept.ceiling) == (1_000_000_000, 4)
+    assert Settings.from_env({"DOCUMENTS_CEILING": "0"}).client_documents.ceiling == 0
     assert Settings.from_env({"DOCUMENT_MAX_BYTES": "1000"}).client_documents.max_bytes == 1000
 
 
@@ -47,6 +49,9 @@ def test_other_nonsense_is_refused() -> None:
     assert problems(DOCUMENTS_STORE="ftp")[0].startswith("DOCUMENTS_STORE")
     assert problems(DOCUMENT_MAX_BYTES="0")[0].startswith("DOCUMENT_MAX_BYTES")
     assert problems(DOCUMENT_MAX_BYTES="2000000000")[0].startswith("DOCUMENT_MAX_BYTES")
+    assert problems(DOCUMENTS_CEILING="1001")[0].startswith("DOCUMENTS_CEILING")
+    assert problems(DOCUMENTS_CEILING="-1")[0].startswith("DOCUMENTS_CEILING")
+    assert problems(DOCUMENTS_RESERVE_BYTES="1 GB")[0].startswith("DOCUMENTS_RESERVE_BYTES")
     assert problems(**BUCKET, S3_ENDPOINT="bucket.example.com")[0].startswith("S3_ENDPOINT")
 
 

@@ -22,8 +22,18 @@ from portal.billing import overages, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import ReadOnly, RuleBroken
-from portal.models import Account, Client, Document, User, Work
+from portal.models import Account, Client, Document, Usage, User, Work
 from portal.models.types import Instant
+
+MOST_DOCUMENTS = 100_000
+TOO_MANY = (
+    f"An account keeps at most {MOST_DOCUMENTS:,} documents, those of deleted clients included."
+    " Delete some first."
+)
+TOO_MUCH = (
+    "Your plan keeps at most {0} of documents, {1} times its storage, those of deleted clients"
+    " included. Delete some first, or an Admin moves to a larger plan."
+)
 
 
 class ClientDeleted(RuleBroken):
@@ -31,6 +41,10 @@ class ClientDeleted(RuleBroken):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is deleted. Undo that first, then add documents.")
+
+
+class EnoughKept(RuleBroken):
+    """As much is kept for an account as the vendor keeps for any of its size."""
 
 
 class Counted(StrEnum):
@@ -66,15 +80,41 @@ LISTED = (
 )
 
 
+def refuse_beyond(session: Session, account_id: int, size_bytes: int, *, ceiling: int) -> None:
+    """Raise EnoughKept where so many bytes more are too much for the vendor to keep: more than
+    `ceiling` times the plan's storage (0 for no end), or one document too many.
+
+    Those of deleted clients are in it: they count for nothing, and fill the disk all the same.
+    """
+    sums = select(func.count(), func.coalesce(func.sum(Document.size_bytes), 0)).where(
+        Document.account_id == account_id, Document.deleted_at.is_(None)
+    )
+    kept, kept_bytes = session.execute(sums).one()
+    if kept >= MOST_DOCUMENTS:
+        raise EnoughKept(TOO_MANY)
+    limit = session.get_one(Usage, (account_id, Metric.STORAGE)).limit_value
+    if ceiling and limit is not None and int(kept_bytes) + size_bytes > limit * ceiling:
+        raise EnoughKept(TOO_MUCH.format(describe.storage(limit * ceiling), ceiling))
+
+
 def add(
-    session: Session, account: Account, client: Client, file: File, *, now: datetime, actor: Actor
+    session: Session,
+    account: Account,
+    client: Client,
+    file: File,
+    *,
+    ceiling: int = 0,
+    now: datetime,
+    actor: Actor,
 ) -> Document:
     """Name the bytes in a row and count them. Raises ClientDeleted, ReadOnly where the plan ended
-    while they were sent, and FullWhileCancelled where only an upgrade lifts the limit."""
+    while they were sent, EnoughKept, and FullWhileCancelled where only an upgrade lifts the limit.
+    """
     if subscriptions.live(session, account.id) is None:
         raise ReadOnly
     if client.deleted_at is not None:
         raise ClientDeleted(client.name)
+    refuse_beyond(session, account.id, file.size_bytes, ceiling=ceiling)
     document = Document(
         account_id=account.id,
         client_id=client.id,

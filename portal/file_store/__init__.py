@@ -6,6 +6,7 @@ so a row never lacks its bytes, and what a crash leaves behind is bytes that no 
 """
 
 import os
+import shutil
 from functools import lru_cache
 
 from flask import current_app
@@ -15,7 +16,7 @@ from portal.document_settings import DocumentSettings
 from portal.file_store.disk import DiskStore
 from portal.file_store.protocol import FileMissing, FileStore, Stored, StoreFailed
 
-__all__ = ["FileMissing", "FileStore", "StoreFailed", "Stored", "client_documents"]
+__all__ = ["FileMissing", "FileStore", "StoreFailed", "Stored", "client_documents", "has_room"]
 
 CLIENT_DOCUMENTS = "client-documents"
 
@@ -26,6 +27,16 @@ def client_documents() -> FileStore:
     if settings.client_documents.store == "s3":
         return _bucket(settings.client_documents, CLIENT_DOCUMENTS, os.getpid())
     return DiskStore(settings.data / CLIENT_DOCUMENTS)
+
+
+def has_room(size_bytes: int) -> bool:
+    """Whether so much more leaves the disk, where the database may be too, its reserve. A bucket
+    has no end."""
+    settings: Settings = current_app.config["PORTAL"]
+    if settings.client_documents.store == "s3":
+        return True
+    free = shutil.disk_usage(settings.data).free
+    return free - size_bytes >= settings.client_documents.reserve_bytes
 
 
 @lru_cache(maxsize=8)

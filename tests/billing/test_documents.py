@@ -8,7 +8,7 @@ import pytest
 from portal import client_documents, file_store
 from portal.billing import clients, documents, verify
 from portal.billing.clients import GoesOver
-from portal.billing.documents import ClientDeleted, Counted
+from portal.billing.documents import ClientDeleted, Counted, EnoughKept
 from portal.billing.rules.counting import storage_reason
 from portal.billing.rules.errors import ReadOnly
 from portal.client_documents import DocumentRefused, TooLarge
@@ -16,7 +16,7 @@ from portal.extensions import db
 from portal.models import AuditEntry, Client, OutboxItem, OutboxState, Work
 from tests.cast import Cast, FixedClock
 from tests.client_stories import ClientList
-from tests.document_stories import Shelf, most, named, stored, work
+from tests.document_stories import Shelf, ceiling, most, named, stored, work
 
 
 @pytest.fixture
@@ -144,13 +144,82 @@ def test_over_the_limit_of_a_metric_that_only_warns_is_allowed(
     assert shelf.used() == 12
 
 
+def test_four_times_the_storage_is_the_most_that_is_kept(list_of: ClientList, shelf: Shelf) -> None:
+    """On a plan of 1 kB, 4 kB and not a byte more; with a larger plan it goes on."""
+    ada = list_of.add("Ada")
+    shelf.limit_to(1000)
+    shelf.keep_sizes(ada, [3000, 1000])
+    with pytest.raises(EnoughKept, match=r"at most 4 kB of documents, 4 times its storage"):
+        shelf.keep(ada, content=b"x")
+    assert (shelf.used(), len(stored())) == (4000, 2)
+    shelf.limit_to(2000)
+    shelf.keep(ada, content=b"x" * 4000)
+    assert shelf.used() == 8000
+
+
+def test_documents_of_deleted_clients_are_kept_too_and_so_within_the_most(
+    list_of: ClientList, shelf: Shelf
+) -> None:
+    """Filling up, deleting the client, and filling up again fills no disk."""
+    ada, ben = list_of.add("Ada"), list_of.add("Ben")
+    shelf.limit_to(1000)
+    shelf.keep(ada, content=b"x" * 4000)
+    list_of.do(clients.delete, ada)
+    assert shelf.used() == 0
+    with pytest.raises(EnoughKept, match="those of deleted clients included"):
+        shelf.keep(ben, content=b"x")
+    assert stored() == named()
+
+
+def test_two_uploads_at_once_stay_within_the_most(
+    list_of: ClientList, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were looked at before either was counted: the lock decides."""
+    ada = list_of.add("Ada")
+    shelf.limit_to(1000)
+    shelf.keep(ada, content=b"x" * 3999)
+    has_room = file_store.has_room
+
+    def another_comes_first(size_bytes: int) -> bool:
+        monkeypatch.setattr(file_store, "has_room", has_room)
+        shelf.keep(ada, content=b"y")
+        return True
+
+    monkeypatch.setattr(file_store, "has_room", another_comes_first)
+    with pytest.raises(EnoughKept):
+        shelf.keep(ada, content=b"x")
+    assert shelf.used() == 4000
+    assert stored() == named()
+
+
+@pytest.mark.parametrize("limit", [1000, None])
+def test_no_most_where_the_vendor_or_the_plan_has_none(
+    list_of: ClientList, shelf: Shelf, limit: int | None
+) -> None:
+    ceiling(0 if limit else 4)
+    shelf.limit_to(limit)
+    shelf.keep(list_of.add("Ada"), content=b"x" * 9000)
+    assert shelf.used() == 9000
+
+
+def test_an_account_keeps_so_many_documents_and_no_more(
+    list_of: ClientList, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MOST_DOCUMENTS", 3)
+    ada = list_of.add("Ada")
+    shelf.keep_sizes(ada, [1, 2, 3])
+    with pytest.raises(EnoughKept, match="at most 100,000 documents"):
+        shelf.keep(ada)
+    assert len(stored()) == 3
+
+
 def test_over_before_the_act_of_bringing_documents_back(list_of: ClientList, shelf: Shelf) -> None:
     """over.before-the-act: undoing a deletion says what storage becomes, and asks."""
     ada = list_of.add("Ada")
     shelf.keep(ada, content=b"x" * 1200)
     list_of.do(clients.delete, ada)
     shelf.limit_to(1000)
-    with pytest.raises(GoesOver, match=r"1.2 kB of 1 kB") as asked:
+    with pytest.raises(GoesOver, match=r"1.2 of 1 kB") as asked:
         list_of.do(clients.restore, ada)
     assert shelf.used() == 0
     list_of.do(clients.restore, ada, accepted=asked.value.after)

@@ -28,7 +28,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import still_there
 from portal.blueprints.paging import Paging
-from portal.client_documents import TooLarge, Upload
+from portal.client_documents import DiskFull, TooLarge, Upload
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
 from portal.htmx import page_or_fragment, wants_fragment
@@ -43,6 +43,8 @@ FIELDS_BYTES = 100_000
 FILES_AT_MOST = 100
 UPLOAD = "clients.add_documents"
 TOO_MANY = f"Only {FILES_AT_MOST} files are taken at once. Send it again with the next ones."
+STATUSES: dict[type[RuleBroken], int] = {TooLarge: 413, DiskFull: 503}
+GONE = "{} is deleted, and its documents are put away with it. Undo that first: they are back then."
 NOT_KEPT = "It could not be kept just now, and nothing of it was. Try again in a moment."
 HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 SHOWN_CHOICES = (
@@ -150,6 +152,8 @@ def list_documents(public_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def add_documents(public_id: str) -> ResponseReturnValue:
     client = own(Client, public_id)
+    if client.deleted_at is not None:
+        return errors.answer(404, GONE.format(client.name))
     client_id, sent = client.id, [file for file in request.files.getlist("file") if file.filename]
     outcome = _keep(client_id, sent)
     client = own(Client, public_id)
@@ -167,6 +171,8 @@ def add_documents(public_id: str) -> ResponseReturnValue:
 def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
     """The bytes as they were sent, to be saved and never to be shown by a browser."""
     document = _own_document(public_id, document_id)
+    if document.client is not None and document.client.deleted_at is not None:
+        return errors.answer(404, GONE.format(document.client.name))
     try:
         pieces = client_documents.read(document)
     except (FileMissing, StoreFailed):
@@ -221,7 +227,7 @@ def _keep(client_id: int, sent: list[FileStorage]) -> Outcome:
             client_documents.keep(account_id, client_id, upload, actor=actor)
             kept.append(upload.name)
         except RuleBroken as refused:
-            status = 413 if isinstance(refused, TooLarge) else 422
+            status = STATUSES.get(type(refused), 422)
             not_kept.append(NotKept(upload.name, str(refused), status))
         except StoreFailed:
             current_app.logger.exception("a document could not be kept")
