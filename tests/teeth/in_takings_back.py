@@ -29,8 +29,8 @@ SABOTAGES = (
         name="taken-back-after-a-purchase",
         breaks="an upgrade is taken back although more was bought since",
         file=OFFERS,
-        old="    return session.scalars(statement.limit(1)).first() is None",
-        new="    return True",
+        old="is_running=not later and _is_running(",
+        new="is_running=_is_running(",
         tests=(f"{STORY}::test_over_revert_where_something_stands_against_it",),
     ),
     Sabotage(
