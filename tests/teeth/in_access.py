@@ -52,8 +52,8 @@ SABOTAGES = (
         name="not-read-only",
         breaks="an account whose plan is over is worked in as before",
         file=ACCESS,
-        old="    if permission in NEED_A_PLAN and request.method not in READING:\n",
-        new="    if permission not in ROLE_PERMISSIONS[Role.ADMIN]:\n",
+        old="    if needs_plan and not also_without_plan:\n",
+        new="    if False:\n",
         tests=("tests/security/test_read_only.py::test_charge_cancel_makes_the_account_read_only",),
     ),
     Sabotage(

@@ -158,8 +158,8 @@ SABOTAGES = (
         name="downgrade-fit-not-asked",
         breaks="a downgrade that doesn't fit can be scheduled",
         file="portal/billing/plan_changes.py",
-        old="    if not fitting.fits:\n",
-        new="    if False:\n",
+        old="    if not fitting.fits:\n        raise DoesNotFit(",
+        new="    if False:\n        raise DoesNotFit(",
         tests=(
             "tests/scenarios/test_catalog.py"
             "::test_catalog_fits_a_downgrade_to_what_is_too_small_is_refused",
