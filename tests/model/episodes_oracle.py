@@ -13,6 +13,8 @@ from tests.model.excess import GIVEN, Episode, Made, Warning
 from tests.model.oracle import RETRY_DAYS, Account, Refused
 
 HOUR = timedelta(hours=1)
+# How soon it is looked again where a purchase is being paid.
+SOON = timedelta(minutes=5)
 # How far apart two emails are at the least.
 APART = 2 * DAY
 CHECK_HOUR = 6
@@ -46,6 +48,14 @@ class Episodes:
         assert running
         return not fits(self.account.usage, (running.plan, running.held), ["seats"])
 
+    @property
+    def limit(self) -> int:
+        running = self.account.subscription
+        assert running
+        limit, held = running.plan.limits["seats"], running.held.items()
+        assert limit is not None
+        return limit + sum(add_on.gives.get("seats", 0) * n for add_on, n in held)
+
     def check(self, now: datetime) -> None:
         """The daily check, once for each six o'clock, late where nobody worked then."""
         six = now.replace(hour=CHECK_HOUR, minute=0, second=0, microsecond=0)
@@ -55,7 +65,7 @@ class Episodes:
         if not is_new or self.open or running is None or running.cancelled:
             return
         if self.is_over and not self.account.capped:
-            episode = Episode(running.plan, now, self.account.usage["seats"], self._limit)
+            episode = Episode(running.plan, now, self.account.usage["seats"], self.limit)
             self.all.append(episode)
             self._warn(episode, now)
 
@@ -152,14 +162,6 @@ class Episodes:
         target = episode.warnings[-1].target
         return (episode.deadline, self._price(target, episode.deadline)) if target else None
 
-    @property
-    def _limit(self) -> int:
-        running = self.account.subscription
-        assert running
-        limit, held = running.plan.limits["seats"], running.held.items()
-        assert limit is not None
-        return limit + sum(add_on.gives.get("seats", 0) * n for add_on, n in held)
-
     def _paid(self, now: datetime) -> None:
         quote, episode, before = self.pending, self.open, self.account.subscription
         assert quote
@@ -196,7 +198,7 @@ class Episodes:
 
     def _set_down(self, episode: Episode, warning: Warning, now: datetime) -> None:
         warning.written_at, warning.deadline = now, self._deadline(episode, warning, now)
-        warning.used, warning.limit = self.account.usage["seats"], self._limit
+        warning.used, warning.limit = self.account.usage["seats"], self.limit
         warning.target = self.next_tier(episode.plan)
         warning.due = self._price(warning.target, warning.deadline) if warning.target else None
 
@@ -222,7 +224,7 @@ class Episodes:
             # A cycle that is over by then renews first, however late both are.
             episode.look_at = now + HOUR
         elif account.change_waits:
-            episode.look_at = now + DAY
+            episode.look_at = now + SOON
         else:
             assert last.target
             return account.move(last.target, None, episode.deadline)

@@ -285,7 +285,7 @@ def an_upgrade_is_taken_back_after_its_former_cycle_ended(lives: Lives) -> None:
     goes_over(lives, 20, by=2)
     lives.days_pass(days=20, seconds=0)
     lives.people(change=-2)
-    lives.take_back(back=0)
+    lives.take_back(back=0, makes_room=False)
     lives.time_passes(seconds=1)
 
     # $29.95 + $7.33 − 5 of 30 days of $17.99 and of $7.33.

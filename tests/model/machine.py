@@ -173,11 +173,11 @@ class Lives(OverLimit):
 
     @rule(card=cards)
     def use_card(self, card: str) -> None:
-        is_new, self.card = card != self.card, card
+        self.card = card
         invoice = self.ours.unpaid
         tries_again = invoice and invoice.tries and not invoice.waits and self.ours.subscription
         self.real.use_card(card)
-        if is_new and tries_again:
+        if tries_again:
             self.try_by_hand(invoice)
         self.compare()
 
@@ -220,6 +220,7 @@ class Lives(OverLimit):
     def reprice(self, pick: int, amount: int) -> None:
         """From now on a plan costs something else, and so does an add-on."""
         plan = self.shop.listed[self.shop.keys[pick % len(self.shop.keys)]]
+        amount = self.shop.in_order(plan.key, amount)
         if plan.price != amount:
             self.shop.reprice(plan.key, amount, self.now)
         add_on = plan.add_ons["seat"]

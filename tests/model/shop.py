@@ -147,6 +147,17 @@ class Shop:
         larger = [(key[0], tier, key[2]) for tier in TIERS[TIERS.index(key[1]) + 1 :]]
         return next((key for key in larger if key in self.listed), None)
 
+    def in_order(self, key: Key, amount: int) -> int:
+        """A price near `amount` that keeps each tier dearer than the one below, as a catalog must:
+        plans are compared by what they cost every 30 days."""
+        if key[2] != 30:
+            return amount
+        prices = [self.listed[each].price for each in self.keys if each[::2] == key[::2]]
+        own = self.listed[key].price
+        below = max([price for price in prices if price < own], default=0)
+        above = min([price for price in prices if price > own], default=below + 9999)
+        return below + 1 + amount % max(above - below - 1, 1)
+
     def price_ids(self, held: dict[books.AddOn, int]) -> dict[int, int]:
         """How many of which add-on price of the portal's."""
         return {self.ids[add_on]: n for add_on, n in held.items()}
