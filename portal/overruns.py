@@ -89,7 +89,7 @@ class Overrun:
     @property
     def standing(self) -> str:
         """As in "11 of 10 seats", "5.4 of 5 GB of documents"."""
-        return standing(self.metric, self.used, self.limit)
+        return counting.standing(self.metric, self.used, self.limit)
 
     @property
     def is_announced(self) -> bool:
@@ -126,12 +126,6 @@ class Overrun:
     @property
     def _leads_somewhere(self) -> bool:
         return None not in (self.deadline_at, self.target, self.due)
-
-
-def standing(metric: Metric, used: int, limit: int) -> str:
-    """How much of a limit is in use, and of what, in words."""
-    figures = counting.of_limit(metric, used, limit)
-    return f"{figures} of documents" if metric is Metric.STORAGE else figures
 
 
 def of_meters(

@@ -5,7 +5,7 @@ from datetime import datetime
 from portal import formatting
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing.rules import episode_words
-from portal.billing.rules.counting import Metric, amount_of, of_limit, over_by
+from portal.billing.rules.counting import Metric, amount_of, over_by, standing
 
 
 def _opened(details: Details) -> Words:
@@ -80,9 +80,7 @@ def _crossed(details: Details) -> Words:
 
 
 def _of_limit(details: Details) -> str:
-    metric = Metric(details["metric"])
-    what = " of documents" if metric is Metric.STORAGE else ""
-    return f"{of_limit(metric, details['used'], details['limit'])}{what}."
+    return f"{standing(Metric(details['metric']), details['used'], details['limit'])}."
 
 
 def _limit(details: Details) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from portal import clock, episode_story, overruns
 from portal.access import Permission, own, principal, requires
 from portal.billing import taking_back_offers
-from portal.billing.rules import episode_words
+from portal.billing.rules import counting, episode_words
 from portal.billing.rules.overage import CloseReason
 from portal.extensions import db
 from portal.htmx import page_or_fragment, wants_fragment
@@ -33,7 +33,7 @@ def show(public_id: str) -> ResponseReturnValue:
         "episodes/show.html",
         "episode",
         episode=episode,
-        found=overruns.standing(episode.metric, episode.used_at_opening, episode.limit_at_opening),
+        found=counting.standing(episode.metric, episode.used_at_opening, episode.limit_at_opening),
         standing=_standing(episode),
         closed_because=episode_words.closed_because(episode.close_reason),
         **_upgrade(_answering(episode)),

@@ -211,3 +211,9 @@ def of_limit(metric: Metric, used: int, limit: int) -> str:
     if metric is Metric.STORAGE and figure.split()[1] == most.split()[1]:
         figure = figure.split()[0]
     return f"{figure} of {most}"
+
+
+def standing(metric: Metric, used: int, limit: int) -> str:
+    """As in "11 of 10 seats", "5.4 of 5 GB of documents"."""
+    figures = of_limit(metric, used, limit)
+    return f"{figures} of documents" if metric is Metric.STORAGE else figures
