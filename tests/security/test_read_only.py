@@ -45,6 +45,7 @@ def test_people_are_deactivated_without_a_plan_and_nothing_else_is_done_with_the
     page = alice.get("/users").text
     assert f"/users/{bob.public_id}/deactivation" in page
     assert role not in page
+    assert "<strong>2</strong> seats are in use." in page, "of no limit"
     assert alice.post(f"/users/{bob.public_id}/deactivation").status_code == 303
     assert not place(ended, ended.bob).is_active
     assert alice.post(f"/users/{bob.public_id}/reactivation").status_code == 403
