@@ -6,6 +6,7 @@ from tests.teeth import (
     in_credits,
     in_documents,
     in_locks,
+    in_loopholes,
     in_payments,
     in_tables,
     in_takings_back,
@@ -20,4 +21,5 @@ SABOTAGES = (
     *in_documents.SABOTAGES,
     *in_takings_back.SABOTAGES,
     *in_access.SABOTAGES,
+    *in_loopholes.SABOTAGES,
 )
