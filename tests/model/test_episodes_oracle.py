@@ -25,10 +25,10 @@ def on(day: int, hour: int = 6, minute: int = 0) -> datetime:
 
 
 def account(*, seats: int, on_plan: Plan = TEN) -> Episodes:
-    """Since 8 November, 05:00, on a plan of which so many seats are taken."""
+    """Since 8 November, 05:00, on a plan; so many of its seats were taken afterwards."""
     customer = Account()
-    customer.usage = {"seats": seats}
     customer.carry_out(customer.quote(on_plan, {}, START))
+    customer.usage = {"seats": seats}
     return Episodes(customer, lambda running: TWENTY if running is TEN else None)
 
 
