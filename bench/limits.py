@@ -6,7 +6,6 @@ measured against is the one statement that could do it; how many accounts there 
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -20,17 +19,15 @@ from unittest import mock
 
 from sqlalchemy import insert, select, text
 
-from bench.place import ROOT, Measured, portal_on
-from portal import create_app, live
+from bench.place import ROOT, Measured, at, megabytes, with_redis
+from portal import live
 from portal.audit import SYSTEM
 from portal.billing import accounts, clients, overages, statuses
 from portal.billing.clients import Selection
 from portal.billing.rules.counting import Metric
-from portal.config import Settings
 from portal.extensions import db
 from portal.jobs import limit_checks
 from portal.models import Account, Client
-from portal.supervisor import programs
 from portal.transaction import transaction
 
 ACCOUNTS = (10_000, 1_000_000)
@@ -49,7 +46,7 @@ def measure() -> Iterator[str]:
     found = {}
     for size in ACCOUNTS:
         with _settled(size) as measured:
-            with _app(measured.environ):
+            with at(AT, measured.environ):
                 found[size], bare = _finding()
             yield (
                 f"finding {OVER:,} over of {size:,} accounts: {found[size] * 1000:.1f} ms, the one"
@@ -59,7 +56,7 @@ def measure() -> Iterator[str]:
                 yield _handling(measured, size)
     few, many = (found[size] for size in ACCOUNTS)
     yield f"finding, {ACCOUNTS[1]:,} against {ACCOUNTS[0]:,}: {many / few - 1:+.0%} (at most +25%)"
-    with _settled(2) as measured, _app(measured.environ):
+    with _settled(2) as measured, at(AT, measured.environ):
         yield _meter()
         yield _one_suspended()
         yield _many_suspended()
@@ -87,7 +84,7 @@ def _handling(measured: Measured, size: int) -> str:
     done = subprocess.run(
         command, cwd=ROOT, env=measured.environ, check=True, capture_output=True, text=True
     )
-    with _app(measured.environ):
+    with at(AT, measured.environ):
         opened = db.session.execute(text("SELECT count(*) FROM episode")).scalar_one()
     said = json.loads(done.stdout)
     if opened != OVER or said["before"] == 0:
@@ -104,14 +101,14 @@ def _handling(measured: Measured, size: int) -> str:
 
 def _check() -> None:
     """What one process does: the daily check, to its end."""
-    with _app(dict(os.environ)):
+    with at(AT, dict(os.environ)):
         before = db.session.execute(text("SELECT count(*) FROM episode")).scalar_one()
         overages.found_over(db.session(), Metric.SEATS)
         db.session.rollback()
-        early, began = _megabytes(), time.perf_counter()
+        early, began = megabytes(), time.perf_counter()
         limit_checks.check(int(AT.timestamp()))
         seconds = time.perf_counter() - began
-        print(json.dumps({"before": before, "seconds": seconds, "grown": _megabytes() - early}))
+        print(json.dumps({"before": before, "seconds": seconds, "grown": megabytes() - early}))
 
 
 def _meter() -> str:
@@ -236,18 +233,13 @@ def _in_turn(
 @contextmanager
 def _settled(size: int) -> Iterator[Measured]:
     """A portal with so many accounts on the smallest plan, the first thousand over its seats."""
-    with portal_on("postgresql") as measured:
-        redis = subprocess.Popen(programs.redis(measured.place).command, env=measured.environ)
-        try:
-            with _app(measured.environ), db.engine.begin() as connection:
-                facts = {"n": size, "over": min(OVER, size // 10), "limit": 10**9}
-                facts |= {"start": int(STARTED.timestamp()) * 10**6, "cycle": 30 * 86400 * 10**6}
-                for statement in SETTLE:
-                    connection.execute(text(statement), facts)
-            yield measured
-        finally:
-            redis.terminate()
-            redis.wait(20)
+    with with_redis("postgresql") as measured:
+        with at(AT, measured.environ), db.engine.begin() as connection:
+            facts = {"n": size, "over": min(OVER, size // 10), "limit": 10**9}
+            facts |= {"start": int(STARTED.timestamp()) * 10**6, "cycle": 30 * 86400 * 10**6}
+            for statement in SETTLE:
+                connection.execute(text(statement), facts)
+        yield measured
 
 
 SETTLE = (
@@ -276,25 +268,6 @@ SETTLE = (
     " DATE '2026-01-01', used, limit_value FROM usage WHERE account_id <= :over OR :n < 100",
     *(f"ANALYZE {table}" for table in ("account", "usage", "subscription", "episode")),
 )
-
-
-@contextmanager
-def _app(environ: dict[str, str]) -> Iterator[None]:
-    """The portal on the third day, at the hour of the daily check."""
-    app = create_app(Settings.from_env(environ), _Standing())
-    with app.app_context():
-        yield
-        db.session.remove()
-        db.engine.dispose()
-
-
-class _Standing:
-    def now(self) -> datetime:
-        return AT
-
-
-def _megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

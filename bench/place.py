@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -9,9 +10,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.error import URLError
 
+from portal import create_app
+from portal.config import Settings
+from portal.extensions import db
 from portal.supervisor import programs
 from portal.supervisor.place import Place
 
@@ -57,8 +62,6 @@ def portal_on(database: str) -> Iterator[Measured]:
 @contextlib.contextmanager
 def running(measured: Measured) -> Iterator[Measured]:
     """Its Redis, one web process (with the yardstick's view) and one worker."""
-    from portal.config import Settings
-
     settings = Settings.from_env(measured.environ)
     web = [
         word.replace("portal:create_app()", "bench.bare:create_app()")
@@ -78,6 +81,41 @@ def running(measured: Measured) -> Iterator[Measured]:
         for process in reversed(processes):
             process.terminate()
             process.wait(20)
+
+
+@contextlib.contextmanager
+def with_redis(database: str) -> Iterator[Measured]:
+    """A migrated portal whose only process is its Redis, for work done in other processes."""
+    with portal_on(database) as measured:
+        redis = subprocess.Popen(programs.redis(measured.place).command, env=measured.environ)
+        try:
+            yield measured
+        finally:
+            redis.terminate()
+            redis.wait(20)
+
+
+@contextlib.contextmanager
+def at(now: datetime, environ: dict[str, str]) -> Iterator[None]:
+    """The portal in this process, while its clock stands still at `now`."""
+    app = create_app(Settings.from_env(environ), _Standing(now))
+    with app.app_context():
+        yield
+        db.session.remove()
+        db.engine.dispose()
+
+
+def megabytes() -> float:
+    """The most memory that this process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@dataclass(frozen=True)
+class _Standing:
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
 
 
 @contextlib.contextmanager

@@ -7,22 +7,20 @@ deciding anything.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
-from bench.place import ROOT, Measured, portal_on
-from portal import create_app
+from bench.place import ROOT, Measured, at, megabytes, with_redis
 from portal.billing import renewals
-from portal.config import Settings
 from portal.extensions import db
 from portal.jobs import renewals as job
 from portal.models import (
@@ -37,57 +35,59 @@ from portal.models import (
     Subscription,
     Usage,
 )
-from portal.supervisor import programs
 
 SIZES = (10_000, 100_000)
 YARDSTICK = 2_000
 AS_ONE, AS_TWO = 1, 2
 MOST_TIMES_BARE, MOST_GROWTH, LEAST_SPEEDUP, MOST_MEGABYTES = 3.0, 0.15, 1.6, 50
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = STARTED + timedelta(days=30, hours=1)
 
 
 def measure() -> Iterator[str]:
     """A row for each figure."""
-    times = {}
-    for size in SIZES:
-        with _due(size) as measured:
-            bare = _bare(measured, min(YARDSTICK, size))
-            seconds, grown = _work_off(measured, size, workers=AS_ONE)
-            times[size] = seconds / size
-            yield (
-                f"renewals, {size:,} due: {times[size] * 1000:.2f} ms per invoice,"
-                f" bare SQL {bare * 1000:.2f} ms: {times[size] / bare:.2f}×"
-                f" (at most {MOST_TIMES_BARE:.0f}×); memory {grown:+.0f} MB"
-                f" (at most {MOST_MEGABYTES} MB)"
-            )
-    small, large = (times[size] for size in SIZES)
+    small, large = SIZES
+    with _due(small) as measured:
+        bare = _bare(measured, min(YARDSTICK, small))
+        alone = _work_off(measured, small, workers=AS_ONE)
     yield (
-        f"renewals, {SIZES[1]:,} against {SIZES[0]:,}: {large / small - 1:+.1%} per invoice"
-        f" (within {MOST_GROWTH:.0%})"
+        f"renewals, {small:,} due: {alone.each * 1000:.2f} ms per invoice, bare SQL"
+        f" {bare * 1000:.2f} ms: {alone.each / bare:.2f}× (at most {MOST_TIMES_BARE:.0f}×)"
     )
-    with _due(SIZES[0]) as measured:
-        seconds, _ = _work_off(measured, SIZES[0], workers=AS_TWO)
-    speedup = times[SIZES[0]] * SIZES[0] / seconds
-    yield f"renewals, two workers: {speedup:.2f}× one (at least {LEAST_SPEEDUP}×)"
+    with _due(small) as measured:
+        few = _work_off(measured, small, workers=AS_TWO)
+    yield (
+        f"renewals, two workers: {alone.each / few.each:.2f}× one (at least {LEAST_SPEEDUP}×),"
+        f" {few.each * 1000:.2f} ms per invoice"
+    )
+    with _due(large) as measured:
+        many = _work_off(measured, large, workers=AS_TWO)
+    yield (
+        f"renewals, {large:,} due against {small:,}, two workers: {many.each * 1000:.2f} ms per"
+        f" invoice, {many.each / few.each - 1:+.1%} (within {MOST_GROWTH:.0%}); memory"
+        f" {many.grown:+.0f} MB (at most {MOST_MEGABYTES} MB)"
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Seconds for each invoice, and the MB by which a process grew after its first thousand."""
+
+    each: float
+    grown: float
 
 
 @contextmanager
 def _due(size: int) -> Iterator[Measured]:
     """A portal in which so many subscriptions' first cycle has ended."""
-    with portal_on("postgresql") as measured:
-        redis = subprocess.Popen(programs.redis(measured.place).command, env=measured.environ)
-        try:
-            with _app(measured.environ):
-                _settle(size)
-            yield measured
-        finally:
-            redis.terminate()
-            redis.wait(20)
+    with with_redis("postgresql") as measured:
+        with at(NOW, measured.environ):
+            _settle(size)
+        yield measured
 
 
-def _work_off(measured: Measured, size: int, *, workers: int) -> tuple[float, float]:
-    """Renew them all in so many processes; seconds from the first to the last, and the memory in
-    MB by which the largest process grew after its first thousand."""
+def _work_off(measured: Measured, size: int, *, workers: int) -> _Run:
+    """Renew them all in so many processes, timed from the first to the last."""
     command = [sys.executable, "-m", "bench.renewals", "work"]
     processes = [
         subprocess.Popen(
@@ -103,13 +103,13 @@ def _work_off(measured: Measured, size: int, *, workers: int) -> tuple[float, fl
     if sum(int(done) for done, *_ in said) != size:
         raise RuntimeError(f"not all of {size} were renewed: {said}")
     began, ended = min(float(s[1]) for s in said), max(float(s[2]) for s in said)
-    return ended - began, max(float(s[3]) for s in said)
+    return _Run((ended - began) / size, max(float(s[3]) for s in said))
 
 
 def _work(part: int, parts: int) -> None:
     """What one process does: every so-many-th account that is due."""
-    with _app(dict(os.environ)):
-        ids = renewals.due(db.session(), now=_now(), limit=10**9)
+    with at(NOW, dict(os.environ)):
+        ids = renewals.due(db.session(), now=NOW, limit=10**9)
         mine = list(islice(ids, part, None, parts))
         db.session.rollback()
         began, early = time.time(), 0.0
@@ -117,13 +117,13 @@ def _work(part: int, parts: int) -> None:
             job.renew(account_id)
             db.session.remove()
             if number == 1000:
-                early = _megabytes()
-        print(len(mine), began, time.time(), _megabytes() - early)
+                early = megabytes()
+        print(len(mine), began, time.time(), megabytes() - early)
 
 
 def _bare(measured: Measured, count: int) -> float:
     """Seconds per invoice of writing the rows that a renewal writes, and nothing else."""
-    with _app(measured.environ), Session(db.engine) as session:
+    with at(NOW, measured.environ), Session(db.engine) as session:
         rows = session.execute(
             text(
                 "SELECT account_id, s.id, cycle_end_at, m.id FROM subscription s"
@@ -144,8 +144,8 @@ def _bare(measured: Measured, count: int) -> float:
 def _write(
     session: Session, number: int, account_id: int, subscription_id: int, start: int, method: int
 ) -> None:
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=start)
-    end, now, key = at + timedelta(days=30), _now(), "BARE-2026"
+    since = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=start)
+    end, now, key = since + timedelta(days=30), NOW, "BARE-2026"
     who = {"account_id": account_id}
     session.execute(
         update(InvoiceSeries)
@@ -159,7 +159,7 @@ def _write(
             number_text=f"BARE-2026-{number:06d}", reason="renewal", status="open",
             currency="USD", subtotal_minor=5000, tax_minor=0, total_minor=5000,
             balance_applied_minor=0, due_minor=5000, surplus_minor=0, credited_minor=0,
-            tax_note="", period_start_at=at, period_end_at=end, issued_at=now, vendor=names,
+            tax_note="", period_start_at=since, period_end_at=end, issued_at=now, vendor=names,
             customer=names,
         ).returning(Invoice.id)
     ).scalar_one()  # fmt: skip
@@ -168,7 +168,7 @@ def _write(
             **who, invoice_id=invoice_id, position=1, kind="plan", description="A plan",
             explanation="Full price for 30 days: $50.00", base_minor=5000, quantity=1, days=30,
             days_in_cycle=30, amount_minor=5000, tax_name="", tax_basis_points=0, tax_minor=0,
-            currency="USD", period_start_at=at, period_end_at=end,
+            currency="USD", period_start_at=since, period_end_at=end,
         )
     )  # fmt: skip
     session.execute(
@@ -200,7 +200,7 @@ def _write(
     session.execute(
         update(Subscription)
         .where(Subscription.id == subscription_id)
-        .values(cycle_start_at=at, cycle_end_at=end)
+        .values(cycle_start_at=since, cycle_end_at=end)
     )
     session.execute(update(Usage).where(Usage.account_id == account_id).values(limit_value=5))
     session.execute(update(Account).where(Account.id == account_id).values(audit_length=1))
@@ -253,29 +253,6 @@ SETTLE = (
     " started_at) SELECT a.id, 'active', (SELECT min(id) FROM price WHERE currency = 'USD' AND"
     " interval = 'monthly'), :start, :start + :cycle, :start FROM account a",
 )
-
-
-@contextmanager
-def _app(environ: dict[str, str]) -> Iterator[None]:
-    """The portal at an instant at which all of them are due."""
-    app = create_app(Settings.from_env(environ), _Standing())
-    with app.app_context():
-        yield
-        db.session.remove()
-        db.engine.dispose()
-
-
-class _Standing:
-    def now(self) -> datetime:
-        return _now()
-
-
-def _now() -> datetime:
-    return STARTED + timedelta(days=30, hours=1)
-
-
-def _megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
