@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal.billing.rules.money import Money
-from portal.credit_note_display import IssuedCreditNote
-from portal.invoice_display import Line, Party, Sum
+from portal.papers.credit_note_display import IssuedCreditNote
+from portal.papers.parts import Line, Party, Sum
 
 ISSUED_AT = datetime(2026, 3, 18, 10, 0, tzinfo=UTC)
 CORRECTED_AT = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)

@@ -6,16 +6,9 @@ from typing import Any
 
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
-from portal.invoice_display import (
-    Attempt,
-    Evidence,
-    IssuedInvoice,
-    Line,
-    Party,
-    Sum,
-    WarningSent,
-)
 from portal.models import PaymentState
+from portal.papers.invoice_display import Evidence, IssuedInvoice, WarningSent
+from portal.papers.parts import Attempt, Line, Party, Sum
 
 ISSUED_AT = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
-from portal import clock, invoice_pdf, passwords
+from portal import clock, passwords
 from portal.billing import people, subscriptions, usage, verify
 from portal.billing.rules import usage_forecast
 from portal.billing.rules.counting import Metric
@@ -32,6 +32,7 @@ from portal.models import (
     OutboxState,
     User,
 )
+from portal.papers import making
 
 Run = Callable[..., Result]
 
@@ -39,7 +40,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Commands in a portal with the clock of the sandbox; a few bytes stand for each PDF."""
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
     app.extensions[clock.EXTENSION] = clock.SandboxClock()
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 

@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 from weasyprint.urls import URLFetcher
 
-from portal import typesetting
+from portal.papers import typesetting
 
 SHEET = "invoice_v1.css"
 SECRET = "the content of a file of this machine"
@@ -88,7 +88,7 @@ def test_letters_are_set_in_the_bundled_font_without_asking_the_machine_for_one(
 
 
 def test_processes_that_never_render_never_load_the_renderer() -> None:
-    code = "import sys, portal.invoice_pdf; sys.exit('weasyprint' in sys.modules)"
+    code = "import sys, portal.papers.making; sys.exit('weasyprint' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

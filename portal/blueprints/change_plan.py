@@ -7,14 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import (
-    account_overview,
-    add_on_choice,
-    attempts,
-    clock,
-    invoice_progress,
-    plan_display,
-)
+from portal import account_overview, add_on_choice, attempts, clock, plan_display
 from portal.access import Permission, principal, requires
 from portal.audit import Actor
 from portal.billing import (
@@ -44,6 +37,7 @@ from portal.models import (
     Price,
     Subscription,
 )
+from portal.papers import invoice_progress
 
 bp = Blueprint("change_plan", __name__)
 

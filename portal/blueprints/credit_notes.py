@@ -6,12 +6,13 @@ from flask import Blueprint, abort, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from portal import clock, credit_note_display
+from portal import clock
 from portal.access import Permission, principal, requires
 from portal.blueprints import stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment
 from portal.models import CreditNote
+from portal.papers import credit_note_display
 
 bp = Blueprint("credit_notes", __name__)
 

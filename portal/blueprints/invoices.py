@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
-from portal import attempts, clock, collection, invoice_display, invoice_progress, notices
+from portal import attempts, clock, collection, notices
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, credit_notes, open_invoices, payments, taking_back_offers
 from portal.billing.payments import Stage
@@ -19,6 +19,7 @@ from portal.blueprints import paying, stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import Invoice, InvoiceReason, InvoiceStatus
+from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
 
 bp = Blueprint("invoices", __name__)

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from portal import attempts, clock, collection, gateways, invoice_progress
+from portal import attempts, clock, collection, gateways
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
@@ -20,6 +20,7 @@ from portal.blueprints import paying, ways_to_pay
 from portal.extensions import db
 from portal.htmx import is_local, page_or_fragment, redirect_after
 from portal.models import Account, GatewayCustomer, Invoice
+from portal.papers import invoice_progress
 from portal.transaction import assert_outside, transaction
 
 bp = Blueprint("payment_method", __name__)

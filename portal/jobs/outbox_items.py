@@ -8,16 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import (
-    client_documents,
-    clock,
-    collection,
-    gateway_events,
-    invoice_pdf,
-    mailer,
-    outbox,
-    repayments,
-)
+from portal import client_documents, clock, collection, gateway_events, mailer, outbox, repayments
 from portal.billing import accounts, episode_steps, episode_warnings
 from portal.extensions import db
 from portal.models import (
@@ -30,6 +21,7 @@ from portal.models import (
     OutboxState,
     Work,
 )
+from portal.papers import making
 from portal.transaction import transaction
 
 
@@ -162,12 +154,12 @@ def _locked_warning(session: Session, warning_id: int) -> tuple[Account, Episode
 
 
 def _render(invoice_id: int) -> str | None:
-    invoice_pdf.make(invoice_id)
+    making.make(invoice_id)
     return None
 
 
 def _render_credit_note(credit_note_id: int) -> str | None:
-    invoice_pdf.make_credit_note(credit_note_id)
+    making.make_credit_note(credit_note_id)
     return None
 
 

@@ -9,12 +9,13 @@ from flask import Flask
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from portal import document_store, invoice_pdf
+from portal import document_store
 from portal.billing import usage, verify
 from portal.billing.rules.counting import Metric
 from portal.engine import WRITES
 from portal.extensions import db
 from portal.models import InvoiceDocument
+from portal.papers import making
 from portal.transaction import transaction
 from tests.billing import everything
 from tests.billing.breakages import BREAKAGES
@@ -29,7 +30,7 @@ FROZEN = (
 @pytest.fixture
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of invoices and credit notes are a few bytes each."""
-    monkeypatch.setattr(invoice_pdf, "render", lambda issued: issued.number.encode())
+    monkeypatch.setattr(making, "render", lambda issued: issued.number.encode())
 
 
 def test_every_check_names_the_row_that_is_wrong_and_no_other(

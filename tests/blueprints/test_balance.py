@@ -7,7 +7,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import invoice_pdf
 from portal.billing import accounts, balance, ledger
 from portal.billing.gateways import Answer, Outcome
 from portal.billing.rules.money import Money
@@ -17,6 +16,7 @@ from portal.blueprints import balance as pages
 from portal.extensions import db
 from portal.jobs import renewals
 from portal.models import Account, LedgerAccount, LedgerTransfer, RefundTo, User
+from portal.papers import making
 from portal.transaction import transaction
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
@@ -28,7 +28,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from portal import invoice_pdf
 from portal.billing import billing_details
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.jobs import renewals
 from portal.models import AuditEntry, Invoice, Notice, User
+from portal.papers import making
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 
@@ -30,7 +30,7 @@ FORM = {
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 @pytest.mark.parametrize(

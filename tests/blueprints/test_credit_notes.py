@@ -8,13 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 
-from portal import document_store, invoice_pdf
+from portal import document_store
 from portal.billing import people
 from portal.billing.gateways import Answer, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import CreditNote, CreditNoteDocument, RefundTo, User
+from portal.papers import making
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast
 from tests.credit_stories import credit, newest, unpaid
@@ -28,7 +29,7 @@ HTMX = {"HX-Request": "true"}
 def note(cast: Cast) -> CreditNote:
     """Acme's first $100.00, given back, and its PDF made."""
     made = credit(cast, newest(cast.acme))
-    invoice_pdf.make_credit_note(made.id)
+    making.make_credit_note(made.id)
     return made
 
 

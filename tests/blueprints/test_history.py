@@ -9,7 +9,6 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
-from portal import invoice_pdf
 from portal.audit import SYSTEM
 from portal.billing import accounts, overages, people
 from portal.billing.rules.counting import Metric
@@ -17,6 +16,7 @@ from portal.billing.rules.roles import Role
 from portal.blueprints import history as pages
 from portal.extensions import db
 from portal.models import Account, Membership, User
+from portal.papers import making
 from portal.transaction import transaction
 from tests.blueprints.pages import in_order, use, words
 from tests.cast import Cast, FixedClock
@@ -28,7 +28,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 # --- Who sees what -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from portal import collection, document_store, invoice_pdf, outbox
+from portal import collection, document_store, outbox
 from portal.audit import SYSTEM
 from portal.billing import accounts, invoices, payments, renewals, subscriptions
 from portal.billing.rules import invoicing
@@ -21,6 +21,7 @@ from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, Invoice, InvoiceDocument, InvoiceReason, Payment, User, Work
+from portal.papers import making
 from portal.transaction import transaction
 from tests.blueprints.pages import words
 from tests.cast import Cast, FixedClock
@@ -166,7 +167,7 @@ def test_the_region_waits_for_the_pdf_and_becomes_its_link(
     assert f'href="{url}"' in waiting.text  # the way without JavaScript
     clock.advance(minutes=10)
     assert 'hx-trigger="every 15s"' in client.get(url, headers=HTMX).text
-    invoice_pdf.make(invoice.id)
+    making.make(invoice.id)
     ready = client.get(url, headers=HTMX).text
     assert f'href="{url}.pdf"' in ready
     assert "hx-trigger" not in ready
@@ -304,7 +305,7 @@ def auto_upgraded(account: Account, clock: FixedClock, evidence: dict[str, Any])
 
 def made(account: Account) -> Invoice:
     """The account's newest invoice, with its PDF."""
-    invoice_pdf.make(invoice_of(account).id)
+    making.make(invoice_of(account).id)
     return invoice_of(account)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
-from portal import invoice_pdf
 from portal.audit import SYSTEM
 from portal.billing import accounts, billing_details
 from portal.billing.rules.roles import Role
+from portal.papers import making
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 
@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 def test_the_list_has_a_line_for_each_account(run: Run, cast: Cast) -> None:

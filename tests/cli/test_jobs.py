@@ -9,10 +9,10 @@ from click.testing import Result
 from sqlalchemy import select
 
 from portal import clock as wall
-from portal import invoice_pdf
 from portal.extensions import db
 from portal.jobs import scheduler
 from portal.models import OutboxItem, OutboxState, Work
+from portal.papers import making
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 def test_status_counts_what_is_due_and_what_waits(run: Run, cast: Cast) -> None:
@@ -47,7 +47,7 @@ def test_run_due_does_it_all(run: Run, cast: Cast) -> None:
 def test_what_fails_is_shown_with_its_last_error(
     run: Run, cast: Cast, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", _out_of_paper)
+    monkeypatch.setattr(making, "render", _out_of_paper)
     run("jobs", "run-due")
     with transaction() as session:
         item = session.scalars(

@@ -14,24 +14,25 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from portal import document_store, invoice_pdf
+from portal import document_store
 from portal.extensions import db
 from portal.models import Invoice, InvoiceDocument, User
+from portal.papers import making
 from portal.transaction import InsideTransaction, transaction
 from tests.cast import Cast
 
 Browser = Callable[[User | None], FlaskClient]
 STEPS = {
-    "before rendering": ("portal.invoice_pdf.render", "before"),
-    "after rendering": ("portal.invoice_pdf.render", "after"),
+    "before rendering": ("portal.papers.making.render", "before"),
+    "after rendering": ("portal.papers.making.render", "after"),
     "while writing": ("portal.document_store.os.fsync", "before"),
     "before the rename": ("portal.document_store.Path.replace", "before"),
     "after the rename": ("portal.document_store.Path.replace", "after"),
     "before the folder is durable": ("portal.document_store._make_durable", "before"),
-    "before recording": ("portal.invoice_pdf._record", "before"),
-    "while recording": ("portal.invoice_pdf.accounts.lock", "after"),
-    "before the commit": ("portal.invoice_pdf.after_commit", "before"),
-    "after the commit": ("portal.invoice_pdf.events.publish", "before"),
+    "before recording": ("portal.papers.making._record", "before"),
+    "while recording": ("portal.papers.making.accounts.lock", "after"),
+    "before the commit": ("portal.papers.making.after_commit", "before"),
+    "after the commit": ("portal.papers.making.events.publish", "before"),
 }
 
 
@@ -49,11 +50,11 @@ def test_a_kill_at_any_step_serves_nothing_and_the_next_attempt_completes_it(
     with monkeypatch.context() as patched:
         kill_at(patched, *STEPS[step])
         with pytest.raises(Killed):
-            invoice_pdf.make(invoice_id)
+            making.make(invoice_id)
     db.session.remove()
     is_recorded = step == "after the commit"
     assert client.get(url).status_code == (200 if is_recorded else 409)
-    invoice_pdf.make(invoice_id)
+    making.make(invoice_id)
     content = client.get(url).data
     assert len(PdfReader(io.BytesIO(content)).pages) == 1
     assert content == document_store.read(recorded(invoice_id).sha256)
@@ -61,9 +62,9 @@ def test_a_kill_at_any_step_serves_nothing_and_the_next_attempt_completes_it(
 
 def test_made_again_nothing_changes(app: Flask, cast: Cast) -> None:
     invoice_id = newest(cast)
-    invoice_pdf.make(invoice_id)
+    making.make(invoice_id)
     first = as_values(invoice_id)
-    invoice_pdf.make(invoice_id)
+    making.make(invoice_id)
     assert as_values(invoice_id) == first
 
 
@@ -83,11 +84,11 @@ def test_of_two_renderers_at_once_the_first_to_record_wins(
     def make() -> None:
         try:
             with app.app_context():
-                invoice_pdf.make(invoice_id)
+                making.make(invoice_id)
         except BaseException as failure:
             failures.append(failure)
 
-    monkeypatch.setattr(invoice_pdf, "render", render)
+    monkeypatch.setattr(making, "render", render)
     threads = [threading.Thread(target=make, name=name) for name in ("one", "the other")]
     for thread in threads:
         thread.start()
@@ -112,17 +113,17 @@ def test_a_full_disk_leaves_neither_row_nor_file(
     with monkeypatch.context() as patched:
         patched.setattr("portal.document_store.os.fsync", full)
         with pytest.raises(OSError, match="no space left"):
-            invoice_pdf.make(invoice_id)
+            making.make(invoice_id)
     assert db.session.get(InvoiceDocument, invoice_id) is None
     assert list(app.config["PORTAL"].documents.iterdir()) == []
-    invoice_pdf.make(invoice_id)
+    making.make(invoice_id)
     assert recorded(invoice_id).size_bytes > 1000
 
 
 def test_j6_no_rendering_while_rows_are_locked(app: Flask, cast: Cast) -> None:
     invoice_id = newest(cast)
     with pytest.raises(InsideTransaction), transaction():
-        invoice_pdf.make(invoice_id)
+        making.make(invoice_id)
 
 
 def test_what_a_killed_writer_left_behind_is_cleared_by_the_next_but_a_living_one_kept(

@@ -13,13 +13,14 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import engine, invoice_pdf, mailer
+from portal import engine, mailer
 from portal.billing import catalog, overages, subscriptions, verify
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.jobs import limit_checks, outbox_items, schedule
 from portal.models import OutboxItem, OutboxState, Work
+from portal.papers import making
 from portal.transaction import transaction
 from tests.cast import FixedClock
 from tests.model.mail import MailServer
@@ -117,7 +118,7 @@ def let_mail_fail(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def leave_out_what_costs_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda issued: issued.number.encode())
+    monkeypatch.setattr(making, "render", lambda issued: issued.number.encode())
     kept = tuple(sweep for sweep in schedule.SWEEPS if sweep.name not in BESIDE_THE_MATTER)
     monkeypatch.setattr(schedule, "SWEEPS", kept)
     hasty = tuple(p.replace("synchronous=FULL", "synchronous=OFF") for p in engine.SQLITE_PRAGMAS)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from portal import invoice_pdf
 from portal.billing import verify
 from portal.extensions import db
+from portal.papers import making
 
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from portal import invoice_pdf, mailer
+from portal import mailer
 from portal.billing import accounts, bounds
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.models import Account
+from portal.papers import making
 from portal.simulation import Question, Story
 from portal.simulation.story import Email, Happening
 from portal.transaction import transaction
@@ -22,7 +23,7 @@ from tests.simulation.happenings import Mark, foretold, simulate
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_pdf, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
 
 
 def plain(cast: Cast) -> Account:

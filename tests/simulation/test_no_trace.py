@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal import clock, events, gateways, invoice_pdf, mailer, queue, simulation
+from portal import clock, events, gateways, mailer, queue, simulation
 from portal.audit import SYSTEM
 from portal.billing import accounts, renewals
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
 from portal.models import Account
+from portal.papers import making
 from portal.simulation import Question, Refused
 from portal.transaction import is_simulated, transaction
 from tests.cast import START, Cast, sign_in
@@ -26,7 +27,7 @@ MANY_THINGS = Question(users=9, clients=5, plan="standard/20-users")
 def left(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What went out of the process."""
     gone: list[str] = []
-    monkeypatch.setattr(invoice_pdf, "render", lambda _invoice: gone.append("a PDF") or b"")
+    monkeypatch.setattr(making, "render", lambda _invoice: gone.append("a PDF") or b"")
     monkeypatch.setattr(mailer, "_transmit", lambda _message: gone.append("an email") or "250")
     monkeypatch.setattr(queue, "hand_out", lambda *_about: gone.append("a hint"))
     monkeypatch.setattr(events, "publish", lambda *_about, **_facts: gone.append("news"))

@@ -25,12 +25,13 @@ from flask_mail import Message
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
-from portal import clock, create_app, mailer, outbox, passwords, typesetting
+from portal import clock, create_app, mailer, outbox, passwords
 from portal.clock import EXTENSION
 from portal.config import MailSettings, Settings
 from portal.extensions import db, limiter
 from portal.jobs import schedule
 from portal.models.types import EPOCH, MICROSECOND
+from portal.papers import typesetting
 from tests.cast import START, Cast, sign_in
 from tests.conftest import Databases
 from tests.faults.kills import points

@@ -16,7 +16,7 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
-PORTAL = Path(__file__).parent
+PORTAL = Path(__file__).parents[1]
 ASSETS = {f"asset:{path.name}": path for path in sorted((PORTAL / "static/fonts").glob("*.ttf"))}
 # Tagged for screen readers, with language and title: 20 ms and 3 kB more.
 VARIANT = "pdf/ua-1"

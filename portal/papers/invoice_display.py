@@ -4,12 +4,10 @@ Everything here was fixed when the invoice was issued, so a PDF made of it is th
 it is made. What has happened since is in `invoice_progress`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from babel import Locale
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -23,16 +21,20 @@ from portal.models import (
     InvoiceLine,
     InvoiceReason,
     Payment,
-    PaymentState,
+)
+from portal.papers.parts import (
+    EMAIL_LENGTH,
+    LINE_LENGTH,
+    NAME_LENGTH,
+    Attempt,
+    Line,
+    Party,
+    Sum,
+    party,
+    succeeded,
 )
 from portal.printable import printable
 
-NAME_LENGTH = 120
-LINE_LENGTH = 300
-TAX_ID_LENGTH = 32
-EMAIL_LENGTH = 254
-ADDRESS_LINES = 6
-COUNTRIES = Locale("en").territories
 WHAT_FOR = {
     InvoiceReason.INITIAL: "{plan}",
     InvoiceReason.RENEWAL: "Renewal of {plan}",
@@ -40,53 +42,6 @@ WHAT_FOR = {
     InvoiceReason.ADD_ONS: "{add_ons}",
     InvoiceReason.AUTO_UPGRADE: "Automatic upgrade to {plan}",
 }
-
-
-@dataclass(frozen=True)
-class Party:
-    """Vendor or customer, as they were when the invoice was issued; absent parts are empty."""
-
-    name: str
-    address: tuple[str, ...]
-    tax_id: str
-    email: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """What, how its amount was worked out, and the time it is for (None: no time)."""
-
-    description: str
-    explanation: str
-    amount: Money
-    start_at: datetime | None
-    end_at: datetime | None
-
-    @property
-    def days(self) -> int:
-        return (self.end_at - self.start_at).days if self.start_at and self.end_at else 0
-
-
-@dataclass(frozen=True)
-class Sum:
-    """One step from the lines to what is due."""
-
-    label: str
-    amount: Money
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt to collect an amount: when it was settled or else begun, and with what.
-
-    `method` is as in "Visa ending in 4242"; `failure` says why it was declined.
-    """
-
-    at: datetime
-    amount: Money
-    method: str
-    state: PaymentState
-    failure: str
 
 
 @dataclass(frozen=True)
@@ -190,31 +145,6 @@ def payments_of(invoice: Invoice) -> Select[Payment]:
         .options(joinedload(Payment.method))
         .where(Payment.account_id == invoice.account_id, Payment.invoice_id == invoice.id)
         .order_by(Payment.created_at, Payment.id)
-    )
-
-
-def succeeded(payments: Sequence[Payment]) -> Attempt | None:
-    """The one that paid, if one did."""
-    return next((attempt(p) for p in payments if p.state is PaymentState.SUCCEEDED), None)
-
-
-def attempt(payment: Payment) -> Attempt:
-    """A payment as it is shown."""
-    at = payment.settled_at or payment.created_at
-    method = printable(payment.method.label, NAME_LENGTH)
-    failure = printable(payment.failure or "", LINE_LENGTH)
-    return Attempt(at, payment.money, method, payment.state, failure)
-
-
-def party(snapshot: dict[str, Any]) -> Party:
-    """A snapshot of vendor or customer, made ready to be set."""
-    country = snapshot.get("country") or ""
-    lines = [*snapshot.get("address", ())[:ADDRESS_LINES], COUNTRIES.get(country, country)]
-    return Party(
-        name=printable(snapshot["name"], NAME_LENGTH),
-        address=tuple(printable(line, NAME_LENGTH) for line in lines if line),
-        tax_id=printable(snapshot.get("tax_id") or "", TAX_ID_LENGTH),
-        email=printable(snapshot.get("email") or "", EMAIL_LENGTH),
     )
 
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from portal.billing import refunds
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
-from portal.invoice_display import (
+from portal.models import Account, CreditNote, CreditNoteLine
+from portal.papers.parts import (
     LINE_LENGTH,
     NAME_LENGTH,
     Attempt,
@@ -20,7 +21,6 @@ from portal.invoice_display import (
     Sum,
     party,
 )
-from portal.models import Account, CreditNote, CreditNoteLine
 from portal.printable import printable
 
 

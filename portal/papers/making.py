@@ -12,12 +12,13 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from portal import clock, credit_note_display, document_store, events, invoice_display
+from portal import clock, document_store, events
 from portal.billing import accounts
-from portal.credit_note_display import IssuedCreditNote
 from portal.extensions import db
-from portal.invoice_display import IssuedInvoice
 from portal.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
+from portal.papers import credit_note_display, invoice_display
+from portal.papers.credit_note_display import IssuedCreditNote
+from portal.papers.invoice_display import IssuedInvoice
 from portal.transaction import after_commit, assert_outside, transaction
 
 Issued = IssuedInvoice | IssuedCreditNote
@@ -70,7 +71,7 @@ def make_credit_note(credit_note_id: int) -> None:
 def render(issued: Issued) -> bytes:
     """The PDF, the same bytes every time."""
     # Imported here: it takes seconds and 60 MB, and web processes never render.
-    from portal import typesetting
+    from portal.papers import typesetting
 
     paper = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
     template = current_app.jinja_env.get_template(f"pdf/{paper.template}.html")
@@ -81,7 +82,7 @@ def render(issued: Issued) -> bytes:
 
 def warm_up() -> None:
     """Load what rendering needs; a worker does so once, before it forks for each job."""
-    from portal import typesetting
+    from portal.papers import typesetting
 
     typesetting.prepared(SHEET)
 

@@ -14,7 +14,6 @@ from portal.billing.gateways.manual import TransferTerms, transfer_terms
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules.dunning import LAST_RETRY
 from portal.billing.rules.money import Money
-from portal.invoice_display import Attempt, attempt, payments_of, succeeded
 from portal.models import (
     Account,
     Invoice,
@@ -26,6 +25,8 @@ from portal.models import (
     SubscriptionStatus,
     Work,
 )
+from portal.papers.invoice_display import payments_of
+from portal.papers.parts import Attempt, attempt, succeeded
 
 
 @dataclass(frozen=True)
