@@ -36,6 +36,7 @@ from portal.models.gateways import (
     SandboxRefund,
     SandboxState,
 )
+from portal.models.handouts import ExportState, InvoiceExport, InvoiceLink
 from portal.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -86,13 +87,16 @@ __all__ = [
     "Episode",
     "EpisodeState",
     "EpisodeWarning",
+    "ExportState",
     "Family",
     "GatewayCustomer",
     "GatewayEvent",
     "Invitation",
     "Invoice",
     "InvoiceDocument",
+    "InvoiceExport",
     "InvoiceLine",
+    "InvoiceLink",
     "InvoiceReason",
     "InvoiceSeries",
     "InvoiceStatus",

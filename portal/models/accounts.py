@@ -70,7 +70,10 @@ class User(Model):
 
 
 class Membership(Model):
-    """A user's place in one account: the role, and whether it is active."""
+    """A user's place in one account: the role, and whether it is active.
+
+    `wants_invoices` says whether each invoice is sent to an Admin or a billing contact by email.
+    """
 
     __tablename__ = "membership"
     __table_args__ = (UniqueConstraint("account_id", "user_id"), owned(), one_of("role", Role))
@@ -81,6 +84,7 @@ class Membership(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_.id"), index=True)
     role: Mapped[Role] = mapped_column(Name(Role))
     joined_at: Mapped[datetime] = mapped_column(Instant)
+    wants_invoices: Mapped[bool] = mapped_column(default=True)
     deactivated_at: Mapped[datetime | None] = mapped_column(Instant)
     deactivated_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
 

@@ -151,6 +151,9 @@ class CreditNoteDocument(Model):
     template: Mapped[str] = mapped_column(String(32))
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
+    # The same as UBL, for accounting software; none beside the earliest PDFs.
+    ubl_sha256: Mapped[str | None] = mapped_column(String(64))
+    ubl_size_bytes: Mapped[int | None]
     rendered_at: Mapped[datetime] = mapped_column(Instant)
 
 

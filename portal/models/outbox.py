@@ -23,6 +23,7 @@ class Work(StrEnum):
     REFUND = "refund"
     GATEWAY_EVENT = "gateway_event"
     DOCUMENT_REMOVAL = "document_removal"
+    INVOICE_EXPORT = "invoice_export"
 
 
 class OutboxState(StrEnum):
@@ -85,6 +86,8 @@ class Notice(Model):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
     warning_id: Mapped[int | None] = mapped_column(ForeignKey("episode_warning.id"), index=True)
     episode_id: Mapped[int | None] = mapped_column(ForeignKey("episode.id"), index=True)
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoice.id"), index=True)
+    credit_note_id: Mapped[int | None] = mapped_column(ForeignKey("credit_note.id"), index=True)
     name: Mapped[str] = mapped_column(String(40))
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))

@@ -184,6 +184,11 @@ class PlanChange(Model):
     def due(self) -> Money:
         return Money(self.due_minor, self.currency)
 
+    @property
+    def made_at(self) -> datetime:
+        """When an applied change was carried out: its cycle may have been told to begin before."""
+        return self.settled_at or self.effective_at
+
 
 class TakenBack(Model):
     """An automatic upgrade that was taken back: once, by a credit note of its whole invoice."""
