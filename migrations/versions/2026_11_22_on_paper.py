@@ -42,8 +42,11 @@ def _make_exports() -> None:
         sa.Column("op_id", sa.String(length=64), nullable=False),
         sa.Column("requested_by_id", sa.Integer(), nullable=True),
         sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("title", sa.String(length=120), nullable=False),
         sa.Column("numbers", sa.JSON(), nullable=False),
+        sa.Column("since_at", sa.BigInteger(), nullable=True),
+        sa.Column("before_at", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("made_of", sa.Integer(), nullable=False),
         sa.Column("stored_as", sa.String(length=64), nullable=True),
@@ -55,6 +58,13 @@ def _make_exports() -> None:
         sa.CheckConstraint(
             "(state = 'ready') = (size_bytes IS NOT NULL)",
             name=op.f("ck_invoice_export_ready_has_a_file"),
+        ),
+        sa.CheckConstraint(
+            "(kind = 'statement') = (since_at IS NOT NULL AND before_at IS NOT NULL)",
+            name=op.f("ck_invoice_export_statement_has_a_time"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('archive', 'statement')", name=op.f("ck_invoice_export_kind_known")
         ),
         sa.CheckConstraint(
             "state IN ('waiting', 'ready', 'failed', 'removed')",
@@ -109,8 +119,11 @@ def _make_links() -> None:
 
 
 def _name_papers_of_notices() -> None:
-    """What an email was about, so that a paper's page can say to whom it was sent, and when."""
+    """What an email was about, so that a paper's page can say to whom it was sent, and when; and
+    which PDF it brings."""
     with op.batch_alter_table("notice") as batch:
+        batch.add_column(sa.Column("document_by", sa.BigInteger()))
+        batch.add_column(sa.Column("enclosed_sha256", sa.String(length=64)))
         for table in ("invoice", "credit_note"):
             batch.add_column(sa.Column(f"{table}_id", sa.Integer()))
             batch.create_index(batch.f(f"ix_notice_{table}_id"), [f"{table}_id"])

@@ -36,7 +36,7 @@ from portal.models.gateways import (
     SandboxRefund,
     SandboxState,
 )
-from portal.models.handouts import ExportState, InvoiceExport, InvoiceLink
+from portal.models.handouts import ExportKind, ExportState, InvoiceExport, InvoiceLink
 from portal.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -87,6 +87,7 @@ __all__ = [
     "Episode",
     "EpisodeState",
     "EpisodeWarning",
+    "ExportKind",
     "ExportState",
     "Family",
     "GatewayCustomer",

@@ -12,6 +12,13 @@ from portal.models.invoices import Invoice
 from portal.models.types import Instant, Name, new_public_id, one_of, same_account
 
 
+class ExportKind(StrEnum):
+    """`ARCHIVE`: a ZIP of invoices and credit notes. `STATEMENT`: a statement of account."""
+
+    ARCHIVE = "archive"
+    STATEMENT = "statement"
+
+
 class ExportState(StrEnum):
     """`REMOVED`: it was ready, and its file is kept no longer."""
 
@@ -22,10 +29,11 @@ class ExportState(StrEnum):
 
 
 class InvoiceExport(Model):
-    """A file of many invoices and credit notes that somebody asked for; the worker makes it.
+    """A file about invoices that somebody asked for; the worker makes it.
 
-    `numbers` are those asked for, in the order of the file; `made_of` how many of them are in it
-    so far. The file is stored under `stored_as`, a name that no other file ever gets.
+    An archive is of the papers in `numbers`, in that order; `made_of` says how many of them are in
+    it so far. A statement is of the time from `since_at` on and before `before_at`. The file is
+    stored under `stored_as`, a name that no other file ever gets.
     """
 
     __tablename__ = "invoice_export"
@@ -34,6 +42,11 @@ class InvoiceExport(Model):
         Index("ix_invoice_export_account", "account_id", "requested_at"),
         CheckConstraint("made_of >= 0", name="made_of_not_negative"),
         CheckConstraint("(state = 'ready') = (size_bytes IS NOT NULL)", name="ready_has_a_file"),
+        CheckConstraint(
+            "(kind = 'statement') = (since_at IS NOT NULL AND before_at IS NOT NULL)",
+            name="statement_has_a_time",
+        ),
+        one_of("kind", ExportKind),
         one_of("state", ExportState),
     )
 
@@ -43,8 +56,11 @@ class InvoiceExport(Model):
     op_id: Mapped[str] = mapped_column(String(64))
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_.id"))
     requested_at: Mapped[datetime] = mapped_column(Instant)
+    kind: Mapped[ExportKind] = mapped_column(Name(ExportKind))
     title: Mapped[str] = mapped_column(String(120))
     numbers: Mapped[list[str]] = mapped_column(JSON)
+    since_at: Mapped[datetime | None] = mapped_column(Instant)
+    before_at: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[ExportState] = mapped_column(Name(ExportState), default=ExportState.WAITING)
     made_of: Mapped[int] = mapped_column(default=0)
     stored_as: Mapped[str | None] = mapped_column(String(64), unique=True)
