@@ -1,6 +1,6 @@
 """What people are told about credit notes, and about money on its way back to them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote as url_quote
@@ -17,6 +17,9 @@ from portal.notices import Message
 from portal.printable import printable
 
 LABEL = 80
+# From so many upgrades taken back within a year on, the subject of the vendor's email says so.
+OFTEN = 3
+Given = Sequence[tuple[CreditNote, Refund | None]]
 
 
 def issued(
@@ -37,19 +40,15 @@ def issued(
 
 
 def upgrade_taken_back(
-    session: Session,
-    note: CreditNote,
-    refund: Refund | None,
-    change: PlanChange,
-    terms: Return,
-    *,
-    now: datetime,
+    session: Session, given: Given, change: PlanChange, terms: Return, *, now: datetime
 ) -> list[Notice]:
     """To active Admins: an automatic upgrade was taken back, what came of it, and what is charged
-    next."""
-    account = session.get_one(Account, note.account_id)
+    next. `given` are the credit note of its invoice, and those of its renewals since."""
+    account, (note, refund) = session.get_one(Account, change.account_id), given[0]
     facts = _of_note(note) | {
         "goes": goes(note, refund),
+        "renewals": [_of_note(each) | {"goes": goes(each, back)} for each, back in given[1:]],
+        "total": terms.total,
         "plan": change.to_price.plan_name,
         "former_plan": terms.former.plan.name,
         "add_ons": [item.text for item in terms.former.add_ons],
@@ -61,6 +60,28 @@ def upgrade_taken_back(
     columns = {"episode_id": change.episode_id}
     message = Message("upgrade_taken_back", account, facts, columns)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
+
+
+def vendor_of_taking_back(
+    session: Session, given: Given, change: PlanChange, terms: Return, times: int, *, now: datetime
+) -> Notice:
+    """To the vendor: an account took an automatic upgrade back, what it got back, and how often it
+    did so in the last 12 months, this time included."""
+    account, back = session.get_one(Account, change.account_id), describe.money(terms.total)
+    how_often = f", {times} times in 12 months" if times >= OFTEN else ""
+    notes = describe.listing(
+        [f"{note.number_text} ({goes(note, refund)})" for note, refund in given]
+    )
+    return notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name} took back an automatic upgrade{how_often}: {back}",
+        text=f"The automatic upgrade to {change.to_price.plan_name} was taken back;"
+        f" {terms.former.plan.name} runs again. {back} was given back by {notes}.\n\n"
+        f"In the last 12 months this account took back"
+        f" {describe.counted(times, 'automatic upgrade')}, this one included.",
+        now=now,
+    )
 
 
 def refund_sent(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.billing import (
     credit_notes,
@@ -15,13 +15,16 @@ from portal.billing import (
     plan_changes,
     subscriptions,
     taxes,
+    upgrade_cycles,
     usage,
 )
 from portal.billing.credit_notes import Wish
 from portal.billing.former_plans import FormerPlan
 from portal.billing.rules import taking_back as rules
 from portal.billing.rules.counting import Fit, fit
+from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.money import Money
 from portal.billing.rules.taking_back import Facts, Return, TooMuchInUse
 from portal.models import (
     Account,
@@ -42,8 +45,9 @@ class Offer:
 
     It can be done before `until`. Without `why_not` it is done as `terms` say, and they hold until
     `valid_until`; where only room is missing they say what would follow. `fitting` is how today's
-    usage goes with `former`, the plan that ran before. `note` is the credit note of one that was
-    taken back, `goes_first` an upgrade that has to be taken back before it.
+    usage goes with `former`, the plan that ran before. `renewed` are the invoices by which the
+    upgrade was renewed since; `notes` are the credit notes of one that was taken back, its own
+    first; `goes_first` is an upgrade that has to be taken back before it.
     """
 
     change: PlanChange
@@ -54,8 +58,19 @@ class Offer:
     fitting: Fit
     terms: Return | None
     valid_until: datetime
-    note: CreditNote | None
+    notes: Sequence[CreditNote]
     goes_first: PlanChange | None
+    renewed: Sequence[Invoice]
+
+    @property
+    def note(self) -> CreditNote | None:
+        """The credit note of the upgrade's own invoice, if it was taken back."""
+        return self.notes[0] if self.notes else None
+
+    @property
+    def credited(self) -> Money:
+        """What came back of one that was taken back."""
+        return sum((note.total for note in self.notes), self.invoice.money(0))
 
 
 @dataclass(frozen=True)
@@ -73,15 +88,24 @@ def upgrade(session: Session, account: Account, op_id: str) -> PlanChange | None
 
 
 def running(session: Session, subscription: Subscription, *, now: datetime) -> Recent | None:
-    """The automatic upgrade that began the running cycle, while its time to be taken back runs."""
+    """The automatic upgrade by which the running plan runs, while its time to be taken back
+    does."""
+    later = aliased(PlanChange)
+    is_followed = exists().where(
+        later.account_id == PlanChange.account_id,
+        later.id > PlanChange.id,
+        later.state == PlanChangeState.APPLIED,
+        later.reason != PlanChangeReason.ADD_ONS,
+        ~_is_taken_back(later),
+    )
     statement = _upgrades(
         subscription.account_id,
         PlanChange.subscription_id == subscription.id,
-        PlanChange.effective_at == subscription.cycle_start_at,
-        PlanChange.effective_at > now - rules.TIME,
+        PlanChange.settled_at > now - rules.TIME,
         PlanChange.to_price_id == subscription.price_id,
         PlanChange.replaced.is_not(None),
-        ~_is_taken_back(),
+        ~_is_taken_back(PlanChange),
+        ~is_followed,
     )
     change = session.scalars(statement.order_by(PlanChange.id.desc()).limit(1)).one_or_none()
     return _recent(change) if change else None
@@ -92,9 +116,9 @@ def of_invoice(session: Session, invoice: Invoice, *, now: datetime) -> Recent |
     statement = _upgrades(
         invoice.account_id,
         PlanChange.invoice_id == invoice.id,
-        PlanChange.effective_at > now - rules.TIME,
+        PlanChange.settled_at > now - rules.TIME,
         PlanChange.replaced.is_not(None),
-        ~_is_taken_back(),
+        ~_is_taken_back(PlanChange),
     )
     change = session.scalars(statement).one_or_none()
     return _recent(change) if change else None
@@ -103,29 +127,31 @@ def of_invoice(session: Session, invoice: Invoice, *, now: datetime) -> Recent |
 def offer(session: Session, account: Account, change: PlanChange, *, now: datetime) -> Offer:
     """What taking an automatic upgrade back would do at `now`. Writes nothing."""
     invoice = session.get_one(Invoice, change.invoice_id)
-    former, note = former_plans.read(session, change), _note(session, change)
-    later = _later(session, change)
-    facts = _facts(session, account, change, invoice, former, later)
-    reason: RuleBroken | None = rules.TakenBackAlready() if note else rules.why_not(facts, now)
+    former, later = former_plans.read(session, change), _later(session, change)
+    charged = [invoice, *upgrade_cycles.renewals(session, change)]
+    notes = upgrade_cycles.notes(session, change)
+    facts = _facts(session, account, change, charged, former, later)
+    reason: RuleBroken | None = rules.TakenBackAlready() if notes else rules.why_not(facts, now)
     terms = None
     if former is not None and (reason is None or isinstance(reason, TooMuchInUse)):
-        terms = _terms(session, account, change, invoice, former, now=now)
+        terms = _terms(session, account, change, charged, former, now=now)
     return Offer(
         change=change,
         invoice=invoice,
         former=former,
-        until=rules.until(change.effective_at),
+        until=rules.until(change.made_at),
         why_not=reason,
         fitting=facts.fitting,
         terms=terms,
         valid_until=rules.holds_until(facts, former.cycle, now) if former else now,
-        note=note,
+        notes=notes,
         goes_first=_goes_first(session, change, later),
+        renewed=charged[1:],
     )
 
 
 def wish(change: PlanChange) -> Wish:
-    """What is credited: the whole invoice of the upgrade, and why."""
+    """What is credited: the whole invoice of the upgrade, and of each renewal, and why."""
     return Wish(f"The automatic upgrade to {change.to_price.plan_name} was taken back.")
 
 
@@ -139,44 +165,35 @@ def _upgrades(account_id: int, *which: ColumnElement[bool]) -> Select[PlanChange
 
 
 def _recent(change: PlanChange) -> Recent:
-    return Recent(change.op_id, change.effective_at, rules.until(change.effective_at))
+    return Recent(change.op_id, change.made_at, rules.until(change.made_at))
 
 
-def _is_taken_back() -> ColumnElement[bool]:
+def _is_taken_back(change: type[PlanChange]) -> ColumnElement[bool]:
     return exists().where(
-        TakenBack.account_id == PlanChange.account_id, TakenBack.plan_change_id == PlanChange.id
+        TakenBack.account_id == change.account_id, TakenBack.plan_change_id == change.id
     )
-
-
-def _note(session: Session, change: PlanChange) -> CreditNote | None:
-    """The credit note by which an upgrade was taken back, if it was."""
-    statement = (
-        select(CreditNote)
-        .join(TakenBack, TakenBack.credit_note_id == CreditNote.id)
-        .where(TakenBack.account_id == change.account_id, TakenBack.plan_change_id == change.id)
-    )
-    return session.scalars(statement).one_or_none()
 
 
 def _facts(
     session: Session,
     account: Account,
     change: PlanChange,
-    invoice: Invoice,
+    charged: Sequence[Invoice],
     former: FormerPlan | None,
     later: Sequence[PlanChange],
 ) -> Facts:
     """What the rules decide by."""
     first = _goes_first(session, change, later)
     now = plan_changes.situation(session, account)
+    is_straight = not later and not upgrade_cycles.in_the_way(charged[1:], former)
     rows = now.subscription.add_ons if now.subscription else []
     return Facts(
-        upgraded_at=change.effective_at,
+        upgraded_at=change.made_at,
         plan=change.to_price.plan_name,
         former_plan=former.price.plan_name if former else None,
-        charged=invoice.total,
-        is_running=not later and _is_running(now.subscription, change),
-        credited_by=_credited_by(session, invoice),
+        charged=charged[0].total,
+        is_running=is_straight and upgrade_cycles.is_running(now.subscription, change),
+        credited_by=_credited_by(session, charged),
         hindrance=now.obstacle,
         scheduled=now.scheduled.to_price.plan_name if now.scheduled else None,
         add_ons_leaving=any(row.renewing < row.quantity for row in rows),
@@ -185,20 +202,13 @@ def _facts(
     )
 
 
-def _is_running(subscription: Subscription | None, change: PlanChange) -> bool:
-    """Whether the cycle runs that the upgrade began."""
-    if subscription is None or subscription.id != change.subscription_id:
-        return False
-    return subscription.cycle_start_at == change.effective_at
-
-
 def _later(session: Session, change: PlanChange) -> Sequence[PlanChange]:
     """What was changed or bought since, and not taken back."""
     statement = select(PlanChange).where(
         PlanChange.account_id == change.account_id,
         PlanChange.id > change.id,
         PlanChange.state == PlanChangeState.APPLIED,
-        ~_is_taken_back(),
+        ~_is_taken_back(PlanChange),
     )
     return session.scalars(statement.order_by(PlanChange.id)).all()
 
@@ -210,19 +220,22 @@ def _goes_first(
     if any(each.reason is not PlanChangeReason.AUTO_UPGRADE for each in later):
         return None
     before = former_plans.read(session, later[0]) if later else None
-    leads_back = before is not None and before.cycle.start_at == change.effective_at
-    return later[-1] if leads_back else None
+    if before is None or before.price.id != change.to_price_id:
+        return None
+    return later[-1] if before.quantities == dict(change.to_add_ons) else None
 
 
-def _credited_by(session: Session, invoice: Invoice) -> str | None:
-    """The number of a credit note over a line of the invoice, or over one it gives back."""
-    lines = {line.id for line in invoice.lines}
-    lines |= {line.source_line_id for line in invoice.lines if line.source_line_id is not None}
+def _credited_by(session: Session, charged: Sequence[Invoice]) -> str | None:
+    """The number of a credit note over a line of these invoices, or over one they give back."""
+    of_all = [line for invoice in charged for line in invoice.lines]
+    lines = {line.id for line in of_all}
+    lines |= {line.source_line_id for line in of_all if line.source_line_id is not None}
     statement = (
         select(CreditNote.number_text)
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
         .where(
-            CreditNote.account_id == invoice.account_id, CreditNoteLine.invoice_line_id.in_(lines)
+            CreditNote.account_id == charged[0].account_id,
+            CreditNoteLine.invoice_line_id.in_(lines),
         )
         .order_by(CreditNote.id)
         .limit(1)
@@ -242,27 +255,39 @@ def _terms(
     session: Session,
     account: Account,
     change: PlanChange,
-    invoice: Invoice,
+    charged: Sequence[Invoice],
     former: FormerPlan,
     *,
     now: datetime,
 ) -> Return:
     """What comes back, what runs then, and what is charged then: as a renewal will charge it."""
-    note = credit_notes.draft(session, account, invoice, wish(change))
+    notes = [credit_notes.draft(session, account, each, wish(change)) for each in charged]
+    division = _together([note.division for note in notes])
     subscription = former_plans.as_subscription(session, former, change)
     following = next_cycle.following(session, subscription, former.scheduled)
     if following is None:
         raise ValueError("a plan that was not cancelled has a next cycle")
-    balance = ledger.credit_balance(session, account) + note.division.to_balance
+    balance = ledger.credit_balance(session, account) + division.to_balance
+    methods = dict.fromkeys(note.method for note in notes if note.method is not None)
     return Return(
-        invoice=invoice.number_text,
-        total=note.total,
-        division=note.division,
-        method=note.method,
+        invoice=charged[0].number_text,
+        renewed=tuple(each.number_text for each in charged[1:]),
+        total=division.off_invoice + division.to_method + division.to_balance,
+        division=division,
+        method=" and ".join(methods) or None,
         former=subscriptions.basket(session, subscription),
         cycle=former.cycle,
         scheduled=former.scheduled.to_price.plan_name if former.scheduled else None,
         charges=rules.charges(
             following.basket, former.cycle, balance, taxes.applying(session, account), now
         ),
+    )
+
+
+def _together(parts: Sequence[Division]) -> Division:
+    nothing = Money.zero(parts[0].off_invoice.currency)
+    return Division(
+        off_invoice=sum((part.off_invoice for part in parts), nothing),
+        to_method=sum((part.to_method for part in parts), nothing),
+        to_balance=sum((part.to_balance for part in parts), nothing),
     )

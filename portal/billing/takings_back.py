@@ -1,13 +1,14 @@
 """Taking back an automatic upgrade, as it was offered.
 
 Afterwards the account is as if the upgrade had not been made: a credit note over its whole invoice
-gives back what it cost and takes back its credits, the former plan runs in its former cycle, and
-what that cycle was charged is worth its unused days again.
+gives back what it cost and takes back its credits (and so does one over each invoice by which it
+was renewed), the former plan runs in its former cycle, and what that cycle was charged is worth its
+unused days again.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import credit_notices, events, queue
@@ -31,12 +32,17 @@ from portal.billing.taking_back_offers import Offer
 from portal.models import (
     Account,
     CreditNote,
+    Invoice,
     PlanChange,
     PlanChangeState,
+    Refund,
     Subscription,
     TakenBack,
 )
 from portal.transaction import after_commit
+
+# Over how long it is counted how often an account took upgrades back.
+COUNTED_OVER = timedelta(days=365)
 
 
 class StaleOffer(Exception):
@@ -60,7 +66,7 @@ def take_back(
 
     The same confirmation again gives what the first one did. Raises StaleOffer when the figures
     moved or time ran out, RuleBroken when the upgrade can't be taken back. A renewal that fell due
-    meanwhile is charged by the sweep of the renewals, at once.
+    meanwhile is charged by the sweep of the renewals, at once. The vendor hears of each.
     """
     done = _done(session, account, confirmation)
     if done is not None:
@@ -74,14 +80,18 @@ def take_back(
         raise rules.FormerPlanUnknown
     if now > confirmation.valid_until or fresh.terms.fingerprint() != confirmation.quote_sha256:
         raise StaleOffer(fresh)
-    note = _credit(session, account, fresh, now=now, actor=actor)
-    row = _row(change, note, confirmation, now=now, actor=actor)
+    notes = [
+        _credit(session, account, change, invoice, now=now, actor=actor)
+        for invoice in (fresh.invoice, *fresh.renewed)
+    ]
+    row = _row(change, notes[0][0], confirmation, now=now, actor=actor)
     session.add(row)
     session.flush()
     _put_back(session, account, change, fresh.former, now=now, actor=actor)
-    _record(session, account, change, note, fresh.former, now=now, actor=actor)
-    refund = refunds.of_note(session, note)
-    credit_notices.upgrade_taken_back(session, note, refund, change, fresh.terms, now=now)
+    _record(session, account, change, row, fresh, now=now, actor=actor)
+    credit_notices.upgrade_taken_back(session, notes, change, fresh.terms, now=now)
+    times = _times(session, account, now)
+    credit_notices.vendor_of_taking_back(session, notes, change, fresh.terms, times, now=now)
     _wake(session, account, fresh.terms)
     return row
 
@@ -94,13 +104,20 @@ def _done(session: Session, account: Account, confirmation: Confirmation) -> Tak
 
 
 def _credit(
-    session: Session, account: Account, offer: Offer, *, now: datetime, actor: Actor
-) -> CreditNote:
-    """All of the upgrade's invoice is credited; the Admins hear of it together with the rest."""
-    wish = taking_back_offers.wish(offer.change)
-    return credit_notes.issue(
-        session, account, offer.invoice, wish, told_otherwise={Role.ADMIN}, now=now, actor=actor
+    session: Session,
+    account: Account,
+    change: PlanChange,
+    invoice: Invoice,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> tuple[CreditNote, Refund | None]:
+    """All of an invoice is credited; the Admins hear of it together with the rest."""
+    wish = taking_back_offers.wish(change)
+    note = credit_notes.issue(
+        session, account, invoice, wish, told_otherwise={Role.ADMIN}, now=now, actor=actor
     )
+    return note, refunds.of_note(session, note)
 
 
 def _row(
@@ -148,12 +165,15 @@ def _record(
     session: Session,
     account: Account,
     change: PlanChange,
-    note: CreditNote,
-    former: FormerPlan,
+    row: TakenBack,
+    offer: Offer,
     *,
     now: datetime,
     actor: Actor,
 ) -> None:
+    former, terms = offer.former, offer.terms
+    if former is None or terms is None:
+        raise ValueError("what was done was offered with its terms")
     record(
         session,
         account,
@@ -164,13 +184,21 @@ def _record(
         after=former.price.plan_name,
         cycle_ends=former.cycle.end_at.isoformat(),
         scheduled=former.scheduled.to_price.plan_name if former.scheduled else None,
-        credit_note=note.number_text,
-        back=describe.money(note.total),
+        credit_note=session.get_one(CreditNote, row.credit_note_id).number_text,
+        back=describe.money(terms.total),
     )
+
+
+def _times(session: Session, account: Account, now: datetime) -> int:
+    """How many upgrades the account took back within a year, this one included."""
+    statement = select(func.count(TakenBack.id)).where(
+        TakenBack.account_id == account.id, TakenBack.taken_back_at > now - COUNTED_OVER
+    )
+    return session.execute(statement).scalar_one()
 
 
 def _wake(session: Session, account: Account, terms: Return) -> None:
     """Open pages hear of it, and a worker of the renewal that is due."""
     after_commit(session, lambda: events.publish(account.id, "usage"))
-    if terms.charged_now is not None:
+    if terms.charged_now:
         after_commit(session, lambda: queue.hand_out(renewals.SWEEP, account.id))

@@ -98,6 +98,8 @@ class Subscription:
     lines: list[Line]
     scheduled: Basket | None = None
     cancelled: bool = False
+    renews: "Subscription | None" = None
+    renewal: Invoice | None = None
 
     def __post_init__(self) -> None:
         self.renewing = Counter(self.held)

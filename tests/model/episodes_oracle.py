@@ -8,7 +8,7 @@ comes and what it costs, it works out itself. Of the metrics it knows seats.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.model.books import DAY, Plan, Quote, fits
+from tests.model.books import DAY, Invoice, Plan, Quote, fits
 from tests.model.excess import GIVEN, Episode, Made, Warning
 from tests.model.oracle import RETRY_DAYS, Account, Refused
 
@@ -136,23 +136,27 @@ class Episodes:
     def take_back(self, made: Made, now: datetime) -> tuple[int, int, int]:
         """As if it had not been made; what comes back, as a credit note gives it."""
         account, running = self.account, self.account.subscription
-        if running is not made.after or running.lines != made.charges:
-            raise Refused("something was changed or bought since")
+        renewals = self._renewals(made)
         if now >= made.at + TAKEN_BACK_WITHIN or running.cancelled or running.scheduled:
             raise Refused("too late, or something is to be withdrawn first")
         if account.unpaid or account.change_waits or running.renewing != running.held:
             raise Refused("something waits")
         lines = made.invoice.lines
-        if not made.invoice.total or any(line.noted for line in lines):
+        charged = [line for invoice in renewals for line in invoice.lines]
+        if not made.invoice.total or any(line.noted for line in lines + charged):
             raise Refused("nothing was charged, or some was credited")
         if not fits(account.usage, (made.before.plan, made.before.held)):
             raise Refused("usage does not fit")
-        given_back = account.credit(made.invoice, lines, to_balance=False)
+        parts = [
+            account.credit(invoice, invoice.lines, to_balance=False)
+            for invoice in (made.invoice, *renewals)
+        ]
         for line in lines:
             if line.source:
                 line.source.spent, line.source.credit = False, None
         account.subscription = made.before
-        return given_back
+        off, refunded, kept = (sum(part) for part in zip(*parts, strict=True))
+        return off, refunded, kept
 
     def announced(self, now: datetime) -> tuple[datetime, int] | None:
         """The upgrade that was told and is still to come: when, and what it comes to today."""
@@ -161,6 +165,20 @@ class Episodes:
             return None
         target = episode.warnings[-1].target
         return (episode.deadline, self._price(target, episode.deadline)) if target else None
+
+    def _renewals(self, made: Made) -> list[Invoice]:
+        """What renewed an upgrade exactly as it was, the first first."""
+        running, found = self.account.subscription, list[Invoice]()
+        while running and running is not made.after and running.renewal:
+            is_same = running.plan is made.after.plan and +running.held == +made.after.held
+            again = (running.start - made.before.end) % (made.before.plan.days * DAY)
+            if not is_same or running.lines != running.renewal.lines or not again:
+                raise Refused("something was changed or bought since, or would be charged twice")
+            found.insert(0, running.renewal)
+            running = running.renews
+        if running is not made.after or running.lines != made.charges:
+            raise Refused("something was changed or bought since")
+        return found
 
     def _paid(self, now: datetime) -> None:
         quote, episode, before = self.pending, self.open, self.account.subscription
@@ -172,7 +190,7 @@ class Episodes:
         episode.close("upgraded", now)
         after = self.account.subscription
         assert after
-        self.made.append(Made(self._name, quote.at, before, after, after.lines, quote.invoice))
+        self.made.append(Made(self._name, now, before, after, after.lines, quote.invoice))
 
     def _declined(self, now: datetime) -> None:
         """Tried again 3, 5 and 7 days after the first time, then left to the vendor."""

@@ -63,7 +63,7 @@ class Episode:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """An upgrade that was made: what ran before, what runs since, and its invoice."""
+    """An upgrade that was paid for at `at`: what ran before, what runs since, and its invoice."""
 
     name: str
     at: datetime

@@ -281,6 +281,8 @@ class Account:
         basket = self._next(running)
         invoice = self._bill(self._in_full(basket), now)
         self._issue(invoice)
-        self.subscription = Subscription(*basket, running.end, invoice.lines)
+        self.subscription = Subscription(
+            *basket, running.end, invoice.lines, renews=running, renewal=invoice
+        )
         self.answer(invoice, bank(invoice.due) if invoice.due else "paid", now)
         return True

@@ -17,6 +17,8 @@ from portal.billing import (
     plan_changes,
     subscriptions,
     taking_back_offers,
+    takings_back,
+    verify,
 )
 from portal.billing.gateways import Answer, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
@@ -25,6 +27,7 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import (
     CancellationScheduled,
     ChangeUnderWay,
+    InvoiceUnpaid,
     RuleBroken,
     UsedForSomethingElse,
 )
@@ -103,11 +106,9 @@ def test_over_revert_after_the_former_cycle_ended(cast: Cast) -> None:
     cast.let_pass(days=15)
     terms = offer(cast, upgrade).terms
     assert terms is not None
-    assert terms.charged_now is not None
-    assert (f"{terms.charged_now.at:%d %b}", terms.charged_now.draft.due.amount) == (
-        "31 Mar",
-        100_00,
-    )
+    assert [(f"{each.at:%d %b}", each.draft.due.amount) for each in terms.charged_now] == [
+        ("31 Mar", 100_00)
+    ]
     assert (f"{terms.next_charge.at:%d %b}", terms.next_charge.draft.due.amount) == (
         "30 Apr",
         100_00,
@@ -458,7 +459,7 @@ def test_what_moved_since_it_was_seen_is_shown_and_nothing_done(cast: Cast) -> N
     cast.let_pass(days=11, hours=2, minutes=58)
     seen = offer(cast, upgrade)
     assert seen.terms is not None
-    assert seen.terms.charged_now is None
+    assert not seen.terms.charged_now
     cast.let_pass(minutes=2)
 
     with pytest.raises(StaleOffer) as stale:
@@ -466,7 +467,7 @@ def test_what_moved_since_it_was_seen_is_shown_and_nothing_done(cast: Cast) -> N
 
     fresh = stale.value.offer.terms
     assert fresh is not None
-    assert fresh.charged_now is not None
+    assert fresh.charged_now
     assert plan_of(cast.acme)[0] == "Standard, 20 users"
 
 
@@ -488,6 +489,109 @@ def test_over_revert_is_on_time_or_not_at_all(cast: Cast) -> None:
     assert offer(cast, upgrade).why_not is None
     cast.clock.advance(seconds=1)
     assert isinstance(offer(cast, upgrade).why_not, TooLate)
+
+
+def test_over_revert_counts_from_the_day_it_was_carried_out(cast: Cast) -> None:
+    """Declined on 20 March, paid a week later: possible until 26 April. By then the upgrade's own
+    cycle, which began on the 20th as told, was renewed for $180.00: they come back too."""
+    upgrade = paid_late(cast)
+    now = cast.clock.now
+    found = taking_back_offers.running(db.session(), running(cast.acme), now=now())
+    assert found is not None
+    assert f"{found.until:%d %b}" == "26 Apr"
+    (receipt,) = emails(cast.acme, "auto_upgraded")
+    assert "Until 26 Apr 2026" in " ".join(receipt.body_text.split())
+    makes_room(cast, cast.acme, seats=10)
+    cast.let_pass(days=28)
+    assert plan_of(cast.acme)[1] == "19 Apr 06:00"
+    assert taking_back_offers.running(db.session(), running(cast.acme), now=now()) == found
+    seen = offer(cast, upgrade)
+    assert seen.terms is not None
+    assert (seen.until, seen.terms.total.amount) == (found.until, 320_00)
+
+    cast.let_pass(minutes=1)
+    confirm(cast, upgrade, confirmation(offer(cast, upgrade)))
+    cast.let_pass(minutes=1)
+
+    (told,) = emails(cast.acme, "upgrade_taken_back")
+    assert told.subject.startswith("Taken back: $320.00 credited")
+    assert "by which the upgrade was renewed, is credited whole too" in " ".join(
+        told.body_text.split()
+    )
+    assert [row.total_minor for row in offer(cast, upgrade).notes] == [140_00, 180_00]
+    assert (balance(cast.acme), owed(cast.acme)) == (0, 0)
+    assert plan_of(cast.acme) == ("Standard, 10 users", "31 Mar 09:00", "30 Apr 09:00", 10)
+    assert newest(cast.acme).due_minor == 100_00
+    assert verify.run(db.session()) == []
+    cast.let_pass(days=10)
+    assert f"{newest(cast.acme).period_start_at:%d %b}" == "30 Apr"
+    assert verify.run(db.session()) == []
+
+
+def test_over_revert_after_it_was_carried_out_late_is_on_time_or_not_at_all(cast: Cast) -> None:
+    upgrade = paid_late(cast)
+    makes_room(cast, cast.acme, seats=10)
+    until = offer(cast, upgrade).until
+    cast.let_pass(seconds=(until - cast.clock.at).total_seconds() - 1)
+    assert offer(cast, upgrade).why_not is None
+    cast.clock.advance(seconds=1)
+    assert isinstance(offer(cast, upgrade).why_not, TooLate)
+
+
+def test_over_revert_where_its_renewal_is_unpaid_or_was_credited(cast: Cast) -> None:
+    upgrade = paid_late(cast)
+    makes_room(cast, cast.acme, seats=10)
+    cast.use_card(cast.acme, "card_declines")
+    cast.let_pass(days=24)
+    assert isinstance(offer(cast, upgrade).why_not, InvoiceUnpaid)
+    cast.use_card(cast.acme, "card_pays")
+    cast.let_pass(days=3)
+    assert offer(cast, upgrade).why_not is None
+    note = credit(cast, newest(cast.acme))
+    cast.let_pass(minutes=1)
+    assert note.total_minor == 180_00
+    seen = offer(cast, upgrade).terms
+    assert seen is not None
+    assert seen.total.amount == 140_00, "what was given back already is not given twice"
+
+
+def test_the_vendor_hears_of_each_and_of_the_third_in_a_year(cast: Cast) -> None:
+    """Upgraded and taken back on 6, 12 and 18 March."""
+    for _time in range(3):
+        upgrade = upgraded(cast, cast.acme)
+        makes_room(cast, cast.acme, seats=10)
+        note = take_back(cast, upgrade)
+        cast.let_pass(hours=4)
+
+    told = emails(cast.acme, "vendor_told")
+    assert [notice.subject for notice in told] == [
+        "Acme took back an automatic upgrade: $96.67",
+        "Acme took back an automatic upgrade: $113.33",
+        f"Acme took back an automatic upgrade, 3 times in 12 months: ${note.total_minor / 100:.2f}",
+    ]
+    text = " ".join(told[2].body_text.split())
+    for words in (
+        f"The account Acme ({cast.acme.public_id})",
+        "The automatic upgrade to Standard, 20 users was taken back; Standard, 10 users runs",
+        f"was given back by {note.number_text} (",
+        "In the last 12 months this account took back 3 automatic upgrades, this one included.",
+    ):
+        assert words in text
+
+
+def test_what_was_taken_back_longer_ago_is_not_counted(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six days apart, as if only five were looked at."""
+    monkeypatch.setattr(takings_back, "COUNTED_OVER", timedelta(days=5))
+    for _time in range(2):
+        upgrade = upgraded(cast, cast.acme)
+        makes_room(cast, cast.acme, seats=10)
+        take_back(cast, upgrade)
+        cast.let_pass(hours=4)
+
+    text = " ".join(emails(cast.acme, "vendor_told")[1].body_text.split())
+    assert "took back 1 automatic upgrade, this one included" in text
 
 
 def test_over_revert_waits_until_the_usage_fits(cast: Cast) -> None:
@@ -643,6 +747,21 @@ def upgraded_on_20_march(cast: Cast) -> PlanChange:
     cast.let_pass(days=5, hours=18)
     (upgrade,) = upgrades(cast.acme)
     assert f"{upgrade.effective_at:%d %b %H:%M}" == "20 Mar 06:00"
+    return upgrade
+
+
+def paid_late(cast: Cast) -> PlanChange:
+    """Told for 20 March, 06:00; the card declines then, and pays at the last attempt, a week on."""
+    cast.use_card(cast.acme, "card_declines")
+    at = cast.clock.at.replace(day=14, hour=12)
+    cast.let_pass(seconds=(at - cast.clock.at).total_seconds())
+    goes_over(cast, cast.acme)
+    cast.let_pass(days=12)
+    cast.use_card(cast.acme, "card_pays")
+    cast.let_pass(days=2)
+    (upgrade,) = upgrades(cast.acme)
+    assert f"{upgrade.effective_at:%d %b %H:%M}" == "20 Mar 06:00"
+    assert f"{upgrade.made_at:%d %b}" == "27 Mar"
     return upgrade
 
 

@@ -187,9 +187,9 @@ class Charge:
 class Return:
     """What taking an upgrade back leads to.
 
-    `total`, tax included, comes back as `division` says, what was paid to `method`. Then `former`
-    runs again in `cycle`, and the downgrade to `scheduled` waits again. `charges` are the renewals
-    that follow: one at once if the cycle has ended meanwhile, and the next.
+    `total`, tax included, comes back as `division` says, what was paid to `method`: all of
+    `invoice` and of those that `renewed` it. Then `former` runs again in `cycle`, the downgrade to
+    `scheduled` waits again, and `charges` follow: what ended meanwhile, and the next renewal.
     """
 
     invoice: str
@@ -200,11 +200,12 @@ class Return:
     cycle: Cycle
     scheduled: str | None
     charges: tuple[Charge, ...]
+    renewed: tuple[str, ...] = ()
 
     @property
-    def charged_now(self) -> Charge | None:
-        """The renewal that fell due while the upgrade ran."""
-        return self.charges[0] if len(self.charges) > 1 else None
+    def charged_now(self) -> tuple[Charge, ...]:
+        """The renewals that fell due while the upgrade ran."""
+        return self.charges[:-1]
 
     @property
     def next_charge(self) -> Charge:
@@ -214,7 +215,7 @@ class Return:
         """sha256, in hex, over every figure and date a person is shown."""
         parts = self.division
         seen = [
-            self.invoice,
+            [self.invoice, *self.renewed],
             [part.amount for part in (parts.off_invoice, parts.to_method, parts.to_balance)],
             [self.total.amount, self.total.currency, self.method],
             [self.former.plan.name, self.former.plan.interval],
@@ -226,7 +227,7 @@ class Return:
 
 
 def until(upgraded_at: datetime) -> datetime:
-    """Up to when, not including, an upgrade that began at `upgraded_at` can be taken back."""
+    """Up to when, not including, an upgrade carried out at `upgraded_at` can be taken back."""
     return upgraded_at + TIME
 
 

@@ -31,7 +31,7 @@ def upgrades_taken_back(session: Session) -> Iterator[Wrong]:
         .execution_options(yield_per=200)
     )
     for taken, change, note, invoice in session.execute(statement):
-        at, began_at = taken.taken_back_at, change.effective_at
+        at, made_at = taken.taken_back_at, change.made_at
         is_right = (
             change.reason is PlanChangeReason.AUTO_UPGRADE,
             change.state is PlanChangeState.APPLIED,
@@ -39,13 +39,13 @@ def upgrades_taken_back(session: Session) -> Iterator[Wrong]:
             change.invoice_id == invoice.id,
             note.total_minor == invoice.total_minor,
             note.issued_at == at,
-            began_at <= at < taking_back.until(began_at),
+            made_at <= at < taking_back.until(made_at),
         )
         if not all(is_right):
             credited = f"{amount(note.total_minor, note.currency)} of {invoice.number_text}"
             yield Wrong(
                 f"upgrade {change.op_id}, taken back on {instant(at)}",
-                f"{change.reason} of {instant(began_at)}, {change.state}; {credited} credited on"
+                f"{change.reason} of {instant(made_at)}, {change.state}; {credited} credited on"
                 f" {instant(note.issued_at)}",
                 "an automatic upgrade, its whole invoice credited at that instant, in time",
             )
@@ -78,9 +78,16 @@ def credits_made_again(session: Session) -> Iterator[Wrong]:
 
 
 def is_taken_back(invoice_id: Any) -> ColumnElement[bool]:
-    """Whether the invoice is of an automatic upgrade that was taken back."""
-    change, taken = aliased(PlanChange), aliased(TakenBack)
-    return exists().where(taken.plan_change_id == change.id, change.invoice_id == invoice_id)
+    """Whether the invoice is of an automatic upgrade that was taken back, or renewed one: it was
+    credited with it, at the same instant and for the same reason."""
+    taken, own, note = aliased(TakenBack), aliased(CreditNote), aliased(CreditNote)
+    return exists().where(
+        note.invoice_id == invoice_id,
+        own.account_id == note.account_id,
+        own.issued_at == note.issued_at,
+        own.reason == note.reason,
+        taken.credit_note_id == own.id,
+    )
 
 
 def is_in_force(credit: Any) -> ColumnElement[bool]:
