@@ -165,7 +165,7 @@ def auto_upgraded(
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
     facts["new_plan"] = target.plan_name if target else ""
     facts["taking_back_path"] = f"/account/plan-changes/{change.op_id}/taking-back"
-    facts["can_be_taken_back_until"] = taking_back.until(change.effective_at)
+    facts["can_be_taken_back_until"] = taking_back.until(change.made_at)
     message = Message("auto_upgraded", account, facts, {"episode_id": episode.id})
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
