@@ -125,6 +125,12 @@ def look_again(item: OutboxItem, *, at: datetime, error: str | None = None) -> N
     item.next_at = at
 
 
+def rest(item: OutboxItem, *, until: datetime) -> None:
+    """The work wasn't tried, because it is not to be done for now: no attempt is counted."""
+    item.attempts -= 1
+    look_again(item, at=until)
+
+
 def give_up(item: OutboxItem, error: str) -> None:
     """The work was tried often enough: leave it to the operator."""
     item.last_error = error[:500]

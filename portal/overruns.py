@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.billing import (
@@ -29,9 +29,6 @@ from portal.models import (
     Account,
     Episode,
     EpisodeState,
-    PlanChange,
-    PlanChangeReason,
-    PlanChangeState,
     Price,
     Usage,
 )
@@ -244,18 +241,7 @@ def _wait(session: Session, account: Account, episode: Episode, now: datetime) -
         return Wait(WaitsFor.INVOICE, invoice=unpaid.number_text)
     if account.parked_at is not None or bounds.running_stop(session) is not None:
         return Wait(WaitsFor.VENDOR)
-    if _has_failed(session, episode):
+    if episode_facts.failed_tries(session, episode):
         until = episode.next_step_at
         return Wait(WaitsFor.NEXT_TRY, until=until if until > now else None)
     return Wait(WaitsFor.ITS_TURN)
-
-
-def _has_failed(session: Session, episode: Episode) -> bool:
-    """Whether an automatic upgrade could not be paid since the episode began."""
-    statement = select(func.count(PlanChange.id)).where(
-        PlanChange.account_id == episode.account_id,
-        PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
-        PlanChange.state == PlanChangeState.FAILED,
-        PlanChange.requested_at >= episode.opened_at,
-    )
-    return session.execute(statement).scalar_one() > 0

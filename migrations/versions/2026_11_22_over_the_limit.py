@@ -195,6 +195,10 @@ def _add_columns() -> None:
     op.add_column("episode", sa.Column("extended_to", sa.BigInteger()))
     op.add_column("episode", sa.Column("extended_reason", sa.String(length=200)))
     op.add_column("episode", sa.Column("extended_due_minor", sa.BigInteger()))
+    op.add_column(
+        "episode", sa.Column("times_retold", sa.Integer(), nullable=False, server_default="0")
+    )
+    op.add_column("usage", sa.Column("over_since", sa.BigInteger()))
     op.add_column("plan_change", sa.Column("replaced", sa.JSON(none_as_null=True)))
     with op.batch_alter_table("notice") as batch:
         batch.add_column(sa.Column("episode_id", sa.Integer()))
@@ -221,6 +225,7 @@ def _name_episodes(is_postgresql: bool) -> None:
         op.execute("UPDATE episode SET public_id = lower(hex(randomblob(16)))")
     with op.batch_alter_table("episode") as batch:
         batch.alter_column("public_id", existing_type=sa.String(length=32), nullable=False)
+        batch.alter_column("times_retold", existing_type=sa.Integer(), server_default=None)
         batch.create_unique_constraint(batch.f("uq_episode_public_id"), ["public_id"])
 
 

@@ -52,6 +52,12 @@ def _extended(details: Details) -> Words:
     return title, sentence(details["reason"]), "good"
 
 
+def _retold(details: Details) -> Words:
+    title = f"The amount of the automatic upgrade rose to {details['due']}"
+    told = f"Told before: {details['told']}. It was told again, and comes on"
+    return title, f"{told} {_hour(details['deadline'])} instead.", "warn"
+
+
 def _released(details: Details) -> Words:
     deadline = details.get("deadline")
     told = f" It comes on {_hour(deadline)} at the earliest." if deadline else ""
@@ -103,6 +109,7 @@ ACTIONS: dict[str, Told] = {
     "episode.parked": Told(Kind.LIMITS, _parked),
     "episode.held": Told(Kind.LIMITS, _held),
     "episode.extended": Told(Kind.LIMITS, _extended),
+    "episode.retold": Told(Kind.LIMITS, _retold),
     "episode.released": Told(Kind.LIMITS, _released),
     "seats.choice_changed": Told(Kind.LIMITS, _choice_changed),
     "usage.climbed": Told(Kind.LIMITS, _climbed),

@@ -20,6 +20,9 @@ from portal.models import (
     Membership,
     Notice,
     NoticeState,
+    PlanChange,
+    PlanChangeReason,
+    PlanChangeState,
     Price,
     Subscription,
     Vendor,
@@ -32,6 +35,7 @@ def read(
     """What `rules.overage` decides an open episode's next step by; the account must be locked."""
     row = usage.of(session, account.id)[episode.metric]
     subscription = subscriptions.live(session, account.id)
+    offer_changed, amount_rose = _changes(session, account, episode, subscription)
     return overage.EpisodeFacts(
         warnings=warned(episode),
         used=row.used,
@@ -41,7 +45,9 @@ def read(
         plan_changed=subscription is not None and subscription.price_id != episode.price_id,
         ended=subscription is None or subscription.cancelled_at is not None,
         has_next_tier=_has_next_tier(session, subscription),
-        offer_changed=_offer_changed(session, account, episode, subscription),
+        offer_changed=offer_changed,
+        amount_rose=amount_rose,
+        times_retold=episode.times_retold,
         reachable=_has_active_admin(session, account.id),
         past_due=invoices.open_invoice(session, account.id) is not None,
         renewal_due=_renewal_is_due(episode, subscription),
@@ -77,6 +83,26 @@ def announced_terms(session: Session, account: Account, episode: Episode) -> Quo
     return projections.quote_at(session, account, subscription, price, deadline_at)
 
 
+def failed_tries(session: Session, episode: Episode) -> list[datetime]:
+    """When the account's automatic upgrades were asked for that could not be paid, in order.
+
+    Since it was within the limit last, or moved to another plan: a new episode of an account that
+    stayed over goes on where the former one stopped.
+    """
+    since = _over_since(session, episode)
+    statement = (
+        select(PlanChange.requested_at)
+        .where(
+            PlanChange.account_id == episode.account_id,
+            PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
+            PlanChange.state == PlanChangeState.FAILED,
+            PlanChange.requested_at >= since,
+        )
+        .order_by(PlanChange.requested_at)
+    )
+    return list(session.scalars(statement))
+
+
 def policy(session: Session, metric: Metric) -> Policy:
     """What follows when a metric goes over its limit, by the vendor's catalog."""
     return session.get_one(Vendor, 1).policy(metric)
@@ -93,20 +119,34 @@ def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
     )
 
 
-def _offer_changed(
+def _over_since(session: Session, episode: Episode) -> datetime:
+    kept = usage.of(session, episode.account_id)[episode.metric].over_since
+    over_since = min(kept or episode.opened_at, episode.opened_at)
+    statement = select(func.max(PlanChange.settled_at)).where(
+        PlanChange.account_id == episode.account_id,
+        PlanChange.reason != PlanChangeReason.ADD_ONS,
+        PlanChange.state == PlanChangeState.APPLIED,
+    )
+    moved_at: datetime | None = session.execute(statement).scalar_one()
+    return max(over_since, moved_at or over_since)
+
+
+def _changes(
     session: Session, account: Account, episode: Episode, subscription: Subscription | None
-) -> bool:
-    """Whether the upgrade would differ from what the last email told: plan, price or amount."""
+) -> tuple[bool, bool]:
+    """How the upgrade differs from what the last email told: in its plan, price version or cycle;
+    or, of the same, in a larger amount."""
     if subscription is None or len(episode.warnings) < overage.WARNINGS:
-        return False
+        return False, False
     target = price_list.next_tier(session, subscription.price)
     if target is None or target.id != episode.warnings[-1].target_price_id:
-        return True
+        return True, False
     try:
         terms = announced_terms(session, account, episode)
     except RuleBroken:
-        return True
-    return episode.due_minor is None or terms.due_now.amount > episode.due_minor
+        return True, False
+    told = episode.due_minor
+    return told is None, told is not None and terms.due_now.amount > told
 
 
 def _renewal_is_due(episode: Episode, subscription: Subscription | None) -> bool:

@@ -19,6 +19,7 @@ from portal.billing.rules.overage import (
     Park,
     ParkReason,
     Rest,
+    Retell,
     SendWarning,
     Upgrade,
     Wait,
@@ -29,9 +30,6 @@ from portal.models import (
     Account,
     Episode,
     EpisodeState,
-    PlanChange,
-    PlanChangeReason,
-    PlanChangeState,
     Subscription,
 )
 from portal.transaction import after_commit
@@ -72,6 +70,9 @@ def step(session: Session, account: Account, episode: Episode, *, now: datetime)
         case SendWarning(number, deadline_at):
             episode_warnings.write(session, account, episode, number, deadline_at, now=now)
             episode.next_step_at = now + overage.LOOK_AGAIN
+        case Retell(deadline_at):
+            episode_warnings.tell_amount(session, account, episode, deadline_at, now=now)
+            episode.next_step_at = deadline_at
         case Upgrade():
             _upgrade(session, account, episode, now=now)
         case Close(reason):
@@ -128,7 +129,7 @@ def _upgrade(session: Session, account: Account, episode: Episode, *, now: datet
         # Soon again, so that nobody puts an upgrade off by buying something else just then.
         episode.next_step_at = now + WHILE_SOMETHING_IS_PAID
         return
-    next_at = _next_try_at(session, account, episode)
+    next_at = _next_try_at(session, episode)
     if next_at is not None and next_at > now:
         # Of two metrics that are over at once, one has asked for the same money.
         episode.next_step_at = next_at
@@ -139,27 +140,17 @@ def _upgrade(session: Session, account: Account, episode: Episode, *, now: datet
 
 def _try_again(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
     """An upgrade that was not paid is tried on the days of an invoice, then left to the vendor."""
-    next_at = _next_try_at(session, account, episode)
+    next_at = _next_try_at(session, episode)
     if next_at is None:
         _park(session, account, episode, ParkReason.NOT_PAID, now=now)
     else:
         episode.next_step_at = next_at
 
 
-def _next_try_at(session: Session, account: Account, episode: Episode) -> datetime | None:
-    """When an upgrade that failed since the episode began may be tried again; None where none
-    did, or where it was tried often enough."""
-    statement = (
-        select(PlanChange.requested_at)
-        .where(
-            PlanChange.account_id == account.id,
-            PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
-            PlanChange.state == PlanChangeState.FAILED,
-            PlanChange.requested_at >= episode.opened_at,
-        )
-        .order_by(PlanChange.requested_at)
-    )
-    tried = list(session.scalars(statement))
+def _next_try_at(session: Session, episode: Episode) -> datetime | None:
+    """When an upgrade that failed may be tried again; None where none did, or where it was tried
+    often enough."""
+    tried = episode_facts.failed_tries(session, episode)
     return dunning.retry_at(len(tried), tried[0], tried[-1]) if tried else None
 
 

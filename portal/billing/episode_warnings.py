@@ -1,18 +1,20 @@
 """The emails of an over-limit episode that announce its upgrade: written, and kept true.
 
 What one says is set down with it: the count, the deadline, the plan and the exact amount. An email
-that was held up says the moved date when it goes out, and nothing at all once the episode is over.
+that was held up says what holds when it goes out, and nothing at all once the episode is over.
+Where somebody has it already, the others get it as it is: all read the same date and amount.
 """
 
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import episode_notices, notices
+from portal import episode_notices, events, notices
 from portal.audit import SYSTEM, record
-from portal.billing import episode_facts, price_list, projections, usage
+from portal.billing import episode_facts, episode_mail, price_list, projections, usage
 from portal.billing.rules import describe, overage
 from portal.billing.rules.counting import amount_of
+from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
 from portal.models import (
@@ -24,6 +26,11 @@ from portal.models import (
     Price,
     Subscription,
 )
+from portal.transaction import after_commit
+
+
+class OnHold(Exception):
+    """An email that announces something waits while the operator holds its episode."""
 
 
 def write(
@@ -62,24 +69,52 @@ def write_anew(session: Session, account: Account, episode: Episode, *, now: dat
     _send(session, account, episode, warning, quote, now=now)
 
 
+def tell_amount(
+    session: Session, account: Account, episode: Episode, deadline_at: datetime, *, now: datetime
+) -> None:
+    """Say what the upgrade costs now, more than was told, and that it comes at `deadline_at`; the
+    account must be locked."""
+    told = episode.due_minor
+    episode.times_retold += 1
+    move(session, account, episode, deadline_at, None, now=now)
+    told_before, due = (
+        None if minor is None else describe.money(Money(minor, account.currency))
+        for minor in (told, episode.due_minor)
+    )
+    record(
+        session,
+        account,
+        "episode.retold",
+        at=now,
+        actor=SYSTEM,
+        metric=episode.metric,
+        deadline=deadline_at.isoformat(),
+        due=due,
+        told=told_before,
+    )
+    after_commit(session, lambda: events.publish(account.id, "usage"))
+
+
 def move(
     session: Session,
     account: Account,
     episode: Episode,
     deadline_at: datetime,
-    why: str,
+    why: str | None,
     *,
     now: datetime,
 ) -> None:
     """No upgrade before `deadline_at`, though earlier was told; the account must be locked.
 
-    Whoever was told a date hears the new one, and what the upgrade costs then.
+    `why` is the operator's reason, None where the amount rose. Whoever was told a date hears the
+    new one, and what the upgrade costs then.
     """
     episode.extended_to, episode.extended_reason = deadline_at, why
     last = episode.warnings[-1] if episode.warnings else None
     if last is not None and last.accepted_at is None:
         rewrite_stale(session, account, last, now=now)
-    if episode_notices.was_told(session, episode):
+    if episode_mail.was_told(session, episode):
+        episode_mail.withdraw_moves(session, episode, now=now)
         quote = _moved(session, account, episode)
         episode_notices.deadline_moved(session, episode, quote=quote, now=now)
 
@@ -88,7 +123,7 @@ def before_sending(session: Session, account: Account, notice: Notice, *, now: d
     """Make an email true that is about to be sent; the account must be locked.
 
     False when it announces what won't happen any more, or is to somebody who is no Admin any more:
-    then it is withdrawn instead.
+    then it is withdrawn instead. Raises OnHold: it is to be asked for again after the release.
     """
     if notice.name not in episode_notices.ANNOUNCING or notice.episode_id is None:
         return True
@@ -96,6 +131,8 @@ def before_sending(session: Session, account: Account, notice: Notice, *, now: d
     if not episode.is_open:
         _withdraw(notice, now)
         return False
+    if episode.held_at is not None:
+        raise OnHold
     if notice.state is NoticeState.WAITING and not _is_for_an_admin(session, account, notice):
         _withdraw(notice, now)
         _tell_who_is_left(session, account, episode, notice, now=now)
@@ -104,21 +141,22 @@ def before_sending(session: Session, account: Account, notice: Notice, *, now: d
         warning = session.get_one(EpisodeWarning, notice.warning_id)
         rewrite_stale(session, account, warning, now=now)
     else:
-        _rewrite_stale_move(session, account, episode, now=now)
+        _rewrite_stale_move(session, account, episode, notice, now=now)
     return True
 
 
 def rewrite_stale(
     session: Session, account: Account, warning: EpisodeWarning, *, now: datetime
 ) -> bool:
-    """Write a warning anew whose mail was held up for so long that its dates no longer hold.
+    """Write a warning anew whose mail was held up for so long that what it says may not hold.
 
     Nobody has got it yet, so what people read is the moved date. True when it was rewritten.
     """
-    episode = warning.episode
+    episode, told = warning.episode, warning.deadline_at
     earlier = episode_facts.warned(episode)[: warning.number - 1]
-    deadline_at = overage.deadline_to_tell(earlier, now, episode.extended_to)
-    if warning.accepted_at or deadline_at <= warning.deadline_at:
+    deadline_at = max(told, overage.deadline_to_tell(earlier, now, episode.extended_to))
+    is_stale = deadline_at > told or _is_old(warning.written_at, now)
+    if warning.accepted_at or not is_stale or episode_mail.has_reached(session, warning):
         return False
     quote = _set_down(session, account, episode, warning, deadline_at, now=now)
     episode_notices.rewrite_warning(session, warning, quote=quote, now=now)
@@ -140,7 +178,7 @@ def _tell_who_is_left(
 ) -> None:
     """An email that none of those has or gets whom it was written to is written to the Admins of
     today."""
-    if episode_notices.reaches_another(session, withdrawn):
+    if episode_mail.reaches_another(session, withdrawn):
         return
     if withdrawn.warning_id is not None:
         write_anew(session, account, episode, now=now)
@@ -150,17 +188,22 @@ def _tell_who_is_left(
 
 
 def _rewrite_stale_move(
-    session: Session, account: Account, episode: Episode, *, now: datetime
+    session: Session, account: Account, episode: Episode, notice: Notice, *, now: datetime
 ) -> None:
     """The email of a moved deadline leaves a day from when it goes out, as the last warning."""
-    if episode_facts.move_told(session, episode, now) is overage.Delivery.ACCEPTED:
+    told, least = episode.deadline_at, overage.full_hour_after(now + overage.FINAL_NOTICE)
+    if told is None or not (told < least or _is_old(notice.created_at, now)):
         return
-    least = overage.full_hour_after(now + overage.FINAL_NOTICE)
-    if episode.deadline_at is None or episode.deadline_at >= least:
+    if episode_mail.has_another(session, notice):
         return
-    episode.extended_to = least
+    episode.extended_to = max(told, least)
     quote = _moved(session, account, episode)
     episode_notices.rewrite_move(session, episode, quote=quote, now=now)
+
+
+def _is_old(written_at: datetime, now: datetime) -> bool:
+    """Whether the count or the amount may be another one by now."""
+    return now - written_at >= overage.LOOK_AGAIN
 
 
 def _set_down(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices, events
 from portal.audit import SYSTEM, Actor, record
-from portal.billing import payments
+from portal.billing import episode_mail, payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
 from portal.episode_notices import Because
@@ -87,7 +87,7 @@ def resolve(
     if _is_called_off(session, episode, BACK_WITHIN, now=now):
         return
     close(session, account, episode, CloseReason.WITHIN_LIMIT, now=now, actor=actor)
-    if episode_notices.was_told(session, episode):
+    if episode_mail.was_told(session, episode):
         episode_notices.all_clear(session, episode, _usage(session, episode), now=now)
 
 
@@ -105,7 +105,7 @@ def leave_over(
     is_anew = because is Because.OFFER_CHANGED
     reason = CloseReason.OFFER_CHANGED if is_anew else CloseReason.NO_AUTO_UPGRADE
     close(session, account, episode, reason, now=now, actor=actor)
-    if episode.is_announced and episode_notices.was_told(session, episode):
+    if episode.is_announced and episode_mail.was_told(session, episode):
         episode_notices.called_off(session, episode, because, now=now)
 
 

@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session
 
 from portal import episode_notices, events
 from portal.audit import Actor, record
-from portal.billing import episode_facts, episode_steps, episode_warnings, episodes
+from portal.billing import (
+    episode_facts,
+    episode_mail,
+    episode_steps,
+    episode_warnings,
+    episodes,
+)
 from portal.billing.rules import describe, overage, text
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
@@ -29,8 +35,6 @@ STILL_PARKED = {
     ParkReason.NOBODY_TO_WARN: "There is still no active Admin to write to.",
     ParkReason.WARNED_TOO_CLOSELY: "Its warnings came too close together to upgrade on them. It"
     " stays parked; once the account is back within its limit, a later episode starts anew.",
-    ParkReason.MAIL_REFUSED: "The email about the moved date was refused. Put the date off again"
-    " when an Admin can be reached.",
 }
 
 
@@ -68,13 +72,14 @@ def hold(
 ) -> None:
     """Let nothing follow until `release`; the account must be locked.
 
-    Whom an upgrade was announced to is told that it waits. Back within the limit still ends the
+    Whom an upgrade was announced to is told that it waits; an email that announces it and was not
+    sent yet isn't, until then. Back within the limit still ends the
     episode. Raises NotNow and TextRefused.
     """
     said = _Said(session, account, episode, _checked(reason), now, actor)
     _must_be_going_on(session, episode)
     episode.held_at, episode.held_reason = now, said.why
-    if episode.is_announced:
+    if episode.is_announced and episode_mail.was_told(session, episode):
         episode_notices.called_off(session, episode, Because.HELD, now=now)
     said.record("episode.held")
 
@@ -115,8 +120,8 @@ def release(
     """Let an episode that is held or parked go on; the account must be locked.
 
     The time on hold doesn't count: a date that was told moves by as much, to a day from now at
-    least, and the Admins are told. A warning that no mail server took is written again. Raises
-    NotNow and TextRefused.
+    least, and the Admins are told. An email that no mail server took is written again, one that
+    waited goes out. Raises NotNow and TextRefused.
     """
     said = _Said(session, account, episode, _checked(reason), now, actor)
     _must_be_open(session, episode)
@@ -126,6 +131,7 @@ def release(
     episode.state, episode.parked_reason = EpisodeState.OPEN, None
     episode.held_at = episode.held_reason = None
     _prepare(said, held_for)
+    episode_mail.hasten(session, episode, now=now)
     deadline_at = episode.deadline_at
     said.record("episode.released", deadline=deadline_at.isoformat() if deadline_at else None)
     episode_steps.step(session, account, episode, now=now)
@@ -146,13 +152,13 @@ def _give_time(said: _Said, facts: EpisodeFacts, held_for: timedelta) -> None:
     """The warnings are all out: the upgrade comes later than was told by the time it was held, and
     a day from now at the earliest."""
     still = overage.what_forbids(facts)
-    if still is not None:
+    if still is not None and still is not ParkReason.MAIL_REFUSED:
         raise NotNow(STILL_PARKED[still])
     told = said.episode.deadline_at
     if told is None or facts.offer_changed:
         return
     least = overage.full_hour_after(max(told + held_for, said.now + overage.FINAL_NOTICE))
-    if least > told:
+    if least > told or still is ParkReason.MAIL_REFUSED:
         _move(said, least)
 
 

@@ -172,10 +172,12 @@ def auto_upgrade(
 ) -> PlanChange:
     """Begin the upgrade that an episode's three warnings announced; the account must be locked.
 
-    `terms` are those of the last warning. A change whose payment failed is followed by another.
+    `terms` are those of the last email. A change whose payment failed is followed by another.
+    Raises ValueError for what is no upgrade to a larger, dearer tier of the same kind.
     """
+    _must_be_upgrade(session, terms, of=episode.price)
     before = session.scalars(select(PlanChange).where(PlanChange.episode_id == episode.id)).all()
-    op_id = f"episode-{episode.id}-{len(before) + 1}"
+    op_id = f"episode-{episode.public_id}-{len(before) + 1}"
     change = intentions.write(session, account, terms, op_id, now=now, actor=SYSTEM)
     change.reason = PlanChangeReason.AUTO_UPGRADE
     change.episode_id = episode.id
@@ -250,6 +252,15 @@ def _obstacle(
     if subscription is not None and subscription.cancelled_at is not None:
         return CancellationScheduled()
     return None
+
+
+def _must_be_upgrade(session: Session, terms: Quote, *, of: Price) -> None:
+    """Proved again before money moves for something that nobody confirmed."""
+    former, target = price_list.terms(session, of), terms.target
+    is_alike = (former.family, former.interval) == (target.family, target.interval)
+    is_larger = target.position > former.position
+    if not (is_alike and is_larger and terms.direction is Direction.UPGRADE):
+        raise ValueError(f"an automatic upgrade can't lead from {former.name} to {target.name}")
 
 
 def _refuse_too_small(session: Session, account: Account, basket: Basket) -> None:

@@ -70,6 +70,7 @@ def add(session: Session, account_id: int, metric: Metric, change: int, *, now: 
     row = session.get_one(Usage, (account_id, metric))
     if change:
         row.used += change
+        _keep_since(row, now)
         _keep_day(session, [row], now)
     return row
 
@@ -83,6 +84,7 @@ def set_limits(
     changed = [row for row in rows if row.limit_value != limits[row.metric]]
     for row in changed:
         row.limit_value = limits[row.metric]
+        _keep_since(row, now)
     _keep_day(session, changed, now)
     return changed
 
@@ -99,6 +101,14 @@ def recount(session: Session, account_ids: Collection[int]) -> dict[int, Counts]
         }
         for account_id in account_ids
     }
+
+
+def _keep_since(row: Usage, now: datetime) -> None:
+    """Since when more is in use than the limit, without a moment within it."""
+    if not row.is_over:
+        row.over_since = None
+    elif row.over_since is None:
+        row.over_since = now
 
 
 def _keep_day(session: Session, rows: Sequence[Usage], now: datetime) -> None:

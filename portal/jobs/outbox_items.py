@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,6 +23,8 @@ from portal.models import (
 )
 from portal.papers import making
 from portal.transaction import transaction
+
+ON_HOLD = timedelta(days=1)
 
 
 def due(session: Session, now: datetime) -> list[int]:
@@ -57,7 +59,11 @@ def _under_lease(item_id: int, handle: Callable[[int], str | None]) -> None:
         if item is None:
             return
         subject_id = item.subject_id
-    problem = _problem(handle, subject_id)
+    try:
+        problem = _problem(handle, subject_id)
+    except episode_warnings.OnHold:
+        _rest(item_id, owner)
+        return
     with transaction() as session:
         held = outbox.held(session, item_id, owner=owner)
         if held is None:
@@ -75,9 +81,19 @@ def _problem(handle: Callable[[int], str | None], subject_id: int) -> str | None
     """What kept an item from being done; None when it was."""
     try:
         return handle(subject_id)
+    except episode_warnings.OnHold:
+        raise
     except Exception as error:
         db.session.rollback()
         return f"{type(error).__name__}: {error}"
+
+
+def _rest(item_id: int, owner: str) -> None:
+    """The release will ask for it again; should it be missed, a day later somebody looks."""
+    with transaction() as session:
+        held = outbox.held(session, item_id, owner=owner)
+        if held is not None:
+            outbox.rest(held, until=clock.now() + ON_HOLD)
 
 
 def _put_off_email(session: Session, item: OutboxItem, problem: str) -> int | None:

@@ -60,13 +60,15 @@ class Episode(Model):
     close_reason: Mapped[str | None] = mapped_column(String(200))
     parked_reason: Mapped[str | None] = mapped_column(String(32))
     next_step_at: Mapped[datetime] = mapped_column(Instant)
-    # What the vendor's operator said: no step while it is held, no upgrade before an instant.
+    # What the vendor's operator said: no step while it is held, no upgrade before an instant. An
+    # instant without a reason was told by itself, because the amount had risen.
     held_at: Mapped[datetime | None] = mapped_column(Instant)
     held_reason: Mapped[str | None] = mapped_column(String(200))
     extended_to: Mapped[datetime | None] = mapped_column(Instant)
     extended_reason: Mapped[str | None] = mapped_column(String(200))
     # What the email of that instant said the upgrade would cost then.
     extended_due_minor: Mapped[int | None] = mapped_column(MinorUnits)
+    times_retold: Mapped[int] = mapped_column(default=0)
 
     price: Mapped[Price] = relationship()
     warnings: Mapped[list["EpisodeWarning"]] = relationship(

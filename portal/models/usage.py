@@ -16,8 +16,9 @@ OVER = "limit_value IS NOT NULL AND used > limit_value"
 class Usage(Model):
     """One metric of one account: the count, and the limit of the plan it has now.
 
-    `limit_value` NULL is unlimited. The index holds only the rows that are over, so that
-    finding them costs what there is to find.
+    `limit_value` NULL is unlimited. `over_since` is when the count went beyond the limit, NULL
+    while it isn't. The index holds only the rows that are over, so that finding them costs what
+    there is to find.
     """
 
     __tablename__ = "usage"
@@ -31,6 +32,7 @@ class Usage(Model):
     metric: Mapped[Metric] = mapped_column(Name(Metric), primary_key=True)
     used: Mapped[int] = mapped_column(MinorUnits, default=0)
     limit_value: Mapped[int | None] = mapped_column(MinorUnits)
+    over_since: Mapped[datetime | None] = mapped_column(Instant)
 
     @property
     def is_over(self) -> bool:

@@ -27,7 +27,12 @@ PARKED_BECAUSE: Mapping[str, str] = {
     ParkReason.WARNED_TOO_CLOSELY: "The emails about it came too close together to upgrade on"
     " them.",
     ParkReason.NOT_PAID: "The upgrade could not be paid, however often it was tried.",
+    ParkReason.AMOUNT_KEPT_RISING: "What the upgrade costs rose again each time it had been told.",
 }
+AMOUNT_CHANGED = (
+    "The amount has changed since: as your plan, its add-ons, your tax and your credit balance are"
+    " now, the upgrade costs more than we wrote. So it isn't made on the day that we named."
+)
 
 
 def closed_because(reason: str | None) -> str:

@@ -5,7 +5,8 @@
 
 The gaps are measured from when the mail server accepted a warning, not from when it was written.
 So a worker or a mail server that was down moves what follows to later, never closer together. The
-vendor's operator may move the upgrade to later too, and hold an episode where it is.
+vendor's operator may move the upgrade to later too, and hold an episode where it is. An upgrade
+that has become dearer than was told last is told again, a day before it at the least.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ WARNINGS = 3
 WARNING_GAP = timedelta(hours=48)
 FINAL_NOTICE = timedelta(hours=24)
 GRACE = timedelta(hours=120)
+
+# So often is an amount that rose told again in one episode; then the vendor is to look at it.
+MOST_RETOLD = 3
 
 # What each warning promises: this long from the moment it is written, at the least.
 NOTICE_GIVEN = {1: GRACE, 2: timedelta(hours=72), 3: FINAL_NOTICE}
@@ -54,6 +58,11 @@ class ParkReason(StrEnum):
     TOP_TIER = "top_tier"
     WARNED_TOO_CLOSELY = "warned_too_closely"
     NOT_PAID = "not_paid"
+    AMOUNT_KEPT_RISING = "amount_kept_rising"
+
+
+# While one is parked for these, nobody may take more of what is over: nothing would follow.
+FULL_WHILE_PARKED = frozenset(ParkReason) - {ParkReason.TOP_TIER, ParkReason.WARNED_TOO_CLOSELY}
 
 
 class Delivery(StrEnum):
@@ -84,12 +93,14 @@ class EpisodeFacts:
 
     `plan_changed`: the plan is not the one the episode was opened on. `ended`: the subscription
     is over or was cancelled. `has_next_tier`: an auto-upgrade has somewhere to go.
-    `offer_changed`: the upgrade would lead to another plan, or a dearer price version, than the
-    last email said. `reachable`: an active Admin can be mailed. `past_due`: an invoice waits
-    to be paid, and plan changes with it. `renewal_due`: the running cycle is over by the deadline
-    and renews before that, which what was told counts on. `held`: the operator lets nothing happen
-    for now; `extended_to`: the operator promised no upgrade before that instant; `move_told`: what
-    became of the email that says so, accepted where none was needed.
+    `offer_changed`: the upgrade would lead to another plan or price version than the last email
+    said, or in a cycle that is over. `amount_rose`: to the same plan, but for more than the last
+    email said; `times_retold`: how often that was told. `reachable`: an active Admin can be
+    mailed. `past_due`: an invoice waits to be paid, and plan changes with it. `renewal_due`: the
+    running cycle is over by the deadline and renews before that, which what was told counts on.
+    `held`: the operator lets nothing happen for now; `extended_to`: no upgrade before that instant
+    was promised; `move_told`: what became of the email that says so, accepted where none was
+    needed.
     """
 
     warnings: tuple[Warned, ...]
@@ -101,6 +112,8 @@ class EpisodeFacts:
     ended: bool = False
     has_next_tier: bool = True
     offer_changed: bool = False
+    amount_rose: bool = False
+    times_retold: int = 0
     reachable: bool = True
     past_due: bool = False
     renewal_due: bool = False
@@ -137,6 +150,13 @@ class SendWarning:
 
 
 @dataclass(frozen=True)
+class Retell:
+    """Tell the Admins now what the upgrade has come to cost, and that it comes at `deadline_at`."""
+
+    deadline_at: datetime
+
+
+@dataclass(frozen=True)
 class Upgrade:
     """Upgrade to the next tier now."""
 
@@ -156,7 +176,7 @@ class Park:
     reason: ParkReason
 
 
-Decision = Wait | Rest | SendWarning | Upgrade | Close | Park
+Decision = Wait | Rest | SendWarning | Retell | Upgrade | Close | Park
 
 
 def next_check_at(now: datetime) -> datetime:
@@ -264,7 +284,13 @@ def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
         return Close(CloseReason.OFFER_CHANGED)
     if facts.past_due or facts.renewal_due or facts.move_told is Delivery.UNDER_WAY:
         return Wait(now + LOOK_AGAIN)
-    return Upgrade()
+    return _tell_again(facts, now) if facts.amount_rose else Upgrade()
+
+
+def _tell_again(facts: EpisodeFacts, now: datetime) -> Decision:
+    if facts.times_retold >= MOST_RETOLD:
+        return Park(ParkReason.AMOUNT_KEPT_RISING)
+    return Retell(full_hour_after(now + FINAL_NOTICE))
 
 
 def _are_apart(warnings: tuple[Warned, ...]) -> bool:
