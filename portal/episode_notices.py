@@ -8,12 +8,13 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from flask import current_app
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from portal import calendar_file, notice_facts, notices
 from portal.billing.rules import describe, episode_words, taking_back
 from portal.billing.rules.counting import Metric
+from portal.billing.rules.episode_words import AMOUNT_CHANGED
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
@@ -25,11 +26,9 @@ from portal.models import (
     Invoice,
     Notice,
     NoticeState,
-    OutboxItem,
     PlanChange,
     Usage,
     Vendor,
-    Work,
 )
 from portal.notices import Message
 from portal.printable import printable
@@ -94,37 +93,6 @@ def rewrite_move(
     message = _move(session, account, episode, quote, now, is_new=False)
     notices.rewrite(session, message, waiting)
     return waiting
-
-
-def was_told(session: Session, episode: Episode) -> bool:
-    """Whether a warning reached somebody, or is being handed to a mail server right now."""
-    in_hands = (
-        select(OutboxItem.id)
-        .where(
-            OutboxItem.work == Work.NOTICE,
-            OutboxItem.subject_id == Notice.id,
-            OutboxItem.lease_owner.is_not(None),
-        )
-        .exists()
-    )
-    statement = select(Notice.id).where(
-        Notice.episode_id == episode.id,
-        Notice.name.in_(ANNOUNCING),
-        or_(Notice.state == NoticeState.ACCEPTED, in_hands),
-    )
-    return session.scalars(statement.limit(1)).first() is not None
-
-
-def reaches_another(session: Session, notice: Notice) -> bool:
-    """Whether the same email is accepted, or still to be sent, to somebody else."""
-    if notice.warning_id is not None:
-        same = Notice.warning_id == notice.warning_id
-    else:
-        of_episode = (Notice.episode_id == notice.episode_id) & (Notice.name == notice.name)
-        same = of_episode & (Notice.created_at == notice.created_at)
-    is_there = Notice.state.in_((NoticeState.ACCEPTED, NoticeState.WAITING))
-    statement = select(Notice.id).where(same, is_there, Notice.id != notice.id)
-    return session.scalars(statement.limit(1)).first() is not None
 
 
 def all_clear(session: Session, episode: Episode, row: Usage, *, now: datetime) -> list[Notice]:
@@ -209,7 +177,8 @@ def _move(
         **notice_facts.of_deadline(episode, deadline_at, quote, now=now, zone=account.time_zone),
         **notice_facts.standing(episode.metric, last.used, last.limit_value),
         "over_too": _over_too(session, episode),
-        "why": printable(episode.extended_reason or "", notices.PARAGRAPH),
+        "amount_rose": episode.extended_reason is None,
+        "why": printable(episode.extended_reason or AMOUNT_CHANGED, notices.PARAGRAPH),
     }
     columns = {"episode_id": episode.id, "calendar": calendar}
     return Message(MOVED, account, facts, columns)
