@@ -72,7 +72,11 @@ class OutboxItem(Model):
 
 
 class Notice(Model):
-    """One email to one person, as it was written and as the mail server answered."""
+    """One email to one person, as it was written and as the mail server answered.
+
+    One that brings the PDF of its invoice or credit note waits for it until `document_by`, and
+    not any more once that is None. `enclosed_sha256` is the hash of the PDF it brings then.
+    """
 
     __tablename__ = "notice"
     __table_args__ = (
@@ -94,6 +98,8 @@ class Notice(Model):
     body_text: Mapped[str] = mapped_column(Text)
     body_html: Mapped[str] = mapped_column(Text)
     calendar: Mapped[str | None] = mapped_column(Text)
+    document_by: Mapped[datetime | None] = mapped_column(Instant)
+    enclosed_sha256: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[NoticeState] = mapped_column(Name(NoticeState), default=NoticeState.WAITING)
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
