@@ -30,12 +30,17 @@ class GoesOver(RuleBroken):
     """What was asked takes the account over a limit, and nobody has agreed to that.
 
     The text says what the count becomes and what that starts. Asking again with `accepted=after`,
-    the count of clients that it leads to, does it.
+    the count of clients that it leads to, does it, unless it `is_refused` whoever agrees.
     """
 
-    def __init__(self, after: int, sentence: str) -> None:
+    def __init__(self, after: int, sentence: str, *, is_refused: bool = False) -> None:
         super().__init__(sentence)
-        self.after = after
+        self.after, self.is_refused = after, is_refused
+
+    @property
+    def status(self) -> int:
+        """Of the page that shows it: a question, or what can't be done."""
+        return 422 if self.is_refused else 409
 
 
 @dataclass(frozen=True)
@@ -213,19 +218,20 @@ def warn_before_over(
     actor: Actor,
 ) -> None:
     """Raise GoesOver where `change` more clients, or `stored` more bytes with them, go over a
-    limit and no such count of clients was accepted."""
+    limit and no such count of clients was accepted, or nothing beyond it can be had."""
     reader = Role(actor.role) if actor.role else Role.ADMIN
-    foreseen = [
-        foresight.foretell(session, account, metric, more, now=now, reader=reader)
+    foreseen = {
+        metric: foresight.foretell(session, account, metric, more, now=now, reader=reader)
         for metric, more in ((Metric.CLIENTS, change), (Metric.STORAGE, stored))
         if more > 0
-    ]
-    told = " ".join(filter(None, foreseen))
-    if not told:
+    }
+    over = {metric: told for metric, told in foreseen.items() if told}
+    if not over:
         return
     after = usage.of(session, account.id)[Metric.CLIENTS].used + change
-    if accepted is None or after > accepted:
-        raise GoesOver(after, told)
+    is_refused = any(overages.refusal(session, account, metric) for metric in over)
+    if is_refused or accepted is None or after > accepted:
+        raise GoesOver(after, " ".join(over.values()), is_refused=is_refused)
 
 
 def kept(details: ClientDetails) -> dict[str, str]:

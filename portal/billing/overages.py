@@ -4,7 +4,7 @@ The count is kept in the transaction that changes the rows behind it. Whether mo
 than the limit is decided in that transaction too, so that no two can take the last seat.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -20,12 +20,21 @@ from portal.billing import (
     subscriptions,
     usage,
 )
-from portal.billing.rules import overage
+from portal.billing.rules import episode_words, overage
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.errors import FullWhileCancelled, RuleBroken, SeatsFull
+from portal.billing.rules.errors import (
+    FullWhileCancelled,
+    FullWhileParked,
+    RuleBroken,
+    SeatsFull,
+)
 from portal.billing.rules.policies import Policy
 from portal.models import Account, Episode, EpisodeState, Subscription, Usage
 from portal.transaction import after_commit
+
+# The daily check goes from account to account: it comes to none of them on the stroke of its hour,
+# so a deadline of full hours is an hour later than the stroke's would be. What is foretold says so.
+REACHED_AFTER = timedelta(seconds=1)
 
 # Put together once: looking is a millisecond, and putting it together would be another.
 OVER_WITHOUT_EPISODE = (
@@ -58,7 +67,8 @@ def count_changed(
     """Keep the count with what the transaction did to the rows; the account must be locked.
 
     Back within the limit ends an open episode here and now. Open pages hear of it after the
-    commit. Raises SeatsFull or FullWhileCancelled where it would grow beyond a limit that holds.
+    commit. Raises SeatsFull, FullWhileCancelled or FullWhileParked where it would grow beyond a
+    limit that holds.
     """
     row = usage.add(session, account.id, metric, change, now=now)
     if change > 0 and row.is_over:
@@ -77,16 +87,22 @@ def refusal(session: Session, account: Account, metric: Metric) -> RuleBroken | 
     """Why more of a metric than its limit can't be taken; None where that has consequences only.
 
     The account has chosen to stay within its seats, or its plan was cancelled: that isn't upgraded
-    by itself, so what would lead there has to stay within it.
+    by itself, so what would lead there has to stay within it. Or what was to follow from being over
+    was left to the vendor: until then nothing is paid for more.
     """
     subscription = subscriptions.live(session, account.id)
     if subscription is None:
         return None
     if metric is Metric.SEATS and seat_consents.is_capped(session, account.id):
         return SeatsFull(usage.of(session, account.id)[metric].limit_value or 0)
-    is_upgraded = episode_facts.policy(session, metric) is Policy.AUTO_UPGRADE
-    if subscription.cancelled_at is not None and is_upgraded:
+    if episode_facts.policy(session, metric) is not Policy.AUTO_UPGRADE:
+        return None
+    if subscription.cancelled_at is not None:
         return FullWhileCancelled(metric.value)
+    for episode in episodes.open_of(session, account.id, metric):
+        if episode.parked_reason in overage.FULL_WHILE_PARKED:
+            why = episode_words.parked_because(episode.parked_reason)
+            return FullWhileParked(metric.value, why)
     return None
 
 

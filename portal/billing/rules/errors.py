@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 
 class RuleBroken(Exception):
     """A rule of the product refused what was asked; `str()` says why and what to do."""
@@ -107,6 +110,23 @@ class FullWhileCancelled(RuleBroken):
         super().__init__(
             f"The plan is cancelled and all of its {metric} are in use. An Admin can withdraw the"
             " cancellation, or make room."
+        )
+
+
+class FullWhileParked(RuleBroken):
+    """More of what is over its limit already, while nothing follows from that by itself: `why`
+    says, in a sentence, what keeps the upgrade from being made."""
+
+    NO_MORE: ClassVar[Mapping[str, str]] = {
+        "seats": "nobody who takes a seat",
+        "clients": "no client that counts",
+        "storage": "no document",
+    }
+
+    def __init__(self, metric: str, why: str) -> None:
+        super().__init__(
+            f"{why} Until that is settled, {self.NO_MORE[metric]} can be added beyond the plan; all"
+            " that is there stays. An Admin can choose a larger plan, make room, or write to us."
         )
 
 

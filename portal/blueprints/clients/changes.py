@@ -167,10 +167,12 @@ def _back_to_list(change: Change, done: Done, who: str) -> ResponseReturnValue:
 
 
 def _ask(change: Change, over: GoesOver, **client: str) -> ResponseReturnValue:
-    """What the count becomes and what that starts, and whether to go on; 409 until agreed to."""
-    context = {"question": str(over), "change": change, "accepted": over.after}
+    """What the count becomes and what that starts, and whether to go on; 409 until agreed to. 422
+    where nobody can."""
+    accepted = None if over.is_refused else over.after
+    context = {"question": str(over), "change": change, "accepted": accepted}
     if client and wants_fragment():
-        return render_template("clients/_row_confirm.html", **client, **context), 409
+        return render_template("clients/_row_confirm.html", **client, **context), over.status
     fields = [
         (name, value)
         for name, value in request.form.items(multi=True)
@@ -183,4 +185,4 @@ def _ask(change: Change, over: GoesOver, **client: str) -> ResponseReturnValue:
         url=request.path,
         **context,
     )
-    return page, 409
+    return page, over.status

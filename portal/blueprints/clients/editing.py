@@ -95,7 +95,7 @@ def add() -> ResponseReturnValue:
                 session, account, form.details, status, accepted=agreed, now=now, actor=actor
             ).name
     except GoesOver as over:
-        return _page(form, over=over), 409
+        return _page(form, over=over), over.status
     flash(f"{name} was added.", "success")
     return redirect(url_for("clients.index"), 303)
 
@@ -119,7 +119,7 @@ def save(public_id: str) -> ResponseReturnValue:
     try:
         _save(client.id, form, who)
     except GoesOver as over:
-        return _page(form, own(Client, public_id), over=over), 409
+        return _page(form, own(Client, public_id), over=over), over.status
     flash(f"{form.details.name} was saved.", "success")
     return redirect(url_for("clients.index"), 303)
 

@@ -26,7 +26,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from portal import attempts, clock
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, client_import, client_list, foresight, statuses
+from portal.billing import accounts, client_import, client_list, foresight, overages, statuses
 from portal.billing.client_import import Beyond, OtherImport
 from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
@@ -96,8 +96,8 @@ def confirm_import() -> ResponseReturnValue:
                 now=now,
                 actor=actor,
             )
-    except GoesOver:
-        return _dry_run(file, packed, asked_again=True), 409
+    except GoesOver as over:
+        return _dry_run(file, packed, asked_again=not over.is_refused), over.status
     except OtherImport as refused:
         return _refused(str(refused))
     return redirect(url_for("clients.imported", op_id=op_id), 303)
@@ -144,6 +144,7 @@ def _dry_run(file: ClientFile, packed: str, asked_again: bool = False) -> str:
         planned=planned,
         packed=packed,
         foresight=foreseen if planned.goes_over else None,
+        is_refused=overages.refusal(session, account, Metric.CLIENTS) is not None,
         asked_again=asked_again,
         told_at_most=TOLD_AT_MOST,
     )

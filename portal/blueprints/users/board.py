@@ -20,7 +20,7 @@ from portal.billing import (
     usage,
 )
 from portal.billing.rules.counting import Metric, seat_reason, takes_seat
-from portal.billing.rules.errors import SeatsFull
+from portal.billing.rules.errors import FullWhileParked, SeatsFull
 from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.forms import email_field
@@ -73,7 +73,7 @@ def confirm_seats(
     """Raise NotConfirmed unless the form confirms the count that `change` leads to, if over.
 
     Call it with the account locked, in the transaction of the act. Where the seats `are_taken` by
-    it, raises what refuses that: SeatsFull or FullWhileCancelled.
+    it, raises what refuses that: SeatsFull, FullWhileCancelled or FullWhileParked.
     """
     told = foretold(session, account, change)
     refused = overages.refusal(session, account, Metric.SEATS) if told and are_taken else None
@@ -130,6 +130,8 @@ def refused(reason: Exception) -> ResponseReturnValue:
     """What follows an act that a rule refused: the page, saying why, and what can be done."""
     if isinstance(reason, SeatsFull):
         return page(question=Question("Nobody was added", str(reason)), status=409)
+    if isinstance(reason, FullWhileParked):
+        return page(question=Question("Nobody was added", str(reason)), status=422)
     flash(str(reason), "error")
     return page(status=409)
 

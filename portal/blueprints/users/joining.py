@@ -12,7 +12,13 @@ from portal.access import Permission, SignedIn, home_endpoint, requires
 from portal.audit import Actor
 from portal.billing import accounts, invitations, overages, people, subscriptions
 from portal.billing.rules.counting import Metric, takes_seat
-from portal.billing.rules.errors import FullWhileCancelled, ReadOnly, RuleBroken, SeatsFull
+from portal.billing.rules.errors import (
+    FullWhileCancelled,
+    FullWhileParked,
+    ReadOnly,
+    RuleBroken,
+    SeatsFull,
+)
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
@@ -88,6 +94,8 @@ def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> Respo
         return _page(invitation, form, 200)
     except (FullWhileCancelled, SeatsFull):
         return _page(invitation, form, 409)
+    except FullWhileParked:
+        return _page(invitation, form, 422)
     except (RuleBroken, IntegrityError):
         # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
         return redirect(request.path, 303)
