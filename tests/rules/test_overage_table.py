@@ -2,8 +2,10 @@
 
 S  send the next warning          W   look again in an hour     T   wait for its time
 U  upgrade                        R   rest: held by the operator
+A  tell again: the amount rose
 Ce, Cp, Cw, Cn, Co   close: ended, plan changed, within the limit, no upgrade, other offer
-Pm, Pn, Pt, Pc       park: mail refused, nobody to warn, top tier, warned too closely
+Pm, Pn, Pt, Pc, Pa   park: mail refused, nobody to warn, top tier, warned too closely, amount rose
+                     again and again
 """
 
 from dataclasses import replace
@@ -15,6 +17,7 @@ import pytest
 
 from portal.billing.rules.overage import (
     LOOK_AGAIN,
+    MOST_RETOLD,
     Close,
     CloseReason,
     Decision,
@@ -22,6 +25,7 @@ from portal.billing.rules.overage import (
     Park,
     ParkReason,
     Rest,
+    Retell,
     SendWarning,
     Upgrade,
     Wait,
@@ -29,7 +33,7 @@ from portal.billing.rules.overage import (
     decide,
 )
 from portal.billing.rules.policies import Policy
-from tests.rules.episodes import FIRST, OPENED, SECOND, THIRD, at, facts
+from tests.rules.episodes import FIRST, MINUTE, OPENED, SECOND, THIRD, at, facts
 
 DEADLINE, PUT_OFF = at(5, 10), at(7, 12)
 NEAR = replace(SECOND, accepted_at=at(2, 9, 20))
@@ -73,6 +77,8 @@ CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "top": {"has_next_tier": False},
     "nobody": {"reachable": False},
     "offer": {"offer_changed": True},
+    "dearer": {"amount_rose": True, "times_retold": MOST_RETOLD - 1},
+    "dearer-still": {"amount_rose": True, "times_retold": MOST_RETOLD},
     "unpaid": {"past_due": True},
     "unrenewed": {"renewal_due": True},
     "moving": {"move_told": Delivery.UNDER_WAY},
@@ -80,25 +86,42 @@ CIRCUMSTANCES: dict[str, dict[str, Any]] = {
 }
 
 TABLE = """
-                plain ended changed within no-limit capped warns held put-off top nobody offer unpaid unrenewed moving unmoved
-opened          S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
-1-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
-1-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
-1-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
-1-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
-2-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
-2-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
-2-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
-2-two-days-ago  S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S         S      S
-3-under-way     W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W         W      W
-3-refused       Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm        Pm     Pm
-3-accepted      T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T         T      T
-due             U     Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Co    W      W         W      Pm
-due-too-close   Pc    Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Pc    Pc     Pc        Pc     Pc
+               plain ended changed within no-limit capped warns held put-off top nobody offer dearer dearer-still unpaid unrenewed moving unmoved
+opened         S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S            S      S         S      S
+1-under-way    W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W            W      W         W      W
+1-refused      Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm           Pm     Pm        Pm     Pm
+1-accepted     T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T            T      T         T      T
+1-two-days-ago S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S            S      S         S      S
+2-under-way    W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W            W      W         W      W
+2-refused      Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm           Pm     Pm        Pm     Pm
+2-accepted     T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T            T      T         T      T
+2-two-days-ago S     Ce    Cp      Cw     Cw       Cn     Cn    R    S       S   Pn     S     S      S            S      S         S      S
+3-under-way    W     Ce    Cp      Cw     Cw       Cn     Cn    R    W       W   W      W     W      W            W      W         W      W
+3-refused      Pm    Ce    Cp      Cw     Cw       Cn     Cn    R    Pm      Pm  Pm     Pm    Pm     Pm           Pm     Pm        Pm     Pm
+3-accepted     T     Ce    Cp      Cw     Cw       Cn     Cn    R    T       T   T      T     T      T            T      T         T      T
+due            U     Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Co    A      Pa           W      W         W      Pm
+due-too-close  Pc    Ce    Cp      Cw     Cw       Cn     Cn    R    T       Pt  Pn     Pc    Pc     Pc           Pc     Pc        Pc     Pc
 """  # noqa: E501
 
 # Of two circumstances at once, what comes first here is what is done.
-STRONGEST_FIRST = ["Ce", "Cp", "Cw", "Cn", "R", "T", "Pt", "Pn", "Pc", "Pm", "Co", "W", "S", "U"]
+STRONGEST_FIRST = [
+    "Ce",
+    "Cp",
+    "Cw",
+    "Cn",
+    "R",
+    "T",
+    "Pt",
+    "Pn",
+    "Pc",
+    "Pm",
+    "Co",
+    "W",
+    "Pa",
+    "A",
+    "S",
+    "U",
+]
 CLOSES = {
     CloseReason.SUBSCRIPTION_ENDED: "Ce",
     CloseReason.PLAN_CHANGED: "Cp",
@@ -111,6 +134,7 @@ PARKS = {
     ParkReason.NOBODY_TO_WARN: "Pn",
     ParkReason.TOP_TIER: "Pt",
     ParkReason.WARNED_TOO_CLOSELY: "Pc",
+    ParkReason.AMOUNT_KEPT_RISING: "Pa",
 }
 
 
@@ -136,6 +160,8 @@ def code(decision: Decision, now: datetime) -> str:
             return "W" if until == now + LOOK_AGAIN else "T"
         case SendWarning():
             return "S"
+        case Retell():
+            return "A"
         case Upgrade():
             return "U"
         case Rest():
@@ -152,7 +178,7 @@ def decided(stage: str, *circumstances: str) -> Decision:
 
 def test_the_table_has_every_cell_and_every_answer() -> None:
     assert set(CELLS) == {(stage, name) for stage in STAGES for name in CIRCUMSTANCES}
-    assert set(CELLS.values()) == {*CLOSES.values(), *PARKS.values(), *"SWTUR"}
+    assert set(CELLS.values()) == {*CLOSES.values(), *PARKS.values(), *"SWTURA"}
     assert set(STRONGEST_FIRST) == set(CELLS.values())
 
 
@@ -196,3 +222,25 @@ def test_a_warning_tells_the_date_that_it_was_put_off_to(stage: str) -> None:
 def test_put_off_by_less_than_was_told_changes_nothing() -> None:
     warnings, now = STAGES["due"]
     assert decide(facts(*warnings, extended_to=at(5, 9)), now) == Upgrade()
+
+
+def test_an_amount_that_rose_is_told_with_a_whole_day_left() -> None:
+    """over.never-unwarned: due on 27 November, 10:00; found a minute later, for the 28th, 11:00."""
+    warnings, now = STAGES["due"]
+    rose = facts(*warnings, amount_rose=True)
+    assert decide(rose, now) == Retell(at(6, 10))
+    assert decide(rose, now + MINUTE) == Retell(at(6, 11))
+
+
+def test_an_amount_that_rose_before_the_deadline_waits_for_that() -> None:
+    """Then it is told once, however often it rose meanwhile."""
+    assert decided("3-accepted", "dearer") == Wait(DEADLINE)
+
+
+def test_it_is_told_three_times_again_and_then_left_to_the_vendor() -> None:
+    warnings, now = STAGES["due"]
+    decisions = [
+        decide(facts(*warnings, amount_rose=True, times_retold=told), now) for told in range(5)
+    ]
+    parked = Park(ParkReason.AMOUNT_KEPT_RISING)
+    assert decisions == [*[Retell(at(6, 10))] * 3, parked, parked]
