@@ -1,7 +1,7 @@
 """What going over a limit would lead to, told before it is done."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -12,6 +12,10 @@ from portal.billing.rules.counting import Metric, of_limit
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.models import Account, Subscription
+
+# The daily check goes from account to account: it comes to none of them on the stroke of its hour,
+# so a deadline of full hours is an hour later than the stroke's would be. What is foretold says so.
+REACHED_AFTER = timedelta(seconds=1)
 
 ON_HOLD = (
     "You are over already, and the automatic upgrade is on hold: nothing is charged until the"
@@ -115,6 +119,7 @@ def _coming(
     target = price_list.next_tier(session, subscription.price) if subscription else None
     if subscription is None or target is None:
         return None
-    deadline_at = overage.deadline_to_tell((), overage.next_check_at(now))
+    check_at = overage.next_check_at(now) + REACHED_AFTER
+    deadline_at = overage.deadline_to_tell((), check_at)
     terms = projections.quote_at(session, account, subscription, target, deadline_at)
     return _Coming(deadline_at, terms.target.name, terms.due_now, False)

@@ -4,7 +4,7 @@ The count is kept in the transaction that changes the rows behind it. Whether mo
 than the limit is decided in that transaction too, so that no two can take the last seat.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -31,10 +31,6 @@ from portal.billing.rules.errors import (
 from portal.billing.rules.policies import Policy
 from portal.models import Account, Episode, EpisodeState, Subscription, Usage
 from portal.transaction import after_commit
-
-# The daily check goes from account to account: it comes to none of them on the stroke of its hour,
-# so a deadline of full hours is an hour later than the stroke's would be. What is foretold says so.
-REACHED_AFTER = timedelta(seconds=1)
 
 # Put together once: looking is a millisecond, and putting it together would be another.
 OVER_WITHOUT_EPISODE = (

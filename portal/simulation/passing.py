@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.billing import accounts, overages, usage
+from portal.billing import accounts, foresight, overages, usage
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.jobs import daily, limit_checks, schedule
@@ -65,13 +65,13 @@ class _DailyCheck:
         self._done = set[datetime]()
 
     def due(self, session: Session, now: datetime) -> list[int]:
-        hour = daily.latest_at(overage.CHECK_HOUR, now)
+        hour = self._hour(now)
         is_late = now == self._begins_at and bool(limit_checks.due(session, now))
-        is_due = hour not in self._done and (now == hour or is_late)
+        is_due = hour not in self._done and (now == hour + foresight.REACHED_AFTER or is_late)
         return [self._account_id] if is_due else []
 
     def look(self, account_id: int) -> None:
-        self._done.add(daily.latest_at(overage.CHECK_HOUR, clock.now()))
+        self._done.add(self._hour(clock.now()))
         for metric in Metric:
             with transaction() as session:
                 account = accounts.lock(session, account_id)
@@ -81,4 +81,9 @@ class _DailyCheck:
         """None where it would find nothing: what brings an account over its limit is due itself."""
         levels = usage.of(session, self._account_id)
         would_find = any(overages.would_open(session, row) for row in levels.values())
-        return limit_checks.next_at(session, now) if would_find else None
+        hour = limit_checks.next_at(session, now - foresight.REACHED_AFTER)
+        return hour + foresight.REACHED_AFTER if would_find else None
+
+    def _hour(self, now: datetime) -> datetime:
+        """Of the latest check that has come to the account."""
+        return daily.latest_at(overage.CHECK_HOUR, now - foresight.REACHED_AFTER)

@@ -43,7 +43,7 @@ def test_time_simulate_on_a_page(cast: Cast, browser: Browser) -> None:
         *("2 Mar 2026, 06:00 UTC", "Over the limit of 10 seats"),
         *("Email:", f"To {cast.alice.email}", "Read it", "$96.67"),
         "4 Mar 2026, 06:00 UTC",
-        *("6 Mar 2026, 06:00 UTC", "7 Mar 2026, 06:00 UTC"),
+        *("6 Mar 2026, 06:00 UTC", "7 Mar 2026, 07:00 UTC"),
         *("How it is worked out", "−$83.33", "To pay", "$96.67"),
     )
     db.session.rollback()

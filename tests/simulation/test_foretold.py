@@ -5,11 +5,12 @@ invoice and count is compared. Acme is on Standard, 10 users since 1 March, 09:0
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from portal import mailer
-from portal.billing import accounts, bounds
+from portal.billing import accounts, bounds, foresight
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.models import Account
@@ -24,6 +25,12 @@ from tests.simulation.happenings import Mark, foretold, simulate
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
+
+
+@pytest.fixture(autouse=True)
+def _punctual_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the clock stands still, the daily check comes to all on the stroke of its hour."""
+    monkeypatch.setattr(foresight, "REACHED_AFTER", timedelta(0))
 
 
 def plain(cast: Cast) -> Account:
