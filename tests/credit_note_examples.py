@@ -6,11 +6,14 @@ from typing import Any
 
 from portal.billing.rules.money import Money
 from portal.papers.credit_note_display import IssuedCreditNote
+from portal.papers.line_facts import LineTax, TaxCase
 from portal.papers.parts import Line, Party, Sum
 
 ISSUED_AT = datetime(2026, 3, 18, 10, 0, tzinfo=UTC)
 CORRECTED_AT = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+VAT = LineTax(TaxCase.STANDARD, 20_00)
 
 
 def usd(cents: int) -> Money:
@@ -24,8 +27,10 @@ UPGRADE_BACK = IssuedCreditNote(
     reason="Upgraded by mistake",
     issued_at=ISSUED_AT,
     zone="Europe/Vienna",
-    vendor=Party("Example Software", ("1 Example Street", "Austria"), "ATU1", "pay@example.com"),
-    customer=Party("Example Studio", ("2 Example Lane", "Vienna"), "ATU2", ""),
+    vendor=Party(
+        "Example Software", ("1 Example Street", "Austria"), "ATU1", "pay@example.com", "AT"
+    ),
+    customer=Party("Example Studio", ("2 Example Lane", "Vienna", "Austria"), "ATU2", "", "AT"),
     lines=(
         Line(
             "Standard, 10 users",
@@ -33,6 +38,8 @@ UPGRADE_BACK = IssuedCreditNote(
             usd(100_00),
             CORRECTED_AT,
             CORRECTED_AT + 30 * DAY,
+            VAT,
+            usd(20_00),
         ),
         Line(
             "Unused time on Standard, 5 users",
@@ -40,9 +47,13 @@ UPGRADE_BACK = IssuedCreditNote(
             usd(-25_00),
             CORRECTED_AT,
             CORRECTED_AT + 15 * DAY,
+            VAT,
+            usd(-5_00),
         ),
     ),
     sums=(Sum("Subtotal", usd(75_00)), Sum("VAT 20 % on $75.00", usd(15_00))),
+    subtotal=usd(75_00),
+    tax=usd(15_00),
     total=usd(90_00),
     goes="$60.00 back to Visa ending in 4242 and $30.00 to your credit balance",
     to_method=usd(60_00),

@@ -23,8 +23,10 @@ UPGRADE = IssuedInvoice(
     what_for="Upgrade to Standard, 10 users",
     issued_at=ISSUED_AT,
     zone="Europe/Vienna",
-    vendor=Party("Example Software", ("1 Example Street", "Austria"), "ATU1", "pay@example.com"),
-    customer=Party("Example Studio", ("2 Example Lane", "Vienna"), "ATU2", ""),
+    vendor=Party(
+        "Example Software", ("1 Example Street", "Austria"), "ATU1", "pay@example.com", "AT"
+    ),
+    customer=Party("Example Studio", ("2 Example Lane", "Vienna", "Austria"), "ATU2", "", "AT"),
     lines=(
         Line(
             "Standard, 10 users",
@@ -42,8 +44,13 @@ UPGRADE = IssuedInvoice(
         ),
     ),
     sums=(Sum("Total", usd(75_00)),),
-    due=usd(75_00),
+    subtotal=usd(75_00),
+    tax=usd(0),
     surplus=usd(0),
+    total=usd(75_00),
+    balance_applied=usd(0),
+    due=usd(75_00),
+    gives_back_of=(),
     tax_note="",
     po_number="",
     is_part_of_cycle=False,

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from portal.billing import refunds
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
-from portal.models import Account, CreditNote, CreditNoteLine
+from portal.models import Account, CreditNote, CreditNoteLine, Invoice
+from portal.papers import invoice_display
+from portal.papers.line_facts import one_at, tax_of
 from portal.papers.parts import (
     LINE_LENGTH,
     NAME_LENGTH,
@@ -28,6 +30,7 @@ from portal.printable import printable
 class IssuedCreditNote:
     """A credit note as it was issued. Instants are UTC, shown in `zone`; `sums` lead to `total`.
 
+    subtotal + tax = total.
     `goes` says where the money goes, as in "$70.00 back to Visa ending in 4242 and $30.00 to
     your credit balance". `tax_note` and `po_number` are the invoice's; both may be empty.
     """
@@ -42,6 +45,8 @@ class IssuedCreditNote:
     customer: Party
     lines: tuple[Line, ...]
     sums: tuple[Sum, ...]
+    subtotal: Money
+    tax: Money
     total: Money
     goes: str
     to_method: Money
@@ -68,8 +73,10 @@ def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
         zone=_zone(session, note),
         vendor=party(note.vendor),
         customer=party(note.customer),
-        lines=tuple(_line(line) for line in note.lines),
+        lines=_lines(session, note),
         sums=_sums(note),
+        subtotal=note.money(note.subtotal_minor),
+        tax=note.money(note.tax_minor),
         total=note.total,
         goes=crediting.destinations(note.division, invoice.number_text, method),
         to_method=note.division.to_method,
@@ -94,13 +101,24 @@ def _zone(session: Session, note: CreditNote) -> str:
     return zone or session.get_one(Account, note.account_id).time_zone
 
 
-def _line(line: CreditNoteLine) -> Line:
+def _lines(session: Session, note: CreditNote) -> tuple[Line, ...]:
+    charged = invoice_display.charged_on(session, note.invoice)
+    return tuple(
+        _line(line, charged.get(line.invoice_line.source_line_id, note.invoice))
+        for line in note.lines
+    )
+
+
+def _line(line: CreditNoteLine, charged_on: Invoice) -> Line:
     return Line(
         description=printable(line.description, LINE_LENGTH),
         explanation=printable(line.explanation, LINE_LENGTH),
         amount=line.money,
         start_at=line.invoice_line.period_start_at,
         end_at=line.invoice_line.period_end_at,
+        tax=tax_of(line, charged_on.tax_note),
+        tax_amount=line.tax_money,
+        measure=one_at(line.money),
     )
 
 

@@ -4,6 +4,7 @@ Everything here was fixed when the invoice was issued, so a PDF made of it is th
 it is made. What has happened since is in `invoice_progress`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from portal.models import (
     InvoiceReason,
     Payment,
 )
+from portal.papers.line_facts import measure_of, tax_of
 from portal.papers.parts import (
     EMAIL_LENGTH,
     LINE_LENGTH,
@@ -29,6 +31,7 @@ from portal.papers.parts import (
     Attempt,
     Line,
     Party,
+    Reference,
     Sum,
     party,
     succeeded,
@@ -71,6 +74,9 @@ class Evidence:
 class IssuedInvoice:
     """An invoice as it was issued. Instants are UTC, shown in `zone`; `sums` lead to `due`.
 
+    subtotal + tax + surplus = total; total − balance applied = `due`. `gives_back_of` are the
+    invoices that lines give something back of.
+
     `paid` is the payment it was issued for, None where it was issued to be paid. `tax_note` says
     why no tax is charged, `po_number` is the customer's own; both may be empty.
     `is_part_of_cycle` says that it pays for what is left of a cycle that runs already.
@@ -84,8 +90,13 @@ class IssuedInvoice:
     customer: Party
     lines: tuple[Line, ...]
     sums: tuple[Sum, ...]
-    due: Money
+    subtotal: Money
+    tax: Money
     surplus: Money
+    total: Money
+    balance_applied: Money
+    due: Money
+    gives_back_of: tuple[Reference, ...]
     tax_note: str
     po_number: str
     is_part_of_cycle: bool
@@ -106,6 +117,7 @@ class IssuedInvoice:
 
 def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
     """The invoice as issued, detached from its rows."""
+    charged = charged_on(session, invoice)
     return IssuedInvoice(
         number=invoice.number_text,
         what_for=what_for(invoice),
@@ -113,10 +125,17 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         zone=_zone(session, invoice),
         vendor=party(invoice.vendor),
         customer=party(invoice.customer),
-        lines=tuple(_line(line) for line in invoice.lines),
+        lines=tuple(
+            _line(line, charged.get(line.source_line_id, invoice)) for line in invoice.lines
+        ),
         sums=_sums(invoice),
-        due=invoice.due,
+        subtotal=invoice.money(invoice.subtotal_minor),
+        tax=invoice.money(invoice.tax_minor),
         surplus=invoice.money(invoice.surplus_minor),
+        total=invoice.total,
+        balance_applied=invoice.money(invoice.balance_applied_minor),
+        due=invoice.due,
+        gives_back_of=_references(charged.values()),
         tax_note=printable(invoice.tax_note, LINE_LENGTH),
         is_part_of_cycle=invoice.reason is InvoiceReason.ADD_ONS,
         po_number=printable(invoice.customer.get("po_number") or "", NAME_LENGTH),
@@ -148,18 +167,40 @@ def payments_of(invoice: Invoice) -> Select[Payment]:
     )
 
 
+def charged_on(session: Session, invoice: Invoice) -> dict[int | None, Invoice]:
+    """The invoices that charged what lines of this one give back, by the line they charged."""
+    sources = {line.source_line_id for line in invoice.lines if line.source_line_id is not None}
+    if not sources:
+        return {}
+    statement = (
+        select(InvoiceLine.id, Invoice)
+        .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+        .where(InvoiceLine.account_id == invoice.account_id, InvoiceLine.id.in_(sources))
+        .order_by(InvoiceLine.id)
+    )
+    charged: dict[int | None, Invoice] = dict(session.execute(statement).tuples())
+    return charged
+
+
 def _zone(session: Session, invoice: Invoice) -> str:
     zone: str | None = invoice.customer.get("time_zone")
     return zone or session.get_one(Account, invoice.account_id).time_zone
 
 
-def _line(line: InvoiceLine) -> Line:
+def _references(invoices: Iterable[Invoice]) -> tuple[Reference, ...]:
+    return tuple(dict.fromkeys(Reference(row.number_text, row.issued_at) for row in invoices))
+
+
+def _line(line: InvoiceLine, charged_on: Invoice) -> Line:
     return Line(
         description=printable(line.description, LINE_LENGTH),
         explanation=printable(line.explanation, LINE_LENGTH),
         amount=line.money,
         start_at=line.period_start_at,
         end_at=line.period_end_at,
+        tax=tax_of(line, charged_on.tax_note),
+        tax_amount=Money(line.tax_minor, line.currency),
+        measure=measure_of(line),
     )
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from babel import Locale
 
+from portal.billing.gateways import MANUAL
+from portal.billing.rules.countries import CODES
 from portal.billing.rules.money import Money
 from portal.models import Payment, PaymentState
+from portal.papers.line_facts import NOT_SUBJECT, LineTax, Measure
 from portal.printable import printable
 
 NAME_LENGTH = 120
@@ -21,23 +24,39 @@ COUNTRIES = Locale("en").territories
 
 @dataclass(frozen=True)
 class Party:
-    """Vendor or customer, as they were when the invoice was issued; absent parts are empty."""
+    """Vendor or customer, as they were when the invoice was issued; absent parts are empty.
+
+    The last line of `address` is the name of the country, whose code is `country`.
+    """
 
     name: str
     address: tuple[str, ...]
     tax_id: str
     email: str
+    country: str = ""
+
+    @property
+    def street(self) -> tuple[str, ...]:
+        """The address without its country."""
+        return self.address[:-1] if self.country else self.address
 
 
 @dataclass(frozen=True)
 class Line:
-    """What, how its amount was worked out, and the time it is for (None: no time)."""
+    """What, how its amount was worked out, and the time it is for (None: no time).
+
+    `tax_amount` is None where no tax is on it, `measure` for a line that is not worked out anew:
+    once, at its amount.
+    """
 
     description: str
     explanation: str
     amount: Money
     start_at: datetime | None
     end_at: datetime | None
+    tax: LineTax = NOT_SUBJECT
+    tax_amount: Money | None = None
+    measure: Measure | None = None
 
     @property
     def days(self) -> int:
@@ -64,6 +83,15 @@ class Attempt:
     method: str
     state: PaymentState
     failure: str
+    is_transfer: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An invoice that another document corrects or gives something back of."""
+
+    number: str
+    issued_at: datetime
 
 
 def succeeded(payments: Sequence[Payment]) -> Attempt | None:
@@ -76,7 +104,8 @@ def attempt(payment: Payment) -> Attempt:
     at = payment.settled_at or payment.created_at
     method = printable(payment.method.label, NAME_LENGTH)
     failure = printable(payment.failure or "", LINE_LENGTH)
-    return Attempt(at, payment.money, method, payment.state, failure)
+    is_transfer = payment.gateway == MANUAL
+    return Attempt(at, payment.money, method, payment.state, failure, is_transfer)
 
 
 def party(snapshot: dict[str, Any]) -> Party:
@@ -88,4 +117,5 @@ def party(snapshot: dict[str, Any]) -> Party:
         address=tuple(printable(line, NAME_LENGTH) for line in lines if line),
         tax_id=printable(snapshot.get("tax_id") or "", TAX_ID_LENGTH),
         email=printable(snapshot.get("email") or "", EMAIL_LENGTH),
+        country=country if country in CODES else "",
     )
