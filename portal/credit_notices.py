@@ -3,11 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote as url_quote
 
 from sqlalchemy.orm import Session
 
-from portal import notices
+from portal import notice_facts, notices
 from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
@@ -35,7 +34,8 @@ def issued(
     account = session.get_one(Account, note.account_id)
     know = notices.people(session, account, *told_otherwise) if told_otherwise else []
     readers = [who for who in notices.invoice_readers(session, account) if who not in know]
-    message = Message("credit_note_issued", account, _of_note(note) | {"goes": goes(note, refund)})
+    facts, columns = _of_note(note) | {"goes": goes(note, refund)}, {"credit_note_id": note.id}
+    message = Message("credit_note_issued", account, facts, columns, encloses=True)
     notices.write(session, message, readers, now=now)
 
 
@@ -57,8 +57,8 @@ def upgrade_taken_back(
         "charged_now": terms.charged_now,
         "next_charge": terms.next_charge,
     }
-    columns = {"episode_id": change.episode_id}
-    message = Message("upgrade_taken_back", account, facts, columns)
+    columns = {"episode_id": change.episode_id, "credit_note_id": note.id}
+    message = Message("upgrade_taken_back", account, facts, columns, encloses=True)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
@@ -140,7 +140,7 @@ def _about(
         "reason": refund.failure or "",
         "asked_for_at": refund.created_at,
     }
-    message = Message(name, account, facts)
+    message = Message(name, account, facts, {"credit_note_id": refund.credit_note_id})
     people = notices.people(session, account, Role.ADMIN, Role.BILLING)
     return notices.write(session, message, people, now=now)
 
@@ -156,7 +156,7 @@ def _of_note(note: CreditNote) -> dict[str, Any]:
                 for each in note.taxes
             ],
         ],
-        "note_path": f"/credit-notes/{url_quote(note.number_text, safe='')}",
+        "note_path": notice_facts.paper_path(note),
     }
 
 

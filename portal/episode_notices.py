@@ -134,7 +134,8 @@ def auto_upgraded(
     facts["new_plan"] = target.plan_name if target else ""
     facts["taking_back_path"] = f"/account/plan-changes/{change.op_id}/taking-back"
     facts["can_be_taken_back_until"] = taking_back.until(change.made_at)
-    message = Message("auto_upgraded", account, facts, {"episode_id": episode.id})
+    columns = {"episode_id": episode.id, "invoice_id": invoice.id}
+    message = Message("auto_upgraded", account, facts, columns, encloses=True)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 

@@ -18,6 +18,8 @@ EXTENSION = "portal.letters"
 SUBJECT_LENGTH = 200
 WIDTH = 76
 HTML_WIDTH = 160
+# A paragraph of nothing but this is where an email says what it brings, once that is known.
+PLACE = "…"
 LIST_ITEM = re.compile(r"\s*(?:-|\d\.)\s+|\s*")
 
 
@@ -34,6 +36,16 @@ def write(name: str, facts: dict[str, Any]) -> Letter:
         subject=printable(_render(f"{name}/subject.txt", facts), SUBJECT_LENGTH),
         text=wrapped(_render(f"{name}/body.txt", facts)),
         html=folded(_render(f"{name}/body.html", facts)),
+    )
+
+
+def put_in_place(text: str, html: str, part: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """Text and HTML of a letter with what `notices/<part>` says where they keep a place for it."""
+    said = wrapped(_render(f"{part}.txt", facts))
+    said_in_html = folded(_render(f"{part}.html", facts))
+    return (
+        text.replace(f"\n\n{PLACE}\n\n", f"\n\n{said}\n", 1),
+        html.replace(f"<p>{PLACE}</p>\n", said_in_html, 1),
     )
 
 
@@ -69,7 +81,8 @@ def _filled(line: str, width: int, indent: str = "") -> str:
 
 
 def _render(path: str, facts: dict[str, Any]) -> str:
-    """`say("<path>")` in a template is a text part both versions share.
+    """`say("<path>")` in a template is a text part both versions share; `place` the paragraph that
+    `put_in_place` replaces.
 
     An included .txt would not be escaped in HTML; what `say` returns is.
     """
@@ -77,7 +90,7 @@ def _render(path: str, facts: dict[str, Any]) -> str:
     def say(part: str) -> str:
         return _render(part, facts)
 
-    return _environment().get_template(f"notices/{path}").render(facts, say=say)
+    return _environment().get_template(f"notices/{path}").render(facts, say=say, place=PLACE)
 
 
 def _environment() -> Environment:

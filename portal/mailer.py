@@ -7,27 +7,27 @@ counts from the answer that was recorded.
 
 import re
 import smtplib
-import ssl
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from types import TracebackType
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
-from flask_mail import Attachment, Connection, Mail, Message
+from flask_mail import Attachment, Message
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal import document_store, enclosures, mail_server
 from portal.billing.rules import delivery
+from portal.document_store import DocumentDamaged, DocumentMissing
+from portal.enclosures import Enclosed
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, NoticeState
 from portal.transaction import assert_outside, is_simulated
 
-SECONDS = 20
 ANSWER_LENGTH = 500
 KEPT = "250 kept in the sandbox mailbox"
+PDF_TYPE = "application/pdf"
 CALENDAR_TYPE = "text/calendar; method=PUBLISH; charset=utf-8"
 # Nothing an account or a person entered ever goes into these: Flask-Mail doesn't check them.
 EXTRA_HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
@@ -45,6 +45,14 @@ class BadMessage(ValueError):
 
 
 @dataclass(frozen=True)
+class File:
+    """A PDF that a letter brings."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Letter:
     """What goes over the wire: to one person, always under the same Message-ID."""
 
@@ -54,6 +62,7 @@ class Letter:
     text: str
     html: str
     calendar: str | None = None
+    file: File | None = None
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,13 @@ def deliver(notice_id: int) -> Answer:
     assert_outside()
     notice = db.session.get_one(Notice, notice_id)
     settled = Answer(notice.state, notice.server_answer or "")
-    letter = letter_of(notice)
+    letter, enclosed = letter_of(notice), enclosures.of(db.session(), notice)
     db.session.rollback()
-    return send(letter) if settled.state is NoticeState.WAITING else settled
+    if settled.state is not NoticeState.WAITING:
+        return settled
+    if enclosed is not None and _leaves():
+        letter = replace(letter, file=_file(enclosed))
+    return send(letter)
 
 
 def letter_of(notice: Notice) -> Letter:
@@ -97,9 +110,9 @@ def send(letter: Letter) -> Answer:
     """
     try:
         message = compose(letter)
-        if is_simulated() or _is_kept():
+        if not _leaves():
             return Answer(NoticeState.ACCEPTED, KEPT)
-        return Answer(NoticeState.ACCEPTED, _transmit(message))
+        return Answer(NoticeState.ACCEPTED, mail_server.transmit(message))
     except BadMessage as problem:
         return Answer(NoticeState.REFUSED, str(problem))
     except smtplib.SMTPRecipientsRefused as refusal:
@@ -147,6 +160,8 @@ def compose(letter: Letter) -> Message:
     if letter.calendar:
         data = letter.calendar.encode()
         message.attachments.append(Attachment("deadline.ics", CALENDAR_TYPE, data))
+    if letter.file:
+        message.attachments.append(Attachment(letter.file.name, PDF_TYPE, letter.file.content))
     check_headers(message)
     return message
 
@@ -175,6 +190,7 @@ def check_headers(message: Message) -> None:
         "Bcc": message.bcc,
         "Reply-To": message.reply_to,
         "Message-ID": message.msgId,
+        "Content-Disposition": [attached.filename for attached in message.attachments],
         **(message.extra_headers or {}),
     }
     for name, value in headers.items():
@@ -188,19 +204,23 @@ def _texts(value: object) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def _is_kept() -> bool:
+def _leaves() -> bool:
+    """Whether letters are handed to a mail server, not just kept."""
     settings = current_app.config["PORTAL"]
-    return settings.is_sandbox and settings.mail.server is None
+    is_kept = settings.is_sandbox and settings.mail.server is None
+    return not is_kept and not is_simulated()
 
 
-def _transmit(message: Message) -> str:
-    with _Line(current_app.extensions["mail"]) as line:
-        line.send(message)
-        return line.answer
+def _file(enclosed: Enclosed) -> File:
+    """The PDF as it is stored; raises Retry where it can't be had."""
+    try:
+        return File(enclosed.file_name, document_store.read(enclosed.sha256))
+    except (OSError, DocumentMissing, DocumentDamaged) as problem:
+        raise Retry(f"its PDF can't be read: {_told(problem)}") from problem
 
 
 def _judge(code: int, text: bytes | str) -> Answer:
-    words = _answer_text(code, text)
+    words = mail_server.words(code, text)
     if code < 500 or code in SIGN_IN_CODES:
         raise Retry(words)
     return Answer(NoticeState.REFUSED, words)
@@ -208,13 +228,8 @@ def _judge(code: int, text: bytes | str) -> Answer:
 
 def _told(problem: Exception) -> str:
     if isinstance(problem, smtplib.SMTPResponseException):
-        return _answer_text(problem.smtp_code, problem.smtp_error)
+        return mail_server.words(problem.smtp_code, problem.smtp_error)
     return f"{type(problem).__name__}: {problem}"
-
-
-def _answer_text(code: int, text: bytes | str) -> str:
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"
 
 
 def _locked_warning(session: Session, notice: Notice) -> EpisodeWarning | None:
@@ -243,56 +258,3 @@ def _settle_warning(session: Session, warning: EpisodeWarning, now: datetime) ->
     warning.accepted_at = delivery.told_at(taken, is_waited_for=is_waited_for, now=now)
     if not taken and not is_waited_for:
         warning.refused_at = max(row.settled_at for row in rows)
-
-
-class _Session(smtplib.SMTP):
-    """Keeps the server's answer to the message itself, which smtplib throws away."""
-
-    answer = ""
-
-    def data(self, msg: bytes | str) -> tuple[int, bytes]:  # type: ignore[override]
-        code, text = super().data(msg)
-        self.answer = _answer_text(code, text)
-        return code, text
-
-
-class _Line(Connection):
-    """Flask-Mail's connection, made to give up in time and to say what the server answered."""
-
-    mail: Mail
-
-    def __enter__(self) -> "_Line":
-        self.host = self.configure_host()
-        self.num_emails = 0
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        # An answer that is in counts, whatever becomes of the goodbye.
-        if self.host is not None:
-            with suppress(smtplib.SMTPException, OSError):
-                self.host.quit()
-            self.host.close()
-
-    @property
-    def answer(self) -> str:
-        return self.host.answer if isinstance(self.host, _Session) else ""
-
-    def configure_host(self) -> smtplib.SMTP:
-        host = _Session(self.mail.server, self.mail.port, timeout=SECONDS)
-        try:
-            self._sign_in(host)
-        except BaseException:
-            host.close()
-            raise
-        return host
-
-    def _sign_in(self, host: smtplib.SMTP) -> None:
-        if self.mail.use_tls:
-            host.starttls(context=ssl.create_default_context())
-        if self.mail.username and self.mail.password:
-            host.login(self.mail.username, self.mail.password)

@@ -12,7 +12,7 @@ from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
-from portal.models import Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
+from portal.models import CreditNote, Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
 from portal.usage_places import MAKE_ROOM
 
 DAY = timedelta(days=1)
@@ -107,8 +107,14 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
         "bought": [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON],
         "next_total": _whole_cycle(invoice) if plan else None,
         "from_balance": applied,
-        "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}",
+        "invoice_path": paper_path(invoice),
     }
+
+
+def paper_path(paper: Invoice | CreditNote) -> str:
+    """Where an invoice or a credit note is shown."""
+    folder = "invoices" if isinstance(paper, Invoice) else "credit-notes"
+    return f"/{folder}/{url_quote(paper.number_text, safe='')}"
 
 
 def quote_lines(quote: Quote) -> list[dict[str, Any]]:

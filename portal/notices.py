@@ -3,7 +3,7 @@
 One function per message, called inside the transaction that is the reason for it: it writes one
 notice per person, in that person's words, and the work of delivering it. Each event reaches a
 person once: an invoice's email is also the news of its plan change, and the Admins' email about
-an auto-upgrade is also their receipt.
+an auto-upgrade is also their receipt. Those that bring a PDF wait for it (`enclosures`).
 """
 
 from collections.abc import Iterable
@@ -15,10 +15,11 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import letters, notice_facts, outbox
+from portal import enclosures, letters, notice_facts, outbox
 from portal.billing.rules.roles import Role
 from portal.models import (
     Account,
+    CreditNote,
     Invitation,
     Invoice,
     InvoiceReason,
@@ -35,6 +36,7 @@ from portal.printable import printable
 NAME = 120
 PARAGRAPH = 2000
 RECEIPTS = (Role.ADMIN, Role.BILLING)
+DOCUMENTS_LEAVE = "documents_leave"
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Message:
-    """A message before it is put into a person's words; `name` is its folder of templates."""
+    """A message before it is put into a person's words; `name` is its folder of templates.
+
+    One that `encloses` brings the PDF of the invoice or credit note that its columns name.
+    """
 
     name: str
     account: Account | None
     facts: dict[str, Any]
     columns: dict[str, Any] = field(default_factory=dict)
+    encloses: bool = False
 
 
 def invited(session: Session, invitation: Invitation, link: str, *, now: datetime) -> Notice:
@@ -83,8 +89,27 @@ def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list
     if invoice.reason == InvoiceReason.AUTO_UPGRADE:
         told_already = people(session, account, Role.ADMIN)
         readers = [person for person in readers if person not in told_already]
-    message = Message("invoice_issued", account, notice_facts.of_invoice(invoice))
+    facts, columns = notice_facts.of_invoice(invoice), {"invoice_id": invoice.id}
+    message = Message("invoice_issued", account, facts, columns, encloses=True)
     return write(session, message, readers, now=now)
+
+
+def sent_again(
+    session: Session, paper: Invoice | CreditNote, to: Person, asker: str, *, now: datetime
+) -> Notice:
+    """An invoice or a credit note once more, to somebody who gets them; `asker` is the name of who
+    wants it sent, "" for the reader. The account must be locked."""
+    account = session.get_one(Account, paper.account_id)
+    is_invoice = isinstance(paper, Invoice)
+    facts = {
+        "paper": paper,
+        "is_invoice": is_invoice,
+        "asker": printable(asker, NAME),
+        "paper_path": notice_facts.paper_path(paper),
+    }
+    columns = {"invoice_id" if is_invoice else "credit_note_id": paper.id}
+    message = Message("sent_again", account, facts, columns, encloses=True)
+    return write(session, message, [to], now=now)[0]
 
 
 def downgrade_not_made(
@@ -120,6 +145,17 @@ def subscription_ended(
     return write(session, message, people(session, account, *RECEIPTS), now=now)
 
 
+def documents_leave(
+    session: Session, account: Account, facts: dict[str, Any], *, now: datetime
+) -> list[Notice]:
+    """To each active Admin: the plan ended long ago, and the documents are removed.
+
+    `facts`: `ended_at`, `leave_at`: not before that, `count` and `size` (in bytes) of what goes.
+    """
+    message = Message(DOCUMENTS_LEAVE, account, facts)
+    return write(session, message, people(session, account, Role.ADMIN), now=now)
+
+
 def vendor_told(
     session: Session, account: Account | None, *, subject: str, text: str, now: datetime
 ) -> Notice:
@@ -137,13 +173,15 @@ def vendor_told(
 def write(
     session: Session, message: Message, to: Iterable[Person], *, now: datetime
 ) -> list[Notice]:
-    """One notice per person, in that person's words, and the work of delivering it."""
+    """One notice per person, in that person's words, and the work of delivering it: due now, or
+    for one that waits for a PDF when its patience is over."""
     account_id = message.account.id if message.account else None
     notices = [_notice(session, message, person, account_id, now) for person in to]
     session.add_all(notices)
     session.flush()
     for notice in notices:
-        outbox.put(session, Work.NOTICE, notice.id, account_id=account_id, at=now)
+        due_at = enclosures.due_at(session, notice, now=now)
+        outbox.put(session, Work.NOTICE, notice.id, account_id=account_id, at=due_at)
     return notices
 
 
@@ -161,7 +199,7 @@ def _notice(
     session: Session, message: Message, person: Person, account_id: int | None, now: datetime
 ) -> Notice:
     letter = letters.write(message.name, _all_facts(session, message, person))
-    return Notice(
+    notice = Notice(
         account_id=account_id,
         user_id=person.user_id,
         name=message.name,
@@ -172,6 +210,9 @@ def _notice(
         created_at=now,
         **message.columns,
     )
+    if message.encloses:
+        enclosures.expect(notice, now=now)
+    return notice
 
 
 def people(session: Session, account: Account, *roles: Role) -> list[Person]:
@@ -195,11 +236,17 @@ def _ending(subscription: Subscription) -> dict[str, Any]:
 
 
 def invoice_readers(session: Session, account: Account) -> list[Person]:
-    """Active Admins and billing contacts, and the addresses that invoices are sent to besides."""
-    found = people(session, account, *RECEIPTS)
+    """Active Admins and billing contacts who want invoices, and the addresses that these are sent
+    to besides. Never nobody: where none is left, every Admin."""
+    wanting = select(Membership.user_id).where(
+        Membership.account_id == account.id, Membership.wants_invoices
+    )
+    who = set(session.scalars(wanting))
+    found = [person for person in people(session, account, *RECEIPTS) if person.user_id in who]
     known = {person.email for person in found}
     others = [email for email in account.billing.invoice_emails if email.lower() not in known]
-    return [*found, *(Person(email, account.billing.company) for email in others)]
+    readers = [*found, *(Person(email, account.billing.company) for email in others)]
+    return readers or people(session, account, Role.ADMIN)
 
 
 def _person(user: User) -> Person:

@@ -6,7 +6,6 @@ Admins are told how to pay and how to change the card; billing contacts that an 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote as url_quote
 
 from sqlalchemy.orm import Session
 
@@ -38,16 +37,15 @@ class Failure:
 
 def failed(session: Session, account: Account, failure: Failure, *, now: datetime) -> list[Notice]:
     """To active Admins and billing contacts: a charge was not collected, and what follows."""
-    columns = {"episode_id": failure.episode.id} if failure.episode else {}
-    return _tell(session, account, "payment_failed", _facts(failure), columns, now=now)
+    return _tell(session, account, "payment_failed", failure, {}, now=now)
 
 
 def transfer_missing(
     session: Session, account: Account, failure: Failure, payment: Payment, *, now: datetime
 ) -> list[Notice]:
     """To active Admins and billing contacts: a bank transfer has not arrived, and what follows."""
-    facts = _facts(failure) | {"reference": payment.gateway_reference}
-    return _tell(session, account, "transfer_missing", facts, {}, now=now)
+    more = {"reference": payment.gateway_reference}
+    return _tell(session, account, "transfer_missing", failure, more, now=now)
 
 
 def no_answer(session: Session, account: Account, payment: Payment, *, now: datetime) -> Notice:
@@ -74,7 +72,7 @@ def _facts(failure: Failure) -> dict[str, Any]:
         "next_try_at": failure.next_try_at,
         "plan_ended": failure.plan_ended,
         "episode_path": notice_facts.episode_path(failure.episode) if failure.episode else "",
-        "invoice_path": f"/invoices/{url_quote(invoice.number_text, safe='')}" if invoice else "",
+        "invoice_path": notice_facts.paper_path(invoice) if invoice else "",
     }
 
 
@@ -82,12 +80,16 @@ def _tell(
     session: Session,
     account: Account,
     name: str,
-    facts: dict[str, Any],
-    columns: dict[str, Any],
+    failure: Failure,
+    more: dict[str, Any],
     *,
     now: datetime,
 ) -> list[Notice]:
-    told = []
+    facts, told = _facts(failure) | more, []
+    columns = {
+        "episode_id": failure.episode.id if failure.episode else None,
+        "invoice_id": failure.invoice.id if failure.invoice else None,
+    }
     for role in (Role.ADMIN, Role.BILLING):
         message = Message(name, account, facts | {"can_pay": role is Role.ADMIN}, columns)
         told += notices.write(session, message, notices.people(session, account, role), now=now)

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import client_documents, clock, collection, gateway_events, mailer, outbox, repayments
+from portal import (
+    client_documents,
+    clock,
+    collection,
+    enclosures,
+    gateway_events,
+    mailer,
+    outbox,
+    repayments,
+)
 from portal.billing import accounts, episode_steps, episode_warnings
 from portal.extensions import db
 from portal.models import (
@@ -117,8 +126,9 @@ def _deliver(notice_id: int) -> str | None:
         _go_on_without(notice_id)
         return None
     try:
+        enclosures.decide(notice_id, now=clock.now())
         answer = mailer.deliver(notice_id)
-    except mailer.Retry as reason:
+    except (enclosures.NotYet, mailer.Retry) as reason:
         return str(reason)
     with transaction() as session:
         notice = session.get_one(Notice, notice_id)

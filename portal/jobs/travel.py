@@ -18,6 +18,10 @@ from portal.jobs import schedule
 from portal.models import OutboxItem, OutboxState, Work
 from portal.transaction import transaction
 
+OF_THIS_INSTANT = (
+    *(Work.NOTICE, Work.PAYMENT, Work.REFUND),
+    *(Work.INVOICE_PDF, Work.CREDIT_NOTE_PDF),
+)
 # Others may be doing what is due; the clock waits this long for them before it moves on.
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
@@ -57,7 +61,8 @@ def _arrive() -> None:
 
 
 def _wait_for_others() -> None:
-    """Emails, payments and refunds in other hands belong to this instant, not to a later one."""
+    """Emails, what they bring, payments and refunds in other hands belong to this instant, not to
+    a later one."""
     until = time.monotonic() + PATIENCE_SECONDS
     while _unfinished() and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
@@ -67,7 +72,7 @@ def _unfinished() -> int:
     statement = select(func.count(OutboxItem.id)).where(
         OutboxItem.state == OutboxState.WAITING,
         OutboxItem.next_at <= clock.now(),
-        OutboxItem.work.in_((Work.NOTICE, Work.PAYMENT, Work.REFUND)),
+        OutboxItem.work.in_(OF_THIS_INSTANT),
         OutboxItem.lease_until > clock.wall_now(),
     )
     count = db.session.execute(statement).scalar_one()

@@ -12,7 +12,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from portal import clock, document_store, events
+from portal import clock, document_store, enclosures, events
 from portal.billing import accounts
 from portal.extensions import db
 from portal.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
@@ -120,4 +120,5 @@ def _record(paper: Paper, row_id: int, sha256: str, size_bytes: int) -> None:
         )
         setattr(document, paper.key, row_id)
         session.add(document)
+        enclosures.document_made(session, document, now=clock.now())
         after_commit(session, lambda: events.publish(account_id, paper.name, number=number))

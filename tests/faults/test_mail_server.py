@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal import mailer, outbox
+from portal import mail_server, mailer, outbox
 from portal.config import MailSettings
 from portal.extensions import db, mail
 from portal.models import Notice, NoticeState, Work
@@ -46,7 +46,7 @@ def notice_id(cast: Cast, clock: FixedClock) -> int:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience for tests: two fifths of a second instead of twenty."""
-    monkeypatch.setattr(mailer, "SECONDS", 0.4)
+    monkeypatch.setattr(mail_server, "SECONDS", 0.4)
 
 
 def test_an_accepted_email_keeps_the_server_s_words(

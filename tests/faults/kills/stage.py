@@ -25,7 +25,7 @@ from flask_mail import Message
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
-from portal import clock, create_app, mailer, outbox, passwords
+from portal import clock, create_app, mail_server, outbox, passwords
 from portal.clock import EXTENSION
 from portal.config import MailSettings, Settings
 from portal.extensions import db, limiter
@@ -183,7 +183,7 @@ class Stage:
     def _make_app(self) -> Flask:
         (self.folder / "data").mkdir(exist_ok=True)
         passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        mailer._transmit = self.mail.take
+        mail_server.transmit = self.mail.take
         typesetting.pdf = lambda html, **_: html.encode()
         settings = Settings(
             data=self.folder / "data",
