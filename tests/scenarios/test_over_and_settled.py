@@ -43,24 +43,6 @@ def test_over_fixed_in_time_by_a_seat_more_is_told_with_the_limit_there_is_now(
     assert upgrades(over) == []
 
 
-def test_over_never_unwarned_of_another_amount_the_announced_upgrade_is_called_off(
-    cast: Cast, over: Account
-) -> None:
-    """100 clients more, bought on 6 March after the third email: what was told isn't charged on
-    7 March, which the Admins hear, and three new emails begin."""
-    cast.let_pass(days=5)
-    cast.buy(over, clients_100=1)
-    cast.let_pass(days=2)
-
-    (told,) = emails(over, "called_off")
-    text = " ".join(told.body_text.split())
-    assert "does not happen" in text
-    assert "your add-ons" in text
-    assert "three new emails" in text
-    assert len(emails(over, "warning")) == 4
-    assert upgrades(over) == []
-
-
 @pytest.mark.parametrize("what", ["hold", "release", "extend", "fixed"])
 def test_over_open_pages_hear_of_what_becomes_of_an_episode(
     cast: Cast, over: Account, monkeypatch: pytest.MonkeyPatch, what: str

@@ -1,0 +1,211 @@
+"""An announced upgrade that becomes dearer: told again before it is made, and not for ever.
+
+Acme has 11 of 10 seats since 1 March. Told for 7 March, 06:00: Standard, 20 users, for $96.67.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from portal import episode_story, mailer
+from portal.account_history import entries
+from portal.account_history.entries import Asked
+from portal.account_history.kinds import Kind
+from portal.billing.rules.errors import FullWhileParked
+from portal.billing.rules.overage import ParkReason
+from portal.extensions import db
+from portal.models import Account, EpisodeState, NoticeState
+from tests.cast import Cast
+from tests.scenarios.over import Operator, emails, episode, plan_name, the_upgrade, upgrades
+
+
+def day(number: int, hour: int = 6) -> datetime:
+    return datetime(2026, 3, number, hour, tzinfo=UTC)
+
+
+@pytest.fixture
+def announced(cast: Cast) -> Account:
+    """It is 6 March, 09:01; the third email went out at six."""
+    cast.let_pass(minutes=1)
+    cast.members(cast.acme, 9)
+    cast.let_pass(days=5)
+    assert len(emails(cast.acme, "warning")) == 3
+    return cast.acme
+
+
+def test_over_never_unwarned_an_amount_that_rose_is_told_a_day_before(
+    cast: Cast, announced: Account
+) -> None:
+    """100 clients more, bought for $10.00 on 6 March: told on 7 March at six for 8 March at six.
+
+    $180.00 + $12.00 − 24 of 30 days of $100.00 − 24 of the 25 days of $10.00 = $102.40
+    """
+    cast.buy(announced, clients_100=1)
+    cast.let_pass(days=1)
+
+    (told,) = emails(announced, "deadline_moved")
+    assert told.settled_at == day(7)
+    assert told.subject == "The amount has changed: $102.40 for Standard, 20 users, on 8 Mar 2026"
+    text = " ".join(told.body_text.split())
+    for words in ("The amount has changed since", "8 Mar 2026, 06:00 UTC", "we charge $102.40"):
+        assert words in text, words
+    assert "You have more time" not in text
+    assert upgrades(announced) == []
+
+    cast.let_pass(days=1)
+    upgrade = the_upgrade(announced)
+    assert (upgrade.issued_at, upgrade.due_minor) == (day(8), 10240)
+    assert len(emails(announced, "warning")) == 3, "no episode began anew"
+    assert emails(announced, "called_off") == []
+
+
+def test_over_history_tells_what_it_was_told_to_cost_before(cast: Cast, announced: Account) -> None:
+    cast.buy(announced, clients_100=1)
+    cast.let_pass(days=1)
+
+    told = entries.page(db.session(), announced, Asked((Kind.LIMITS,)), limit=1, offset=0)[0]
+    assert told.title == "The amount of the automatic upgrade rose to $102.40"
+    assert "Told before: $96.67." in told.detail
+    story = episode_story.moments(db.session(), announced, episode(announced), now=cast.clock.now())
+    assert told.title in [moment.title for moment in story]
+
+
+def test_over_an_amount_that_fell_is_charged_without_another_email(
+    cast: Cast, announced: Account
+) -> None:
+    """The seat that was bought is let go on 6 March: it doesn't come along."""
+    cast.buy(announced, clients_100=1)
+    cast.let_pass(hours=22)
+    cast.let_go(announced, "clients_100")
+    cast.let_pass(days=1)
+    assert the_upgrade(announced).due_minor < 10240
+    assert len(emails(announced, "deadline_moved")) == 1
+
+
+def test_over_upgrade_is_not_put_off_for_ever_by_what_makes_it_dearer(
+    cast: Cast, announced: Account
+) -> None:
+    """100 clients more, day after day: told again on 7, 8 and 9 March, stopped on 10 March."""
+    for _ in range(5):
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+
+    assert [notice.settled_at for notice in emails(announced, "deadline_moved")] == [
+        day(7),
+        day(8),
+        day(9),
+    ]
+    stopped = episode(announced)
+    assert (stopped.state, stopped.parked_reason) == (
+        EpisodeState.PARKED,
+        ParkReason.AMOUNT_KEPT_RISING,
+    )
+    assert upgrades(announced) == []
+    (to_vendor,) = emails(announced, "vendor_told")
+    assert "amount kept rising" in to_vendor.body_text
+    with pytest.raises(FullWhileParked, match="rose again each time"):
+        cast.members(announced, 1)
+
+
+def test_over_stopped_for_its_amount_it_goes_on_when_the_vendor_says_so(
+    cast: Cast, announced: Account
+) -> None:
+    for _ in range(4):
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+    Operator(announced, cast).release("They know what it costs.")
+    cast.let_pass(days=2)
+
+    *_, told = emails(announced, "deadline_moved")
+    upgrade = the_upgrade(announced)
+    assert told.settled_at is not None
+    assert upgrade.issued_at >= told.settled_at + timedelta(hours=24)
+    assert f"${upgrade.due_minor / 100:.2f}" in told.body_text
+
+
+def test_over_never_unwarned_the_new_amount_waits_for_a_mail_server(
+    cast: Cast, announced: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down from 7 to 9 March, and dearer once more meanwhile: one email, of what holds then."""
+    cast.buy(announced, clients_100=1)
+    with monkeypatch.context() as outage:
+        outage.setattr(mailer, "send", unreachable)
+        cast.let_pass(days=2)
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+        assert upgrades(announced) == []
+    cast.let_pass(days=3)
+
+    (told,) = emails(announced, "deadline_moved")
+    upgrade = the_upgrade(announced)
+    assert told.settled_at is not None
+    assert upgrade.issued_at - told.settled_at >= timedelta(hours=24)
+    assert f"we charge ${upgrade.due_minor / 100:.2f}." in " ".join(told.body_text.split())
+    assert plan_name(announced) == "Standard, 20 users"
+
+
+def test_over_a_new_amount_that_is_refused_is_left_to_the_vendor_and_told_again(
+    cast: Cast, announced: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast.buy(announced, clients_100=1)
+    with monkeypatch.context() as fault:
+        fault.setattr(mailer, "send", refused)
+        cast.let_pass(days=2)
+    assert episode(announced).parked_reason == ParkReason.MAIL_REFUSED
+    assert upgrades(announced) == []
+
+    Operator(announced, cast).release("The address was put right.")
+    cast.let_pass(days=2)
+    first, second = emails(announced, "deadline_moved")
+    assert (first.state, second.state) == (NoticeState.REFUSED, NoticeState.ACCEPTED)
+    assert f"${the_upgrade(announced).due_minor / 100:.2f}" in second.body_text
+
+
+def test_another_price_version_is_never_charged_unannounced(cast: Cast, announced: Account) -> None:
+    """Sold for $190.00 since the third email: nothing was told of that, so all begins anew."""
+    cast.reprice(cast.price("standard", "20-users"), 19000)
+    cast.let_pass(days=2)
+
+    (told,) = emails(announced, "called_off")
+    text = " ".join(told.body_text.split())
+    assert "does not happen" in text
+    assert "three new emails" in text
+    assert upgrades(announced) == []
+    assert len(emails(announced, "warning")) == 3 + 1
+
+
+def test_over_payment_fails_counts_over_episodes_of_an_account_that_stayed_over(
+    cast: Cast, announced: Account
+) -> None:
+    """Declined on 7 March; sold at another price, so announced anew for 16 March: the second of
+    four tries, not the first of four more."""
+    cast.use_card(announced, "card_declines")
+    cast.let_pass(days=1)
+    cast.reprice(cast.price("standard", "20-users"), 19000)
+    cast.let_pass(days=20)
+
+    tried = emails(announced, "payment_failed")
+    assert sorted({notice.created_at.day for notice in tried}) == [7, 16, 17, 18]
+    assert episode(announced).parked_reason == ParkReason.NOT_PAID
+    with pytest.raises(FullWhileParked, match="could not be paid"):
+        cast.members(announced, 1)
+
+
+def test_over_payment_fails_counts_anew_once_all_was_well(cast: Cast, announced: Account) -> None:
+    """Declined on 7 March, ten on 8 March, eleven again: all of its days, and all of its tries."""
+    cast.use_card(announced, "card_declines")
+    cast.let_pass(days=2)
+    cast.leave(announced, cast.bob)
+    cast.members(announced, 1)
+    cast.let_pass(days=20)
+
+    tried = emails(announced, "payment_failed")
+    assert sorted({notice.created_at.day for notice in tried}) == [7, 14, 17, 19, 21]
+
+
+def unreachable(_letter: object) -> None:
+    raise mailer.Retry("no route to the mail server")
+
+
+def refused(_letter: object) -> mailer.Answer:
+    return mailer.Answer(NoticeState.REFUSED, "550 No such user")
