@@ -81,6 +81,8 @@ class Settings:
     streams_per_process: int = 250
     # Up to so many automatic charges a day, of all accounts, are never taken for unusual.
     charges_floor: int = 50
+    # The paper of PDFs: "A4", "Letter", or by the customer's country ("auto").
+    paper: str = "auto"
     migrations: Path = Path(__file__).parent.parent / "migrations"
 
     @property
@@ -93,7 +95,7 @@ class Settings:
 
     @property
     def documents(self) -> Path:
-        """The folder of rendered invoice files."""
+        """The folder of issued documents, where they are on disk."""
         return self.data / "documents"
 
     @classmethod
@@ -132,6 +134,7 @@ class _Reader:
             proxy_hops=self.number("PROXY_HOPS", 0),
             streams_per_process=self.number("STREAMS_PER_PROCESS", Settings.streams_per_process),
             charges_floor=self.number("CHARGES_FLOOR", Settings.charges_floor),
+            paper=self.choice("PORTAL_PAPER", Settings.paper, ("auto", "A4", "Letter")),
         )
         self.problems += _unfit_gateway(settings)
         self.problems += document_settings.unfit(
@@ -199,6 +202,7 @@ class _Reader:
             max_bytes=self.number("DOCUMENT_MAX_BYTES", DocumentSettings.max_bytes),
             reserve_bytes=self.number("DOCUMENTS_RESERVE_BYTES", DocumentSettings.reserve_bytes),
             ceiling=self.number("DOCUMENTS_CEILING", DocumentSettings.ceiling),
+            kept_days=self.number("DOCUMENTS_KEPT_DAYS", DocumentSettings.kept_days),
             endpoint=self.text("S3_ENDPOINT").rstrip("/"),
             bucket=self.text("S3_BUCKET"),
             prefix=self.text("S3_PREFIX").strip("/"),

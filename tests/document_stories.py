@@ -90,3 +90,10 @@ def ceiling(times: int) -> None:
     settings = current_app.config["PORTAL"]
     kept = replace(settings.client_documents, ceiling=times)
     current_app.config["PORTAL"] = replace(settings, client_documents=kept)
+
+
+def kept_for(days: int) -> None:
+    """So long documents are kept once a plan ended, for the rest of the test; 0 for ever."""
+    settings = current_app.config["PORTAL"]
+    kept = replace(settings.client_documents, kept_days=days)
+    current_app.config["PORTAL"] = replace(settings, client_documents=kept)

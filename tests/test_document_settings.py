@@ -26,6 +26,8 @@ def test_documents_are_on_disk_and_of_25_mb_unless_said_otherwise() -> None:
     assert (kept.store, kept.max_bytes) == ("disk", 25_000_000)
     assert (kept.reserve_bytes, kept.ceiling) == (1_000_000_000, 4)
     assert Settings.from_env({"DOCUMENTS_CEILING": "0"}).client_documents.ceiling == 0
+    assert kept.kept_days == 365
+    assert Settings.from_env({"DOCUMENTS_KEPT_DAYS": "0"}).client_documents.kept_days == 0
     assert Settings.from_env({"DOCUMENT_MAX_BYTES": "1000"}).client_documents.max_bytes == 1000
 
 
@@ -48,6 +50,7 @@ def test_a_bucket_that_lacks_something_is_refused(name: str) -> None:
 def test_other_nonsense_is_refused() -> None:
     assert problems(DOCUMENTS_STORE="ftp")[0].startswith("DOCUMENTS_STORE")
     assert problems(DOCUMENT_MAX_BYTES="0")[0].startswith("DOCUMENT_MAX_BYTES")
+    assert problems(DOCUMENTS_KEPT_DAYS="59")[0].startswith("DOCUMENTS_KEPT_DAYS must be 0")
     assert problems(DOCUMENT_MAX_BYTES="2000000000")[0].startswith("DOCUMENT_MAX_BYTES")
     assert problems(DOCUMENTS_CEILING="1001")[0].startswith("DOCUMENTS_CEILING")
     assert problems(DOCUMENTS_CEILING="-1")[0].startswith("DOCUMENTS_CEILING")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from portal import formatting
-from portal.account_history import limit_words
+from portal.account_history import limit_words, paper_words
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing import countries
 from portal.billing.rules import describe
@@ -225,6 +225,11 @@ def _role(name: str) -> str:
     return LABELS[Role(name)]
 
 
+def _documents_removed(details: Details) -> Words:
+    what = describe.counted(details["count"], "document")
+    return f"{what} removed, {details['size']}", sentence(details["why"]), "neutral"
+
+
 def _day(instant: str) -> str:
     return formatting.date(datetime.fromisoformat(instant))
 
@@ -245,6 +250,7 @@ ACTIONS: dict[str, Told] = {
     "subscription.cancelled": Told(Kind.PLAN, _cancelled),
     "subscription.cancellation_withdrawn": Told(Kind.PLAN, _cancellation_withdrawn),
     "subscription.ended": Told(Kind.PLAN, _ended),
+    "documents.removed": Told(Kind.LIMITS, _documents_removed, is_brief=False),
     "invoice.issued": Told(Kind.MONEY, _invoiced, amount="total"),
     "payment.by_hand": Told(Kind.MONEY, _by_hand, is_brief=False),
     "payment.succeeded": Told(Kind.MONEY, _paid, amount="amount", is_brief=False),
@@ -255,6 +261,7 @@ ACTIONS: dict[str, Told] = {
     "account.parked": Told(Kind.MONEY, _on_hold),
     "account.released": Told(Kind.MONEY, _released),
     **limit_words.ACTIONS,
+    **paper_words.ACTIONS,
     "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
     "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
     "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),

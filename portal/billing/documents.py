@@ -12,8 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, update
-from sqlalchemy import delete as delete_rows
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, outbox
@@ -23,7 +22,6 @@ from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.models import Account, Client, Document, Usage, User, Work
-from portal.models.types import Instant
 
 MOST_DOCUMENTS = 100_000
 TOO_MANY = (
@@ -147,30 +145,6 @@ def delete(
     audit.record(session, account, "document.deleted", at=now, actor=actor, **_facts(document))
 
 
-def leave_with(
-    session: Session, account: Account, clients: Sequence[ColumnElement[bool]], *, now: datetime
-) -> int:
-    """Let go of the documents of clients that are removed for good; returns how many there were.
-
-    They stopped counting when their clients were deleted, so no count changes.
-    """
-    rows = (Document.account_id == account.id, Document.client_id.in_(_ids(clients)))
-    leaving = list(session.scalars(select(Document.id).where(*rows, Document.deleted_at.is_(None))))
-    deleted_at = func.coalesce(Document.deleted_at, literal(now, Instant))
-    statement = update(Document).where(*rows).values(client_id=None, deleted_at=deleted_at)
-    session.execute(statement, execution_options={"synchronize_session": False})
-    for document_id in leaving:
-        outbox.put(session, Work.DOCUMENT_REMOVAL, document_id, account_id=account.id, at=now)
-    return len(leaving)
-
-
-def forget(session: Session, document_id: int) -> None:
-    """The bytes of a deleted document are gone, and its row with them."""
-    session.execute(
-        delete_rows(Document).where(Document.id == document_id, Document.deleted_at.is_not(None))
-    )
-
-
 def size_of(session: Session, account_id: int, clients: Sequence[ColumnElement[bool]]) -> int:
     """The bytes of the documents that are kept with these clients of the account."""
     statement = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
@@ -239,6 +213,21 @@ def unknown_keys(session: Session, keys: Collection[str]) -> set[str]:
     """Which of these keys of the store no row names."""
     known = select(Document.stored_as).where(Document.stored_as.in_(keys))
     return set(keys) - set(session.scalars(known))
+
+
+def kept_now(session: Session) -> tuple[int, int]:
+    """The newest id there is, and how many documents of all accounts nobody deleted."""
+    statement = select(func.max(Document.id), func.count()).where(Document.deleted_at.is_(None))
+    newest_id, kept = session.execute(statement).one()
+    return newest_id or 0, kept
+
+
+def kept_among(session: Session, keys: Collection[str], newest_id: int) -> int:
+    """How many of these keys name documents that nobody deleted, none newer than an id."""
+    statement = select(func.count()).where(
+        Document.stored_as.in_(keys), Document.deleted_at.is_(None), Document.id <= newest_id
+    )
+    return session.execute(statement).scalar_one()
 
 
 def _count(session: Session, account: Account, change: int, now: datetime, actor: Actor) -> None:

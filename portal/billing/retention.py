@@ -7,7 +7,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, record
-from portal.billing import accounts, documents
+from portal.billing import accounts, document_removal
 from portal.billing.client_list import UNDO_FOR
 from portal.models import Client, SignIn
 
@@ -20,21 +20,23 @@ def accounts_with_expired(session: Session, *, now: datetime) -> list[int]:
     return list(session.scalars(statement))
 
 
-def remove_expired(session: Session, account_id: int, *, now: datetime) -> int:
-    """Remove an account's clients that were deleted 30 days ago; returns how many. The worker
-    removes their documents.
+def remove_expired(session: Session, account_id: int, *, now: datetime) -> bool:
+    """Remove an account's clients that were deleted 30 days ago, or as many of their documents as
+    one transaction should; returns whether more are left. The worker removes the bytes.
 
     They stopped counting when they were deleted, so no count changes.
     """
     account = accounts.lock(session, account_id)
     expired = (Client.account_id == account_id, Client.deleted_at <= now - UNDO_FOR)
-    left = documents.leave_with(session, account, expired, now=now)
+    left = document_removal.leave_with(session, account, expired, now=now)
+    if left == document_removal.AT_ONCE:
+        return True
     result = session.execute(delete(Client).where(*expired))
     removed = result.rowcount if isinstance(result, CursorResult) else 0
     if removed:
         facts = {"count": removed, "documents": left}
         record(session, account, "clients.removed", at=now, actor=SYSTEM, **facts)
-    return removed
+    return False
 
 
 def remove_old_sign_ins(session: Session, *, wall: datetime) -> None:

@@ -29,6 +29,7 @@ from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import Return
 from portal.billing.taking_back_offers import Offer
+from portal.credit_notices import Given
 from portal.models import (
     Account,
     CreditNote,
@@ -89,9 +90,7 @@ def take_back(
     session.flush()
     _put_back(session, account, change, fresh.former, now=now, actor=actor)
     _record(session, account, change, row, fresh, now=now, actor=actor)
-    credit_notices.upgrade_taken_back(session, notes, change, fresh.terms, now=now)
-    times = _times(session, account, now)
-    credit_notices.vendor_of_taking_back(session, notes, change, fresh.terms, times, now=now)
+    _tell(session, notes, change, fresh.terms, now=now)
     _wake(session, account, fresh.terms)
     return row
 
@@ -189,12 +188,16 @@ def _record(
     )
 
 
-def _times(session: Session, account: Account, now: datetime) -> int:
-    """How many upgrades the account took back within a year, this one included."""
+def _tell(
+    session: Session, notes: Given, change: PlanChange, terms: Return, *, now: datetime
+) -> None:
+    """The Admins, and the vendor, who hears too how many the account took back within a year."""
+    credit_notices.upgrade_taken_back(session, notes, change, terms, now=now)
     statement = select(func.count(TakenBack.id)).where(
-        TakenBack.account_id == account.id, TakenBack.taken_back_at > now - COUNTED_OVER
+        TakenBack.account_id == change.account_id, TakenBack.taken_back_at > now - COUNTED_OVER
     )
-    return session.execute(statement).scalar_one()
+    times = session.execute(statement).scalar_one()
+    credit_notices.vendor_of_taking_back(session, notes, change, terms, times, now=now)
 
 
 def _wake(session: Session, account: Account, terms: Return) -> None:

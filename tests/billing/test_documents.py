@@ -1,11 +1,8 @@
 """Documents kept with clients: what they count, when they don't, and how they go."""
 
-import io
-from datetime import timedelta
-
 import pytest
 
-from portal import client_documents, file_store
+from portal import file_store
 from portal.billing import clients, documents, verify
 from portal.billing.clients import GoesOver
 from portal.billing.documents import ClientDeleted, Counted, EnoughKept
@@ -269,30 +266,6 @@ def test_after_30_days_a_client_goes_with_its_documents(list_of: ClientList, she
     assert verify.run(db.session()) == []
 
 
-def test_bytes_that_no_row_names_go_after_a_day(
-    list_of: ClientList, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shelf.keep(list_of.add("Ada"))
-    _leave_behind("0f" * 16)
-    assert client_documents.sweep() == 0
-
-    monkeypatch.setattr(client_documents, "ORPHANS_AFTER", timedelta(days=-1))
-    assert client_documents.sweep() == 1
-    assert stored() == named()
-
-
-def test_many_bytes_without_rows_are_left_for_a_person(
-    list_of: ClientList, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such as those of another database, or of a backup that was put back."""
-    monkeypatch.setattr(client_documents, "ORPHANS_AFTER", timedelta(days=-1))
-    monkeypatch.setattr(client_documents, "ORPHANS_AT_MOST", 2)
-    for number in range(3):
-        _leave_behind(f"{number:02}" * 16)
-    assert client_documents.sweep() == 0
-    assert len(stored()) == 3
-
-
 def test_who_added_and_deleted_what_is_on_the_trail(list_of: ClientList, shelf: Shelf) -> None:
     shelf.delete(shelf.keep(list_of.add("Ada"), "Contract.pdf"))
     trail = [(e.action, e.details["name"]) for e in _entries("document.")]
@@ -306,10 +279,6 @@ def test_storage_is_another_account_s_own(
     shelf.keep(list_of.add("Ada"))
     theirs.keep(ClientList(cast.other, clock).add("Eve"), content=b"x")
     assert (shelf.used(), theirs.used()) == (12, 1)
-
-
-def _leave_behind(key: str) -> None:
-    file_store.client_documents().put(key, io.BytesIO(b"left behind"))
 
 
 def _removals() -> list[OutboxState]:

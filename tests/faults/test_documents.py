@@ -13,6 +13,7 @@ from flask import Flask
 
 from portal import client_documents, file_store
 from portal.billing import clients, verify
+from portal.client_documents import orphans
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.models import OutboxItem, OutboxState
@@ -33,8 +34,8 @@ KEPT_AT = {
 REMOVED_AT = {
     "before the bytes go": ("portal.file_store.disk.Path.unlink", "before"),
     "after the bytes went": ("portal.file_store.disk.Path.unlink", "after"),
-    "before the row goes": ("portal.client_documents.documents.forget", "before"),
-    "while the row goes": ("portal.client_documents.documents.forget", "after"),
+    "before the row goes": ("portal.client_documents.document_removal.forget", "before"),
+    "while the row goes": ("portal.client_documents.document_removal.forget", "after"),
 }
 
 
@@ -66,8 +67,8 @@ def test_a_kill_while_keeping_leaves_no_row_without_bytes(
     assert verify.run(db.session()) == []
 
     shelf.keep(ada)
-    monkeypatch.setattr(client_documents, "ORPHANS_AFTER", timedelta(days=-1))
-    client_documents.sweep()
+    monkeypatch.setattr(orphans, "AFTER", timedelta(days=-1))
+    orphans.sweep()
     assert stored() == named()
     assert shelf.used() == 12
 

@@ -34,7 +34,7 @@ SABOTAGES = (
     Sabotage(
         name="document-of-any-size",
         breaks="a file may be as large as all of a request",
-        file="portal/client_documents.py",
+        file="portal/client_documents/__init__.py",
         old="if size > largest():",
         new="if size < 0:",
         tests=(f"{PAGES}::test_a_file_that_is_too_large_is_refused_and_nothing_is_lost",),
@@ -50,7 +50,7 @@ SABOTAGES = (
     Sabotage(
         name="other-bytes-sent",
         breaks="a damaged file is sent as if it were the one that was kept",
-        file="portal/client_documents.py",
+        file="portal/client_documents/__init__.py",
         old="if digest.hexdigest() != sha256:",
         new="if not sha256:",
         tests=(f"{FAULTS}::test_bytes_of_the_same_length_that_are_others_break_the_download_off",),
@@ -58,7 +58,7 @@ SABOTAGES = (
     Sabotage(
         name="bytes-stay",
         breaks="a deleted document's bytes are kept for ever",
-        file="portal/client_documents.py",
+        file="portal/client_documents/__init__.py",
         old="    file_store.client_documents().remove(key)\n    with transaction",
         new="    with transaction",
         tests=(f"{STORIES}::test_a_deleted_document_goes_with_its_bytes",),
@@ -66,9 +66,9 @@ SABOTAGES = (
     Sabotage(
         name="sweep-without-bound",
         breaks="a store that belongs to another database is emptied in a night",
-        file="portal/client_documents.py",
-        old="if len(orphans) > ORPHANS_AT_MOST:",
-        new="if not orphans:",
+        file="portal/client_documents/orphans.py",
+        old="if len(found.files) > REMOVED_AT_MOST:",
+        new="if not found:",
         tests=(f"{STORIES}::test_many_bytes_without_rows_are_left_for_a_person",),
     ),
 )

@@ -3,7 +3,7 @@
     bytes stored ─▶ row and count, in one transaction     killed between: bytes that no row names
     row deleted, uncounted ─▶ bytes removed ─▶ no row      killed between: removed once more
 
-So a document that is listed has its bytes. `sweep` removes those that no row names.
+So a document that is listed has its bytes. `orphans` finds those that no row names.
 """
 
 import hashlib
@@ -11,15 +11,13 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import islice
 from typing import IO
 
 from flask import current_app
 
 from portal import clock, file_store
 from portal.audit import Actor
-from portal.billing import accounts, documents
+from portal.billing import accounts, document_removal, documents
 from portal.billing.documents import File
 from portal.billing.rules import describe
 from portal.billing.rules.document_files import HEAD_BYTES, media_type, safe_name
@@ -30,10 +28,6 @@ from portal.models import Client, Document
 from portal.transaction import assert_outside, is_simulated, transaction
 
 PIECE_BYTES = 256 * 1024
-ORPHANS_AFTER = timedelta(days=1)
-# Crashes leave a few. More are another database's documents, or those of a restored backup.
-ORPHANS_AT_MOST = 100
-LOOKED_UP_AT_ONCE = 500
 
 
 class DocumentRefused(RuleBroken):
@@ -120,22 +114,7 @@ def remove(document_id: int) -> None:
     assert_outside()
     file_store.client_documents().remove(key)
     with transaction() as session:
-        documents.forget(session, document_id)
-
-
-def sweep() -> int:
-    """Remove bytes that have been in the store for a day and that no row names; returns how many.
-
-    If they are many, all are left where they are, for the operator to look. A store that doesn't
-    answer is asked again the next day.
-    """
-    if is_simulated():
-        return 0
-    try:
-        return _remove_orphans()
-    except StoreFailed:
-        current_app.logger.exception("the store of documents could not be swept")
-        return 0
+        document_removal.forget(session, document_id)
 
 
 def _measured(upload: Upload) -> File:
@@ -164,25 +143,3 @@ def _unchanged(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
     if digest.hexdigest() != sha256:
         raise StoreFailed(f"the bytes are not those of {sha256}")
     yield held
-
-
-def _remove_orphans() -> int:
-    orphans = list(islice(_orphans(), ORPHANS_AT_MOST + 1))
-    if len(orphans) > ORPHANS_AT_MOST:
-        current_app.logger.error(
-            "over %d files in the store of documents belong to no document; none was removed",
-            ORPHANS_AT_MOST,
-        )
-        return 0
-    for key in orphans:
-        file_store.client_documents().remove(key)
-    return len(orphans)
-
-
-def _orphans() -> Iterator[str]:
-    before = clock.wall_now() - ORPHANS_AFTER
-    old = (kept.key for kept in file_store.client_documents().listing() if kept.stored_at < before)
-    while keys := list(islice(old, LOOKED_UP_AT_ONCE)):
-        unknown = sorted(documents.unknown_keys(db.session(), keys))
-        assert_outside()
-        yield from unknown
