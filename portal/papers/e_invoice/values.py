@@ -7,6 +7,7 @@ from portal.billing.rules.money import Money, minor_digits
 from portal.papers.e_invoice.refusals import NoEInvoice
 
 MOST_DECIMALS = 2
+UNLISTED_CURRENCIES = {"STN"}
 # Not seen, so that they may be in text that can be printed, yet no XML may hold them.
 NOT_IN_XML = {0xFFFE: None, 0xFFFF: None}
 
@@ -34,6 +35,13 @@ def percent(basis_points: int) -> str:
     """As in "19", "8.1"."""
     whole, hundredths = divmod(basis_points, 100)
     return f"{whole}.{hundredths:02}".rstrip("0").rstrip(".")
+
+
+def currency(money: Money) -> str:
+    """Its code. Raises NoEInvoice for one that the rules of UBL don't list."""
+    if money.currency in UNLISTED_CURRENCIES:
+        raise NoEInvoice(f"EN 16931 doesn't list the currency {money.currency}.")
+    return money.currency
 
 
 def day(instant: datetime, zone: str) -> date:
