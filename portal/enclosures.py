@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import document_store, letters, outbox, queue
 from portal.extensions import db
+from portal.file_store import StoreFailed
 from portal.models import (
     Account,
     CreditNote,
@@ -128,7 +129,7 @@ def _can_be_read(sha256: str) -> bool:
         return True
     try:
         document_store.read(sha256)
-    except (OSError, document_store.DocumentMissing, document_store.DocumentDamaged):
+    except (StoreFailed, document_store.DocumentMissing, document_store.DocumentDamaged):
         return False
     return True
 

@@ -60,10 +60,10 @@ def test_what_does_not_apply_is_not_said(app: Flask) -> None:
 
 
 def test_v2_the_same_credit_note_gives_the_same_bytes(app: Flask) -> None:
-    first = making.render(UPGRADE_BACK)
+    first = making.render(UPGRADE_BACK).pdf
     typesetting.prepared.cache_clear()
-    assert making.render(UPGRADE_BACK) == first
-    assert making.render(credit_note(total=usd(90_01))) != first
+    assert making.render(UPGRADE_BACK).pdf == first
+    assert making.render(credit_note(total=usd(90_01))).pdf != first
 
 
 def test_reverse_charge_is_told_as_on_the_invoice(app: Flask) -> None:
@@ -78,13 +78,13 @@ def test_dates_are_those_of_the_accounts_zone(app: Flask) -> None:
 
 def test_many_lines_go_on_to_further_pages(app: Flask) -> None:
     line = replace(UPGRADE_BACK.lines[0], amount=usd(1_234_567_89), end_at=CORRECTED_AT + 365 * DAY)
-    pages = PdfReader(io.BytesIO(making.render(credit_note(lines=(line,) * 30)))).pages
+    pages = PdfReader(io.BytesIO(making.render(credit_note(lines=(line,) * 30)).pdf)).pages
     assert len(pages) > 1
     assert sum(page.extract_text().count("$1,234,567.89") for page in pages) == 30
 
 
 def test_it_can_be_read_aloud(app: Flask) -> None:
-    document = PdfReader(io.BytesIO(making.render(UPGRADE_BACK)))
+    document = PdfReader(io.BytesIO(making.render(UPGRADE_BACK).pdf))
     root = document.trailer["/Root"]
     assert root["/Lang"] == "en"
     assert {"/H1", "/H2", "/P", "/Table", "/TH", "/TD"} <= set(tags_below(root["/StructTreeRoot"]))
@@ -104,7 +104,7 @@ def test_a10_hostile_text_in_every_field_ends_as_text(cast: Cast, hostile: str) 
         row.lines[0].description = row.lines[0].explanation = hostile
         issued = credit_note_display.issued(db.session(), row)
     db.session.rollback()
-    document = PdfReader(io.BytesIO(making.render(issued)))
+    document = PdfReader(io.BytesIO(making.render(issued).pdf))
     assert dict(document.attachments) == {}
     assert "$100.00" in document.pages[0].extract_text().replace("\0", "")
 
@@ -123,5 +123,5 @@ def test_it_is_made_once(cast: Cast) -> None:
 
 
 def text_of(issued: IssuedCreditNote) -> str:
-    document = PdfReader(io.BytesIO(making.render(issued)))
+    document = PdfReader(io.BytesIO(making.render(issued).pdf))
     return "\n".join(page.extract_text() for page in document.pages)

@@ -40,7 +40,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Commands in a portal with the clock of the sandbox; a few bytes stand for each PDF."""
-    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: making.Files(invoice.number.encode()))
     app.extensions[clock.EXTENSION] = clock.SandboxClock()
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -26,7 +26,7 @@ from portal.papers import making
 from portal.config import Settings
 from tests.invoice_examples import UPGRADE
 with create_app(Settings()).app_context():
-    print(hashlib.sha256(making.render(UPGRADE)).hexdigest())
+    print(hashlib.sha256(making.render(UPGRADE).pdf).hexdigest())
 """
 HOSTILE = {
     "markup": "<script>alert(1)</script><b>x</b>&amp;",
@@ -72,9 +72,9 @@ def test_v3_the_text_is_that_of_the_invoice(app: Flask) -> None:
 
 
 def test_v2_the_same_invoice_gives_the_same_bytes(app: Flask) -> None:
-    first = making.render(UPGRADE)
+    first = making.render(UPGRADE).pdf
     typesetting.prepared.cache_clear()
-    assert making.render(UPGRADE) == first
+    assert making.render(UPGRADE).pdf == first
     elsewhere = subprocess.run(
         [sys.executable, "-c", RENDER_ELSEWHERE], capture_output=True, text=True, check=True
     )
@@ -82,7 +82,7 @@ def test_v2_the_same_invoice_gives_the_same_bytes(app: Flask) -> None:
 
 
 def test_a_different_invoice_gives_different_bytes(app: Flask) -> None:
-    assert making.render(invoice(due=usd(75_01))) != making.render(UPGRADE)
+    assert making.render(invoice(due=usd(75_01))).pdf != making.render(UPGRADE).pdf
 
 
 def test_an_invoice_to_be_paid_says_when_it_is_due_and_where_to_see_its_payment(app: Flask) -> None:
@@ -102,7 +102,7 @@ def test_charge_credit_left(app: Flask) -> None:
 
 def test_invoice_evidence(app: Flask) -> None:
     """The rule, the counts, the deadline and the three emails; nobody's address."""
-    document = PdfReader(io.BytesIO(making.render(invoice(evidence=EVIDENCE))))
+    document = PdfReader(io.BytesIO(making.render(invoice(evidence=EVIDENCE)).pdf))
     text = document.pages[0].extract_text()
     expected = (
         EVIDENCE.rule,
@@ -128,14 +128,14 @@ def test_dates_are_those_of_the_accounts_zone(app: Flask) -> None:
 def test_twelve_lines_of_great_amounts_stay_within_the_page(app: Flask) -> None:
     amount = usd(1_234_567_89)
     line = Line("Standard, 80 users " * 3, "x" * 200, amount, ISSUED_AT, ISSUED_AT + 30 * DAY)
-    pages = PdfReader(io.BytesIO(making.render(invoice(lines=(line,) * 12)))).pages
+    pages = PdfReader(io.BytesIO(making.render(invoice(lines=(line,) * 12)).pdf)).pages
     assert sum(page.extract_text().count("$1,234,567.89") for page in pages) == 12
     assert all("What, and how it was worked out" in page.extract_text() for page in pages[:-1])
 
 
 def test_it_can_be_read_aloud(app: Flask) -> None:
     """Language, title and tags, with table headers as such."""
-    content = making.render(UPGRADE)
+    content = making.render(UPGRADE).pdf
     document = PdfReader(io.BytesIO(content))
     root = document.trailer["/Root"]
     assert root["/Lang"] == "en"
@@ -155,9 +155,9 @@ def test_a10_hostile_text_in_every_field_ends_as_text_within_a_second(
 ) -> None:
     making.render(UPGRADE)
     row = invoice_row_full_of(hostile)
-    started = time.process_time()
-    content = making.render(invoice_display.issued(db.session(), row))
-    assert time.process_time() - started < 1
+    started = cpu_seconds()
+    content = making.render(invoice_display.issued(db.session(), row)).pdf
+    assert cpu_seconds() - started < 1
     document = PdfReader(io.BytesIO(content))
     assert dict(document.attachments) == {}
     # The reader puts a zero byte before letters of a font that lacks some of the text.
@@ -185,8 +185,13 @@ def test_markup_in_a_name_is_printed_as_it_was_typed(app: Flask) -> None:
     assert "<b>Bold</b> & {{ 7 * 7 }}" in text_of(invoice(vendor=vendor))
 
 
+def cpu_seconds() -> float:
+    """Of this process and the ones it waited for."""
+    return sum(os.times()[:4])
+
+
 def text_of(issued: IssuedInvoice) -> str:
-    document = PdfReader(io.BytesIO(making.render(issued)))
+    document = PdfReader(io.BytesIO(making.render(issued).pdf))
     return "\n".join(page.extract_text() for page in document.pages)
 
 

@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from weasyprint.urls import URLFetcher
 
 from portal.papers import typesetting
+from portal.papers.page import Page
 
 SHEET = "invoice_v1.css"
 SECRET = "the content of a file of this machine"
@@ -47,18 +48,23 @@ def test_every_way_to_the_network_is_refused() -> None:
     assert asked == []
 
 
-def test_without_the_refusal_the_same_page_carries_the_file_and_calls_the_network(
+def test_without_the_refusal_the_same_page_calls_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(typesetting, "AssetsOnly", URLFetcher)
+    with listening() as (url, asked):
+        set_page(WAYS["image"].format(url=url))
+    assert asked == ["/"]
+
+
+def test_a_page_attaches_nothing_by_itself_even_where_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typesetting, "AssetsOnly", URLFetcher)
     secret = tmp_path / "secret.txt"
     secret.write_text(SECRET)
     page = WAYS["attachment link"].format(url=secret.as_uri())
-    files = PdfReader(io.BytesIO(set_page(page))).attachments
-    assert [content for contents in files.values() for content in contents] == [SECRET.encode()]
-    with listening() as (url, asked):
-        set_page(WAYS["image"].format(url=url))
-    assert asked == ["/"]
+    assert dict(PdfReader(io.BytesIO(set_page(page))).attachments) == {}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,7 @@ def set_with_all_ways(url: str) -> PdfReader:
 
 def set_page(body: str) -> bytes:
     html = f'<html lang="en"><title>Test</title><body>{body}</body></html>'
-    return typesetting.pdf(html, sheet=SHEET, identifier="test")
+    return typesetting.pdf(Page(html, sheet=SHEET, paper="A4", identifier="test"))
 
 
 def text_of(reader: PdfReader) -> str:

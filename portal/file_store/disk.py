@@ -6,6 +6,7 @@ and then renamed.
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -70,7 +71,8 @@ class DiskStore:
         return self.folder / key[:2] / key
 
     def _write(self, key: str, source: IO[bytes]) -> Path:
-        part = self.folder / UNFINISHED / key
+        # Two may be writing the same at once: what is named by its hash is.
+        part = self.folder / UNFINISHED / f"{key}.{secrets.token_hex(4)}"
         part.parent.mkdir(exist_ok=True)
         try:
             with part.open("xb") as file:

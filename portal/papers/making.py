@@ -1,4 +1,4 @@
-"""The PDFs of invoices and credit notes: made once, by the worker, from what was fixed at issue.
+"""The files of invoices and credit notes: made once, by the worker, from what was fixed at issue.
 
 Three steps, and a kill between any two of them leaves an invoice without a document, which the
 next attempt makes: read the rows; set and store the bytes, with no transaction open; record
@@ -14,16 +14,23 @@ from sqlalchemy.orm import Session
 
 from portal import clock, document_store, enclosures, events
 from portal.billing import accounts
+from portal.config import Settings
 from portal.extensions import db
-from portal.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
-from portal.papers import credit_note_display, invoice_display
+from portal.models import Account, CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
+from portal.papers import (
+    credit_note_display,
+    e_invoice,
+    invoice_display,
+    page,
+    paper_notices,
+    rendering,
+)
 from portal.papers.credit_note_display import IssuedCreditNote
 from portal.papers.invoice_display import IssuedInvoice
+from portal.papers.page import Page
 from portal.transaction import after_commit, assert_outside, transaction
 
 Issued = IssuedInvoice | IssuedCreditNote
-# Both kinds look alike.
-SHEET = "invoice_v1.css"
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,26 @@ class Paper:
     issued: Callable[[Session, Any], Issued]
 
 
+@dataclass(frozen=True)
+class Files:
+    """What there is of a document: the PDF, and the same as UBL.
+
+    Without an electronic invoice `ubl` is empty, none is in the PDF, and `lacking` says why.
+    """
+
+    pdf: bytes
+    ubl: bytes = b""
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The hash and the size of a stored file."""
+
+    sha256: str
+    size_bytes: int
+
+
 INVOICE = Paper(
     "invoice", "invoice_v1", Invoice, InvoiceDocument, "invoice_id", invoice_display.issued
 )
@@ -53,12 +80,15 @@ CREDIT_NOTE = Paper(
     "credit_note_id",
     credit_note_display.issued,
 )
+# Both kinds look alike.
+SHEET = "invoice_v1.css"
 
 
 def make(invoice_id: int) -> None:
-    """Set, store and record the PDF of an invoice; nothing happens when it has one.
+    """Set, store and record the files of an invoice; nothing happens when it has them.
 
-    Raises NoResultFound for an unknown id, OSError when the bytes can't be stored.
+    Raises NoResultFound for an unknown id, RenderingFailed where the page can't be set within its
+    limits, StoreFailed when the bytes can't be stored.
     """
     _make(INVOICE, invoice_id)
 
@@ -68,31 +98,23 @@ def make_credit_note(credit_note_id: int) -> None:
     _make(CREDIT_NOTE, credit_note_id)
 
 
-def render(issued: Issued) -> bytes:
-    """The PDF, the same bytes every time."""
-    # Imported here: it takes seconds and 60 MB, and web processes never render.
-    from portal.papers import typesetting
-
-    paper = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
-    template = current_app.jinja_env.get_template(f"pdf/{paper.template}.html")
-    # Not flask.render_template: what pages share (navigation, who is signed in) has no place here.
-    html = template.render({paper.name: issued})
-    return typesetting.pdf(html, sheet=SHEET, identifier=issued.number)
-
-
-def warm_up() -> None:
-    """Load what rendering needs; a worker does so once, before it forks for each job."""
-    from portal.papers import typesetting
-
-    typesetting.prepared(SHEET)
+def render(issued: Issued) -> Files:
+    """The files, the same bytes every time."""
+    try:
+        xml, ubl, lacking = e_invoice.factur_x(issued), e_invoice.ubl(issued), ""
+    except e_invoice.NoEInvoice as reason:
+        xml, ubl, lacking = b"", b"", str(reason)
+    return Files(rendering.pdf(_page(issued, xml)), ubl, lacking)
 
 
 def _make(paper: Paper, row_id: int) -> None:
     issued = _read(paper, row_id)
     assert_outside()
-    if issued is not None:
-        content = render(issued)
-        _record(paper, row_id, document_store.put(content), len(content))
+    if issued is None:
+        return
+    files = render(issued)
+    ubl = _keep(files.ubl) if files.ubl else None
+    _record(paper, row_id, _keep(files.pdf), ubl, files.lacking)
 
 
 def _read(paper: Paper, row_id: int) -> Issued | None:
@@ -103,22 +125,61 @@ def _read(paper: Paper, row_id: int) -> Issued | None:
     return paper.issued(session, row)
 
 
-def _record(paper: Paper, row_id: int, sha256: str, size_bytes: int) -> None:
+def _page(issued: Issued, xml: bytes) -> Page:
+    paper = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
+    settings: Settings = current_app.config["PORTAL"]
+    template = current_app.jinja_env.get_template(f"pdf/{paper.template}.html")
+    # Not flask.render_template: what pages share (navigation, who is signed in) has no place here.
+    return Page(
+        html=template.render({paper.name: issued, "direction": page.direction}),
+        sheet=SHEET,
+        paper=_paper(settings, issued),
+        identifier=issued.number,
+        xml=xml,
+        issued_at=issued.issued_at,
+    )
+
+
+def _paper(settings: Settings, issued: Issued) -> str:
+    """Whoever prints it is the customer."""
+    if settings.paper != page.AUTO:
+        return settings.paper
+    return page.paper_of(issued.customer.country or issued.vendor.country)
+
+
+def _keep(content: bytes) -> _Kept:
+    return _Kept(document_store.put(content), len(content))
+
+
+def _record(paper: Paper, row_id: int, pdf: _Kept, ubl: _Kept | None, lacking: str) -> None:
     """Name the bytes in a row; where another renderer was first, its row stays."""
     with transaction() as session:
         row = session.get_one(paper.row, row_id)
-        account_id, number = row.account_id, row.number_text
-        accounts.lock(session, account_id)
+        account = accounts.lock(session, row.account_id)
         if session.get(paper.document, row_id, populate_existing=True) is not None:
             return
-        document = paper.document(
-            account_id=account_id,
-            template=paper.template,
-            sha256=sha256,
-            size_bytes=size_bytes,
-            rendered_at=clock.now(),
-        )
-        setattr(document, paper.key, row_id)
+        document = _document(paper, row, pdf, ubl)
         session.add(document)
         enclosures.document_made(session, document, now=clock.now())
-        after_commit(session, lambda: events.publish(account_id, paper.name, number=number))
+        if lacking:
+            paper_notices.no_e_invoice(session, row.number_text, lacking, now=clock.now())
+        _tell_open_pages(session, account, paper, row.number_text)
+
+
+def _document(paper: Paper, row: Any, pdf: _Kept, ubl: _Kept | None) -> Any:
+    document = paper.document(
+        account_id=row.account_id,
+        template=paper.template,
+        sha256=pdf.sha256,
+        size_bytes=pdf.size_bytes,
+        ubl_sha256=ubl.sha256 if ubl else None,
+        ubl_size_bytes=ubl.size_bytes if ubl else None,
+        rendered_at=clock.now(),
+    )
+    setattr(document, paper.key, row.id)
+    return document
+
+
+def _tell_open_pages(session: Session, account: Account, paper: Paper, number: str) -> None:
+    account_id = account.id
+    after_commit(session, lambda: events.publish(account_id, paper.name, number=number))

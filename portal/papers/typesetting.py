@@ -1,11 +1,9 @@
 """HTML to PDF. Importing this module imports WeasyPrint, which no web process needs.
 
 Whatever a document holds, nothing is fetched for it but the files named in ASSETS: no network,
-no file of this machine, no attachment. The same HTML gives the same bytes in every process.
+no file of this machine, no attachment. The same page gives the same bytes in every process.
 
-There is no memory or processor limit here on purpose. A limit set on a process stays on it, and
-this code also runs in processes that live on. What bounds a rendering is the size of the text
-let into it, and the time limit of the job that it is part of, which runs in a process of its own.
+What bounds the memory and the time of it stands in `rendering`, which runs it.
 """
 
 from functools import cache
@@ -16,10 +14,23 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from portal.papers import archival
+from portal.papers.page import A4, LETTER, Page
+
 PORTAL = Path(__file__).parents[1]
-ASSETS = {f"asset:{path.name}": path for path in sorted((PORTAL / "static/fonts").glob("*.ttf"))}
-# Tagged for screen readers, with language and title: 20 ms and 3 kB more.
-VARIANT = "pdf/ua-1"
+FONTS = PORTAL / "static/fonts"
+SHEETS = PORTAL / "templates/pdf"
+ASSETS = {f"asset:{path.name}": path for path in sorted(FONTS.glob("*.ttf"))}
+# Every letter that nearly every page has, in every cut: what is drawn once needs no loading again.
+SAMPLE = Page(
+    html="<html lang=en><title>Sample</title><h1>{0}</h1><p>{0}</p><p><strong>{0}</strong></p>"
+    "<table><tr><th class=label>{0}<td class=money>{0}</table></html>".format(
+        "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>&")
+    ),
+    sheet="invoice_v1.css",
+    paper=A4,
+    identifier="sample",
+)
 
 
 class NotAnAsset(ValueError):
@@ -35,25 +46,39 @@ class AssetsOnly(URLFetcher):
         return URLFetcherResponse(url, ASSETS[url].read_bytes())
 
 
-def pdf(html: str, *, sheet: str, identifier: str) -> bytes:
-    """The PDF of a page set with a style sheet of templates/pdf.
-
-    `identifier` becomes the file's own id; its dates are the page's `dcterms` metadata.
-    """
-    style, fonts = prepared(sheet)
-    page = HTML(string=html, url_fetcher=AssetsOnly())
-    content: bytes = page.write_pdf(
-        stylesheets=[style],
+def pdf(page: Page) -> bytes:
+    """The PDF of a page: PDF/A-3, tagged, with its XML inside if it has any."""
+    style, fonts = prepared(page.sheet)
+    document = HTML(string=page.html, url_fetcher=AssetsOnly()).render(
+        stylesheets=[style, of_paper(page.paper)],
         font_config=fonts,
-        pdf_variant=VARIANT,
-        pdf_identifier=identifier.encode(),
+        pdf_variant=archival.VARIANT,
     )
-    return content
+    return archival.write(document, page)
+
+
+def warm_up() -> None:
+    """Load what every page needs: most of the time of a first one, spent once per process."""
+    for paper in (A4, LETTER):
+        of_paper(paper)
+    pdf(SAMPLE)
+
+
+def font_folder(sheet: str) -> Path | None:
+    """Where the fonts of a prepared sheet lie while this process lives."""
+    folder: Path | None = prepared(sheet)[1]._folder
+    return folder
 
 
 @cache
 def prepared(sheet: str) -> tuple[CSS, FontConfiguration]:
     """A parsed sheet and its fonts: half of the time of a first page, spent once per process."""
     fonts = FontConfiguration()
-    text = (PORTAL / "templates/pdf" / sheet).read_text(encoding="utf-8")
+    text = (SHEETS / sheet).read_text(encoding="utf-8")
     return CSS(string=text, font_config=fonts, url_fetcher=AssetsOnly()), fonts
+
+
+@cache
+def of_paper(paper: str) -> CSS:
+    """The size of a page: "A4" or "Letter"."""
+    return CSS(string=f"@page {{ size: {paper.lower()} }}", url_fetcher=AssetsOnly())

@@ -30,7 +30,7 @@ FROZEN = (
 @pytest.fixture
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of invoices and credit notes are a few bytes each."""
-    monkeypatch.setattr(making, "render", lambda issued: issued.number.encode())
+    monkeypatch.setattr(making, "render", lambda issued: making.Files(issued.number.encode()))
 
 
 def test_every_check_names_the_row_that_is_wrong_and_no_other(
@@ -66,7 +66,7 @@ def test_a_damaged_file_is_named(cast: Cast, app: Flask, small_files: None) -> N
     cast.let_pass(minutes=1)
     document = db.session.query(InvoiceDocument).order_by(InvoiceDocument.invoice_id).first()
     assert document is not None
-    path: Path = app.config["PORTAL"].documents / f"{document.sha256}.pdf"
+    path: Path = app.config["PORTAL"].documents / document.sha256[:2] / document.sha256
     path.write_bytes(b"something else")
 
     (finding,) = verify.run(db.session())

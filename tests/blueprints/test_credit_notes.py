@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 
@@ -160,9 +161,12 @@ def test_while_there_is_no_pdf_the_page_says_so_and_waits(cast: Cast, browser: B
     assert "hx-trigger" not in client.get(url, headers=HTMX).text
 
 
-def test_a_damaged_file_is_not_handed_out(cast: Cast, browser: Browser, note: CreditNote) -> None:
+def test_a_damaged_file_is_not_handed_out(
+    app: Flask, cast: Cast, browser: Browser, note: CreditNote
+) -> None:
     document = db.session.get_one(CreditNoteDocument, note.id)
-    document_store._path(document.sha256).write_bytes(b"other")
+    folder = app.config["PORTAL"].documents
+    (folder / document.sha256[:2] / document.sha256).write_bytes(b"other")
     answer = browser(cast.carol).get(f"/credit-notes/{note.number_text}.pdf")
     assert answer.status_code == 500
     assert "The credit note itself is complete on its page" in words(answer.text)

@@ -202,7 +202,7 @@ def test_bytes_that_are_not_the_stored_ones_are_not_served(
 ) -> None:
     invoice = made(cast.acme)
     document = db.session.get_one(InvoiceDocument, invoice.id)
-    path = app.config["PORTAL"].documents / f"{document.sha256}.pdf"
+    path = app.config["PORTAL"].documents / document.sha256[:2] / document.sha256
     if damage == "changed":
         path.write_bytes(path.read_bytes() + b" ")
         with pytest.raises(document_store.DocumentDamaged):

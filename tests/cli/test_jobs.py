@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: making.Files(invoice.number.encode()))
 
 
 def test_status_counts_what_is_due_and_what_waits(run: Run, cast: Cast) -> None:
@@ -84,5 +84,5 @@ def test_the_scheduler_is_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     db.session.rollback()
 
 
-def _out_of_paper(_invoice: object) -> bytes:
+def _out_of_paper(_invoice: object) -> making.Files:
     raise OSError("out of paper")

@@ -25,10 +25,10 @@ Browser = Callable[[User | None], FlaskClient]
 STEPS = {
     "before rendering": ("portal.papers.making.render", "before"),
     "after rendering": ("portal.papers.making.render", "after"),
-    "while writing": ("portal.document_store.os.fsync", "before"),
-    "before the rename": ("portal.document_store.Path.replace", "before"),
-    "after the rename": ("portal.document_store.Path.replace", "after"),
-    "before the folder is durable": ("portal.document_store._make_durable", "before"),
+    "while writing": ("portal.file_store.disk.os.fsync", "before"),
+    "before the rename": ("portal.file_store.disk.Path.replace", "before"),
+    "after the rename": ("portal.file_store.disk.Path.replace", "after"),
+    "before the folder is durable": ("portal.file_store.disk._make_durable", "before"),
     "before recording": ("portal.papers.making._record", "before"),
     "while recording": ("portal.papers.making.accounts.lock", "after"),
     "before the commit": ("portal.papers.making.after_commit", "before"),
@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_neither_row_nor_file(
         raise OSError(errno.ENOSPC, "no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("portal.document_store.os.fsync", full)
+        patched.setattr("portal.file_store.disk.os.fsync", full)
         with pytest.raises(OSError, match="no space left"):
             making.make(invoice_id)
     assert db.session.get(InvoiceDocument, invoice_id) is None

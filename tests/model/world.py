@@ -118,7 +118,7 @@ def let_mail_fail(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def leave_out_what_costs_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "render", lambda issued: issued.number.encode())
+    monkeypatch.setattr(making, "render", lambda issued: making.Files(issued.number.encode()))
     kept = tuple(sweep for sweep in schedule.SWEEPS if sweep.name not in BESIDE_THE_MATTER)
     monkeypatch.setattr(schedule, "SWEEPS", kept)
     hasty = tuple(p.replace("synchronous=FULL", "synchronous=OFF") for p in engine.SQLITE_PRAGMAS)

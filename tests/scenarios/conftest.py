@@ -15,7 +15,7 @@ from portal.papers import making
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "render", lambda invoice: invoice.number.encode())
+    monkeypatch.setattr(making, "render", lambda invoice: making.Files(invoice.number.encode()))
 
 
 @pytest.fixture(autouse=True)

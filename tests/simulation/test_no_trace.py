@@ -27,7 +27,7 @@ MANY_THINGS = Question(users=9, clients=5, plan="standard/20-users")
 def left(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What went out of the process."""
     gone: list[str] = []
-    monkeypatch.setattr(making, "render", lambda _invoice: gone.append("a PDF") or b"")
+    monkeypatch.setattr(making, "render", lambda _invoice: gone.append("a PDF") or making.Files(b""))
     monkeypatch.setattr(mailer, "_transmit", lambda _message: gone.append("an email") or "250")
     monkeypatch.setattr(queue, "hand_out", lambda *_about: gone.append("a hint"))
     monkeypatch.setattr(events, "publish", lambda *_about, **_facts: gone.append("news"))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from portal import document_store
 from portal.billing.verification.outbox_rows import subjects
 from portal.billing.verification.wrong import Wrong
+from portal.file_store import StoreFailed
 from portal.models import (
     CreditNote,
     CreditNoteDocument,
@@ -41,17 +42,23 @@ KINDS = (
 def documents(session: Session) -> Iterator[Wrong]:
     """The file is there and is the one that was recorded."""
     for kind in KINDS:
+        document = kind.document
         statement = (
-            select(kind.table.number_text, kind.document.sha256, kind.document.size_bytes)
+            select(
+                kind.table.number_text,
+                document.sha256,
+                document.size_bytes,
+                document.ubl_sha256,
+                document.ubl_size_bytes,
+            )
             .join(kind.table, kind.table.id == kind.key)
             .order_by(kind.key)
             .execution_options(yield_per=500)
         )
-        for number, sha256, size in session.execute(statement):
-            found = _stored(sha256)
-            if found != f"{size} bytes":
-                subject = f"document of {kind.name} {number}"
-                yield Wrong(subject, found, f"{size} bytes, {sha256}")
+        for number, sha256, size, ubl_sha256, ubl_size in session.execute(statement):
+            yield from _file(f"document of {kind.name} {number}", sha256, size)
+            if ubl_sha256 is not None:
+                yield from _file(f"XML of {kind.name} {number}", ubl_sha256, ubl_size)
 
 
 def documents_made(session: Session) -> Iterator[Wrong]:
@@ -64,6 +71,12 @@ def documents_made(session: Session) -> Iterator[Wrong]:
             yield Wrong(f"document of {kind.name} {number}", "none, and none is due", "one")
 
 
+def _file(subject: str, sha256: str, size: int) -> Iterator[Wrong]:
+    found = _stored(sha256)
+    if found != f"{size} bytes":
+        yield Wrong(subject, found, f"{size} bytes, {sha256}")
+
+
 def _stored(sha256: str) -> str:
     try:
         return f"{len(document_store.read(sha256))} bytes"
@@ -71,3 +84,5 @@ def _stored(sha256: str) -> str:
         return "no file"
     except document_store.DocumentDamaged:
         return "a file with other bytes"
+    except StoreFailed as reason:
+        return str(reason)

@@ -17,7 +17,6 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from portal import document_store
 from portal.billing.gateways.sandbox import SandboxGateway
 
 GATEWAY_CALLS = ("charge", "enquire", "call_off", "refund", "enquire_refund")
@@ -68,7 +67,7 @@ def install(engine: Engine) -> None:
     for name in GATEWAY_CALLS:
         if hasattr(SandboxGateway, name):
             _surround(SandboxGateway, name, f"the gateway's {name}")
-    _surround(document_store.os, "fsync", "writing to disk")
+    _surround(os, "fsync", "writing to disk")
     _surround(Path, "replace", "the rename")
 
 

@@ -31,7 +31,7 @@ from portal.config import MailSettings, Settings
 from portal.extensions import db, limiter
 from portal.jobs import schedule
 from portal.models.types import EPOCH, MICROSECOND
-from portal.papers import typesetting
+from portal.papers import rendering
 from tests.cast import START, Cast, sign_in
 from tests.conftest import Databases
 from tests.faults.kills import points
@@ -184,7 +184,7 @@ class Stage:
         (self.folder / "data").mkdir(exist_ok=True)
         passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         mail_server.transmit = self.mail.take
-        typesetting.pdf = lambda html, **_: html.encode()
+        rendering.pdf = lambda page: page.html.encode()
         settings = Settings(
             data=self.folder / "data",
             database_url=self.databases.url,
