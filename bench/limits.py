@@ -19,7 +19,7 @@ from unittest import mock
 
 from sqlalchemy import insert, select, text
 
-from bench.place import ROOT, Measured, at, megabytes, with_redis
+from bench.place import ROOT, Measured, at, filling, megabytes, with_redis
 from portal import live
 from portal.audit import SYSTEM
 from portal.billing import accounts, clients, overages, statuses
@@ -234,7 +234,7 @@ def _in_turn(
 def _settled(size: int) -> Iterator[Measured]:
     """A portal with so many accounts on the smallest plan, the first thousand over its seats."""
     with with_redis("postgresql") as measured:
-        with at(AT, measured.environ), db.engine.begin() as connection:
+        with at(AT, measured.environ), filling() as connection:
             facts = {"n": size, "over": min(OVER, size // 10), "limit": 10**9}
             facts |= {"start": int(STARTED.timestamp()) * 10**6, "cycle": 30 * 86400 * 10**6}
             for statement in SETTLE:

@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.error import URLError
 
+from sqlalchemy import Connection, text
+
 from portal import create_app
 from portal.config import Settings
 from portal.extensions import db
@@ -103,6 +105,15 @@ def at(now: datetime, environ: dict[str, str]) -> Iterator[None]:
         yield
         db.session.remove()
         db.engine.dispose()
+
+
+@contextlib.contextmanager
+def filling() -> Iterator[Connection]:
+    """A transaction that writes rows by the million: with all the time it takes, and unlooked at."""
+    with db.engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        yield connection
 
 
 def megabytes() -> float:

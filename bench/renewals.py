@@ -19,7 +19,7 @@ from itertools import islice
 from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
-from bench.place import ROOT, Measured, at, megabytes, with_redis
+from bench.place import ROOT, Measured, at, filling, megabytes, with_redis
 from portal.billing import renewals
 from portal.extensions import db
 from portal.jobs import renewals as job
@@ -231,7 +231,7 @@ def _take_back(session: Session) -> None:
 def _settle(size: int) -> None:
     """The accounts, as rows: each on the smallest plan, with a card that pays."""
     facts = {"n": size, "start": int(STARTED.timestamp()) * 10**6, "cycle": 30 * 86400 * 10**6}
-    with db.engine.begin() as connection:
+    with filling() as connection:
         for statement in SETTLE:
             connection.execute(text(statement), facts)
         for table in ("account", "billing_details", "usage", "payment_method", "subscription"):
