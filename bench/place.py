@@ -109,7 +109,7 @@ def at(now: datetime, environ: dict[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def filling() -> Iterator[Connection]:
-    """A transaction that writes rows by the million: with all the time it takes, and unlooked at."""
+    """A transaction that writes rows by the million, with all the time that takes, unchecked."""
     with db.engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL session_replication_role = replica"))
