@@ -1,0 +1,27 @@
+"""Invoices and credit notes as UBL 2.1, for accounting software, as they were stored."""
+
+from flask import Blueprint, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.access import Permission, requires
+from portal.blueprints import own_papers, stored_pdf
+
+bp = Blueprint("invoice_xml", __name__)
+
+
+@bp.get("/invoices/<number>.xml")
+@requires(Permission.SEE_INVOICES)
+def invoice(number: str) -> ResponseReturnValue:
+    """The stored bytes; 409 while there are none yet, 404 where there will be none."""
+    row = own_papers.invoice(number)
+    page = url_for("invoices.show", number=row.number_text)
+    return stored_pdf.xml(row.document, number=row.number_text, what="Invoice", page=page)
+
+
+@bp.get("/credit-notes/<number>.xml")
+@requires(Permission.SEE_INVOICES)
+def credit_note(number: str) -> ResponseReturnValue:
+    """The same of a credit note."""
+    row = own_papers.credit_note(number)
+    page = url_for("credit_notes.show", number=row.number_text)
+    return stored_pdf.xml(row.document, number=row.number_text, what="Credit note", page=page)
