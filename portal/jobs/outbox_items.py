@@ -30,7 +30,7 @@ from portal.models import (
     OutboxState,
     Work,
 )
-from portal.papers import making
+from portal.papers import making, paper_notices
 from portal.transaction import transaction
 
 ON_HOLD = timedelta(days=1)
@@ -81,6 +81,7 @@ def _under_lease(item_id: int, handle: Callable[[int], str | None]) -> None:
             outbox.settle(held, at=clock.now())
             return
         outbox.put_off(held, problem, at=clock.now())
+        paper_notices.if_given_up(session, held, now=clock.now())
         warning_id = _put_off_email(session, held, problem)
     if warning_id is not None:
         _go_on_after(warning_id)
