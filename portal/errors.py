@@ -42,10 +42,11 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(DataError, _unstorable)
 
 
-def answer(code: int, message: str | None = None) -> ResponseReturnValue:
-    """The error page of `code`, or its fragment shown above the page that htmx is on."""
+def answer(code: int, message: str | None = None, *, title: str = "") -> ResponseReturnValue:
+    """The error page of `code`, or its fragment shown above the page that htmx is on; `title` is
+    that of the fragment, where the one of the code says too little."""
     if wants_fragment():
-        title = TITLES.get(code, "That did not work")
+        title = title or TITLES.get(code, "That did not work")
         body = render_template("errors/_message.html", title=title, message=message or "")
         return body, code, {"HX-Retarget": "#error-message", "HX-Reswap": "outerHTML"}
     page = code if code in PAGES else (500 if code >= 500 else 400)

@@ -5,6 +5,9 @@ from tests.teeth.sabotage import Sabotage
 STORIES = "tests/billing/test_documents.py"
 PAGES = "tests/blueprints/test_documents.py"
 FAULTS = "tests/faults/test_documents.py"
+SWEEP = "tests/billing/test_documents_sweep.py"
+ENDED = "tests/scenarios/test_documents_after_the_end.py"
+LEAVING = "portal/billing/document_removal.py"
 
 SABOTAGES = (
     Sabotage(
@@ -69,6 +72,46 @@ SABOTAGES = (
         file="portal/client_documents/orphans.py",
         old="if len(found.files) > REMOVED_AT_MOST:",
         new="if not found:",
-        tests=(f"{STORIES}::test_many_bytes_without_rows_are_left_for_a_person",),
+        tests=(f"{SWEEP}::test_many_bytes_without_rows_are_left_for_a_person",),
+    ),
+    Sabotage(
+        name="sweep-told-every-night",
+        breaks="the vendor gets the same email every night",
+        file="portal/client_documents/orphans.py",
+        old="if not _was_told(subject, now):",
+        new="if subject:",
+        tests=(f"{SWEEP}::test_many_bytes_without_rows_are_left_for_a_person",),
+    ),
+    Sabotage(
+        name="documents-leave-untold",
+        breaks="documents are removed although no mail server took the email that says so",
+        file=LEAVING,
+        old="        Notice.state == NoticeState.ACCEPTED,\n",
+        new="",
+        tests=(f"{ENDED}::test_never_before_a_mail_server_has_accepted_the_email",),
+    ),
+    Sabotage(
+        name="documents-leave-at-once",
+        breaks="documents are removed sooner than 30 days after the email that says so",
+        file=LEAVING,
+        old="if now < max(until, accepted_at + TOLD_BEFORE):",
+        new="if now < until:",
+        tests=(f"{ENDED}::test_never_before_a_mail_server_has_accepted_the_email",),
+    ),
+    Sabotage(
+        name="documents-leave-a-running-plan",
+        breaks="documents are removed of an account whose plan runs again",
+        file=LEAVING,
+        old="    if subscriptions.live(session, account_id) is not None:\n        return None\n",
+        new="",
+        tests=(f"{ENDED}::test_a_plan_that_runs_again_keeps_them",),
+    ),
+    Sabotage(
+        name="documents-leave-counted",
+        breaks="documents that are gone still count",
+        file=LEAVING,
+        old="    if counted:\n        change",
+        new="    if not counted:\n        change",
+        tests=(f"{ENDED}::test_they_are_kept_for_a_year_and_told_of_and_removed",),
     ),
 )

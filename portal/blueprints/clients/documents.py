@@ -160,7 +160,7 @@ def add_documents(public_id: str) -> ResponseReturnValue:
     if outcome.kept:
         flash(_told(outcome), "success")
     if outcome.status in (413, 503) and wants_fragment():
-        return errors.answer(outcome.status, _sentence(outcome))
+        return errors.answer(outcome.status, _sentence(outcome), title="Nothing was added")
     if outcome.not_kept or wants_fragment():
         return _page(client, outcome)
     return redirect(url_for("clients.list_documents", public_id=public_id), 303)
