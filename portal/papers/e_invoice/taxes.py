@@ -49,14 +49,14 @@ def by_rate(taxes: Sequence[LineTax], lines: Sequence[Line]) -> list[TaxOfRate]:
     """
     sums: dict[tuple[TaxCase, int], TaxOfRate] = {}
     for tax, line in zip(taxes, lines, strict=True):
-        on_line = line.tax_amount or Money.zero(line.amount.currency)
+        levied = line.tax_amount or Money.zero(line.amount.currency)
         key = (tax.case, tax.basis_points)
         before = sums.get(key)
         if before is None:
-            sums[key] = TaxOfRate(tax, line.amount, on_line)
+            sums[key] = TaxOfRate(tax, line.amount, levied)
         else:
             both = replace(tax, note=_both(before.tax.note, tax.note))
-            sums[key] = TaxOfRate(both, before.base + line.amount, before.amount + on_line)
+            sums[key] = TaxOfRate(both, before.base + line.amount, before.amount + levied)
     for each in sums.values():
         _refuse_too_far(each)
     return list(sums.values())
@@ -93,7 +93,7 @@ def _rate(tax: LineTax, term: str) -> dict[str, str]:
 
 
 def _both(first: str, second: str) -> str:
-    return first if second in first else f"{first} {second}"
+    return first if second in first else f"{first}; {second}"
 
 
 def _refuse_too_far(each: TaxOfRate) -> None:
