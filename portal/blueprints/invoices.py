@@ -120,6 +120,7 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         may_pay=principal().may(Permission.MANAGE_BILLING),
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
         document=row.document,
+        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Invoice"),
         is_soon=clock.now() - row.issued_at < SOON,
     )
 
