@@ -30,6 +30,7 @@ def show(number: str) -> ResponseReturnValue:
         note=credit_note_display.issued(db.session(), row),
         refund=credit_note_display.refund(db.session(), row),
         document=row.document,
+        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Credit note"),
         is_soon=clock.now() - row.issued_at < SOON,
     )
 
