@@ -127,13 +127,15 @@ def before_sending(session: Session, account: Account, notice: Notice, *, now: d
     """
     if notice.name not in episode_notices.ANNOUNCING or notice.episode_id is None:
         return True
+    if notice.state is not NoticeState.WAITING:
+        return notice.state is not NoticeState.WITHDRAWN
     episode = session.get_one(Episode, notice.episode_id)
     if not episode.is_open:
         _withdraw(notice, now)
         return False
     if episode.held_at is not None:
         raise OnHold
-    if notice.state is NoticeState.WAITING and not _is_for_an_admin(session, account, notice):
+    if not _is_for_an_admin(session, account, notice):
         _withdraw(notice, now)
         _tell_who_is_left(session, account, episode, notice, now=now)
         return False
@@ -164,8 +166,7 @@ def rewrite_stale(
 
 
 def _withdraw(notice: Notice, now: datetime) -> None:
-    if notice.state is NoticeState.WAITING:
-        notice.state, notice.settled_at = NoticeState.WITHDRAWN, now
+    notice.state, notice.settled_at = NoticeState.WITHDRAWN, now
 
 
 def _is_for_an_admin(session: Session, account: Account, notice: Notice) -> bool:

@@ -21,7 +21,7 @@ from portal.billing import (
 from portal.billing.rules import describe, overage, text
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
-from portal.billing.rules.overage import EpisodeFacts, ParkReason
+from portal.billing.rules.overage import Delivery, EpisodeFacts, ParkReason
 from portal.episode_notices import Because
 from portal.models import Account, Episode, EpisodeState
 from portal.transaction import after_commit
@@ -152,13 +152,13 @@ def _give_time(said: _Said, facts: EpisodeFacts, held_for: timedelta) -> None:
     """The warnings are all out: the upgrade comes later than was told by the time it was held, and
     a day from now at the earliest."""
     still = overage.what_forbids(facts)
-    if still is not None and still is not ParkReason.MAIL_REFUSED:
+    if still is not None:
         raise NotNow(STILL_PARKED[still])
     told = said.episode.deadline_at
     if told is None or facts.offer_changed:
         return
     least = overage.full_hour_after(max(told + held_for, said.now + overage.FINAL_NOTICE))
-    if least > told or still is ParkReason.MAIL_REFUSED:
+    if least > told or facts.move_told is Delivery.REFUSED:
         _move(said, least)
 
 

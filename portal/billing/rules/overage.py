@@ -237,9 +237,7 @@ def what_forbids(facts: EpisodeFacts) -> ParkReason | None:
         return ParkReason.TOP_TIER
     if not facts.reachable:
         return ParkReason.NOBODY_TO_WARN
-    if not _are_apart(facts.warnings):
-        return ParkReason.WARNED_TOO_CLOSELY
-    return ParkReason.MAIL_REFUSED if facts.move_told is Delivery.REFUSED else None
+    return None if _are_apart(facts.warnings) else ParkReason.WARNED_TOO_CLOSELY
 
 
 def full_hour_after(instant: datetime) -> datetime:
@@ -282,6 +280,8 @@ def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
     if facts.offer_changed:
         # Nobody was warned of this one: a new episode says it three times again.
         return Close(CloseReason.OFFER_CHANGED)
+    if facts.move_told is Delivery.REFUSED:
+        return Park(ParkReason.MAIL_REFUSED)
     if facts.past_due or facts.renewal_due or facts.move_told is Delivery.UNDER_WAY:
         return Wait(now + LOOK_AGAIN)
     return _tell_again(facts, now) if facts.amount_rose else Upgrade()
