@@ -8,7 +8,8 @@ comes and what it costs, it works out itself. Of the metrics it knows seats.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.model.books import DAY, Invoice, Plan, Quote, fits
+from tests.model import taking_back
+from tests.model.books import DAY, Plan, Quote, fits
 from tests.model.excess import GIVEN, Episode, Made, Warning
 from tests.model.oracle import RETRY_DAYS, Account, Refused
 
@@ -18,7 +19,8 @@ SOON = timedelta(minutes=5)
 # How far apart two emails are at the least.
 APART = 2 * DAY
 CHECK_HOUR = 6
-TAKEN_BACK_WITHIN = 30 * DAY
+# How often an amount that rose is told again.
+MOST_RETOLD = 3
 
 
 class Episodes:
@@ -29,7 +31,11 @@ class Episodes:
         self.all: list[Episode] = []
         self.made: list[Made] = []
         self.pending: Quote | None = None
+        # When an upgrade was asked for since the account was within its limit, or changed plan.
+        self.tries: list[datetime] = []
+        self._tried_on: Plan | None = None
         self._name = ""
+        account.nothing_follows = self._nothing_follows
         self._checked: datetime | None = None
 
     @property
@@ -39,8 +45,13 @@ class Episodes:
     @property
     def waiting(self) -> Warning | None:
         """The email that no mail server has given a final answer to."""
-        last = self.open.warnings[-1] if self.open else None
+        last = self.open.last if self.open else None
         return last if last and not last.accepted_at and not last.refused else None
+
+    @property
+    def waits_for_vendor(self) -> bool:
+        """Whether it stopped because an email was refused."""
+        return self.open is not None and self.open.state == "parked" and self.open.last.refused
 
     @property
     def is_over(self) -> bool:
@@ -74,13 +85,18 @@ class Episodes:
         episode, warning = self.open, self.waiting
         assert warning, f"an email of no episode was sent at {at}"
         assert episode
-        if self._deadline(episode, warning, at) > episode.deadline:
+        is_old = at >= warning.written_at + HOUR
+        if is_old or self._deadline(episode, warning, at) > episode.deadline:
             self._set_down(episode, warning, at)
         if answer == "accepted":
             warning.accepted_at = at
-            episode.look_at = episode.due_at or at + APART
         elif answer == "refused":
-            warning.refused, episode.state = True, "parked"
+            warning.refused = True
+        if warning not in episode.news:
+            if answer == "accepted":
+                episode.look_at = episode.due_at or at + APART
+            elif answer == "refused":
+                episode.park()
 
     def look(self, now: datetime) -> Quote | None:
         """The next step that is due: an email, an end, or the upgrade, to be charged now."""
@@ -93,13 +109,16 @@ class Episodes:
         if not episode.due_at:
             self._warn(episode, now)
             return None
-        return self._upgrade(episode, episode.warnings[-1], now)
+        if now < episode.due_at:
+            episode.look_at = episode.due_at
+            return None
+        return self._upgrade(episode, episode.last, now)
 
     def begin(self, quote: Quote, name: str, now: datetime) -> None:
         """The payment of an upgrade is asked for."""
         assert self.open
         self.pending, self._name = quote, name
-        self.open.tries.append(now)
+        self.tries.append(now)
 
     def outcome(self, said: str, now: datetime) -> None:
         """What the bank said of that payment, "paid" or "declined"."""
@@ -111,6 +130,8 @@ class Episodes:
     def settle(self, now: datetime) -> None:
         """What has been fixed is over at once; an upgrade under way is called off before that."""
         episode, running = self.open, self.account.subscription
+        if running is None or running.plan is not self._tried_on or not self.is_over:
+            self.tries, self._tried_on = [], running.plan if running else None
         if episode is None:
             return
         if running is None or running.cancelled or running.plan is not episode.plan:
@@ -130,55 +151,26 @@ class Episodes:
         """The vendor has an email written again that was refused."""
         episode = self.open
         assert episode
-        episode.state, episode.warnings[-1].refused = "open", False
-        self._set_down(episode, episode.warnings[-1], now)
+        episode.state, last = "open", episode.last
+        if last not in episode.news:
+            last.refused = False
+            self._set_down(episode, last, now)
+        elif self._is_another(episode, last):
+            episode.close("superseded", now)
+        else:
+            self._tell_anew(episode, now)
 
     def take_back(self, made: Made, now: datetime) -> tuple[int, int, int]:
         """As if it had not been made; what comes back, as a credit note gives it."""
-        account, running = self.account, self.account.subscription
-        renewals = self._renewals(made)
-        if now >= made.at + TAKEN_BACK_WITHIN or running.cancelled or running.scheduled:
-            raise Refused("too late, or something is to be withdrawn first")
-        if account.unpaid or account.change_waits or running.renewing != running.held:
-            raise Refused("something waits")
-        lines = made.invoice.lines
-        charged = [line for invoice in renewals for line in invoice.lines]
-        if not made.invoice.total or any(line.noted for line in lines + charged):
-            raise Refused("nothing was charged, or some was credited")
-        if not fits(account.usage, (made.before.plan, made.before.held)):
-            raise Refused("usage does not fit")
-        parts = [
-            account.credit(invoice, invoice.lines, to_balance=False)
-            for invoice in (made.invoice, *renewals)
-        ]
-        for line in lines:
-            if line.source:
-                line.source.spent, line.source.credit = False, None
-        account.subscription = made.before
-        off, refunded, kept = (sum(part) for part in zip(*parts, strict=True))
-        return off, refunded, kept
+        return taking_back.take_back(self.account, made, now)
 
     def announced(self, now: datetime) -> tuple[datetime, int] | None:
         """The upgrade that was told and is still to come: when, and what it comes to today."""
         episode = self.open
         if episode is None or episode.state == "parked" or episode.deadline <= now:
             return None
-        target = episode.warnings[-1].target
+        target = episode.last.target
         return (episode.deadline, self._price(target, episode.deadline)) if target else None
-
-    def _renewals(self, made: Made) -> list[Invoice]:
-        """What renewed an upgrade exactly as it was, the first first."""
-        running, found = self.account.subscription, list[Invoice]()
-        while running and running is not made.after and running.renewal:
-            is_same = running.plan is made.after.plan and +running.held == +made.after.held
-            again = (running.start - made.before.end) % (made.before.plan.days * DAY)
-            if not is_same or running.lines != running.renewal.lines or not again:
-                raise Refused("something was changed or bought since, or would be charged twice")
-            found.insert(0, running.renewal)
-            running = running.renews
-        if running is not made.after or running.lines != made.charges:
-            raise Refused("something was changed or bought since")
-        return found
 
     def _paid(self, now: datetime) -> None:
         quote, episode, before = self.pending, self.open, self.account.subscription
@@ -199,14 +191,32 @@ class Episodes:
         episode = self.open
         if episode is None:
             return
-        tries = episode.tries
         if episode.called_off:
             episode.close("resolved", now)
-        elif len(tries) > len(RETRY_DAYS):
-            episode.state = "parked"
+        elif again := self._try_again_at():
+            episode.look_at = again
         else:
-            own_day = tries[0] + RETRY_DAYS[len(tries) - 1] * DAY
-            episode.look_at = own_day if own_day > tries[-1] else tries[-1] + DAY
+            episode.park()
+
+    def _try_again_at(self) -> datetime | None:
+        """When to try after the last time; None before the first, and after the last there is."""
+        tries = self.tries
+        if not 0 < len(tries) <= len(RETRY_DAYS):
+            return None
+        own_day = tries[0] + RETRY_DAYS[len(tries) - 1] * DAY
+        return own_day if own_day > tries[-1] else tries[-1] + DAY
+
+    def _nothing_follows(self) -> bool:
+        """Whether what should follow from being over was left to the vendor."""
+        episode = self.open
+        return bool(episode and episode.state == "parked" and episode.is_left_to_vendor)
+
+    def _tell_anew(self, episode: Episode, now: datetime) -> None:
+        """What the upgrade has come to cost, a day before it at the least."""
+        news = Warning(len(GIVEN) + 1, now)
+        episode.news.append(news)
+        self._set_down(episode, news, now)
+        episode.look_at = news.deadline
 
     def _warn(self, episode: Episode, now: datetime) -> None:
         warning = Warning(len(episode.warnings) + 1, now)
@@ -215,16 +225,18 @@ class Episodes:
         self._set_down(episode, warning, now)
 
     def _set_down(self, episode: Episode, warning: Warning, now: datetime) -> None:
-        warning.written_at, warning.deadline = now, self._deadline(episode, warning, now)
+        if warning not in episode.news:
+            warning.written_at = now
+        warning.deadline = self._deadline(episode, warning, now)
         warning.used, warning.limit = self.account.usage["seats"], self.limit
         warning.target = self.next_tier(episode.plan)
         warning.due = self._price(warning.target, warning.deadline) if warning.target else None
 
     def _deadline(self, episode: Episode, warning: Warning, now: datetime) -> datetime:
         """A full hour, rounded up, and none that is earlier than what was told."""
-        given = now + GIVEN[warning.number - 1]
+        given = now + GIVEN[min(warning.number, len(GIVEN)) - 1]
         full = given.replace(minute=0, second=0, microsecond=0)
-        told = [w.deadline for w in episode.warnings if w is not warning and w.deadline]
+        told = [w.deadline for w in episode.warnings + episode.news if w.deadline]
         return max([full if full == given else full + HOUR, *told])
 
     def _price(self, target: Plan, at: datetime) -> int:
@@ -235,22 +247,36 @@ class Episodes:
         account, running = self.account, self.account.subscription
         assert running
         if not self.next_tier(episode.plan):
-            episode.state = "parked"
+            episode.park(at_the_top=True)
         elif self._is_another(episode, last):
             episode.close("superseded", now)
-        elif account.unpaid or running.end <= episode.deadline:
+        elif last.refused:
+            episode.park()
+        elif account.unpaid or running.end <= episode.deadline or self.waiting:
             # A cycle that is over by then renews first, however late both are.
             episode.look_at = now + HOUR
+        elif last.target and self._price(last.target, episode.deadline) > (last.due or 0):
+            self._became_dearer(episode, now)
         elif account.change_waits:
             episode.look_at = now + SOON
+        elif (again := self._try_again_at()) and again > now:
+            episode.look_at = again
         else:
             assert last.target
             return account.move(last.target, None, episode.deadline)
         return None
 
+    def _became_dearer(self, episode: Episode, now: datetime) -> None:
+        """Told again, three times at the most; then the vendor is to look at it."""
+        if episode.retold >= MOST_RETOLD:
+            episode.park()
+            return
+        episode.retold += 1
+        self._tell_anew(episode, now)
+
     def _is_another(self, episode: Episode, last: Warning) -> bool:
-        """Whether nobody was told of this upgrade: of another price, cycle or amount."""
+        """Whether nobody was told of this upgrade: of another price version or cycle."""
         running, deadline = self.account.subscription, episode.deadline
         if not running or not last.target or self.next_tier(episode.plan) is not last.target:
             return True
-        return deadline < running.start or self._price(last.target, deadline) > (last.due or 0)
+        return deadline < running.start

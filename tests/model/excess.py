@@ -11,7 +11,10 @@ GIVEN = (5 * DAY, 3 * DAY, DAY)
 
 @dataclass(eq=False)
 class Warning:
-    """What an email tells; `due` at `deadline`, for `target`, which is None in the top tier."""
+    """What an email tells; `due` at `deadline`, for `target`, which is None in the top tier.
+
+    Beyond the third they tell that the amount rose.
+    """
 
     number: int
     written_at: datetime
@@ -26,7 +29,8 @@ class Warning:
 
 @dataclass(eq=False)
 class Episode:
-    """`look_at` is when its next step is due, None while an answer is awaited."""
+    """`look_at` is when its next step is due, None while an answer is awaited; `news` are the
+    emails that told a dearer upgrade anew, `retold` how often it was told."""
 
     plan: Plan
     opened_at: datetime
@@ -36,7 +40,9 @@ class Episode:
     closed_at: datetime | None = None
     warnings: list[Warning] = field(default_factory=list)
     look_at: datetime | None = None
-    tries: list[datetime] = field(default_factory=list)
+    news: list[Warning] = field(default_factory=list)
+    retold: int = 0
+    is_left_to_vendor: bool = False
     called_off: bool = False
 
     @property
@@ -44,8 +50,12 @@ class Episode:
         return self.state in ("open", "parked")
 
     @property
+    def last(self) -> Warning:
+        return (self.news or self.warnings)[-1]
+
+    @property
     def deadline(self) -> datetime:
-        told = self.warnings[-1].deadline
+        told = self.last.deadline
         assert told
         return told
 
@@ -56,6 +66,10 @@ class Episode:
         if len(taken) < len(GIVEN):
             return None
         return max(self.deadline, taken[0] + GIVEN[0], taken[-1] + GIVEN[-1])
+
+    def park(self, *, at_the_top: bool = False) -> None:
+        """Nothing follows by itself; where there is no larger tier nothing could."""
+        self.state, self.is_left_to_vendor = "parked", not at_the_top
 
     def close(self, state: str, now: datetime) -> None:
         self.state, self.closed_at = state, now

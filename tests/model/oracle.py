@@ -50,6 +50,8 @@ class Account:
         self.change_waits = False
         # Whether it has chosen never to go beyond its seats.
         self.capped = False
+        # Whether what should follow from being over its seats was left to the vendor.
+        self.nothing_follows: Callable[[], bool] = lambda: False
 
     @property
     def unpaid(self) -> Invoice | None:
@@ -155,6 +157,8 @@ class Account:
             raise Refused("a cancelled plan isn't upgraded by itself")
         if running and self.capped and too_many:
             raise Refused("all seats are taken")
+        if running and too_many and self.nothing_follows():
+            raise Refused("nobody pays for more seats")
         self.usage["seats"] = seats
 
     def cancel(self, now: datetime) -> None:

@@ -77,10 +77,10 @@ def auto_upgrades(driver: Driver) -> list[PlanChange]:
 
 
 def warnings_among(handed: list[Handed]) -> list[Handed]:
-    """Those of the letters that warn of an upgrade."""
+    """Those of the letters that warn of an upgrade, or tell it again."""
     if not handed:
         return []
-    statement = select(Notice.public_id).where(Notice.warning_id.is_not(None))
+    statement = select(Notice.public_id).where(Notice.name.in_(("warning", "deadline_moved")))
     warning_ids = set(db.session.scalars(statement))
     db.session.rollback()
     return [one for one in handed if one.message_id.strip("<>").split("@")[0] in warning_ids]

@@ -30,7 +30,7 @@ class OverLimit(Following):
         self._come_and_go(self.over.limit + beyond)
         self.travel(self.now + timedelta(days=days, seconds=1))
 
-    @precondition(lambda self: self.over.open and not self.over.open.tries)
+    @precondition(lambda self: self.over.open and not self.over.tries)
     @rule()
     def stay_over_to_the_end(self) -> None:
         """Nobody does anything about an open episode."""
@@ -74,7 +74,7 @@ class OverLimit(Following):
         """For hours or days, whatever is handed to it."""
         self.world.mail.fail(fault, self.now + timedelta(seconds=seconds))
 
-    @precondition(lambda self: self.over.open and self.over.open.warnings[-1].refused)
+    @precondition(lambda self: self.over.waits_for_vendor)
     @rule()
     def the_vendor_has_it_sent_again(self) -> None:
         over_acts.release_episode(self.real)

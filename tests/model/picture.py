@@ -43,7 +43,8 @@ class Email:
 
 @dataclass(frozen=True)
 class Excess:
-    """An over-limit episode; `state` is open, parked, resolved, superseded or upgraded."""
+    """An over-limit episode; `state` is open, parked, resolved, superseded or upgraded. What was
+    told anew, `retold` times, is for when and how much."""
 
     opened_at: datetime
     used: int
@@ -51,6 +52,8 @@ class Excess:
     state: str
     closed_at: datetime | None
     emails: tuple[Email, ...]
+    retold: int = 0
+    anew: tuple[datetime, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,8 @@ def _episode(episode: excess.Episode) -> Excess:
         state=episode.state,
         closed_at=episode.closed_at,
         emails=tuple(_email(warning) for warning in episode.warnings),
+        retold=episode.retold,
+        anew=(episode.deadline, episode.last.due) if episode.news else None,
     )
 
 

@@ -57,8 +57,9 @@ def broken(session: Session, account_id: int, handed: Sequence[Handed]) -> list[
         found += _open_with_reason(episode, any(c.state == "pending" for c in upgrades))
         found += _apart(told[episode.id])
         found += _left_to_people(episode, told[episode.id])
+    of_id = {episode.id: episode for episode in episodes}
     for upgrade in upgrades:
-        found += _warned(upgrade, told[upgrade.episode_id])
+        found += _warned(upgrade, told[upgrade.episode_id], of_id[upgrade.episode_id])
         following = session.execute(NEXT_TIER, {"tier_id": upgrade.former}).scalar()
         if (following, upgrade.before) != (upgrade.target, upgrade.after):
             found.append(f"{upgrade.op_id} did not lead to the next tier")
@@ -102,8 +103,8 @@ def _left_to_people(episode: Row[Any], told: dict[int, Row[Any]]) -> list[str]:
     return [f"episode {episode.id} goes on although warning {refused} was refused"]
 
 
-def _warned(upgrade: Row[Any], told: dict[int, Row[Any]]) -> list[str]:
-    """Three accepted warnings in time, and no more charged than the last of them told."""
+def _warned(upgrade: Row[Any], told: dict[int, Row[Any]], episode: Row[Any]) -> list[str]:
+    """Three accepted warnings in time, and no more charged than was told last."""
     accepted = [warning.accepted_at for warning in told.values()]
     if len(accepted) != 3 or None in accepted:
         return [f"{upgrade.op_id} came after {accepted}"]
@@ -114,7 +115,8 @@ def _warned(upgrade: Row[Any], told: dict[int, Row[Any]]) -> list[str]:
         found.append(f"{upgrade.op_id} came after warnings close together: {accepted}")
     if at - third < 24 * HOUR or at - first < 120 * HOUR:
         found.append(f"{upgrade.op_id} came too soon: {at} after {accepted}")
-    if upgrade.due_minor > last.due_minor or upgrade.to_price_id != last.target_price_id:
+    due = last.due_minor if episode.extended_to is None else episode.extended_due_minor
+    if upgrade.due_minor > due or upgrade.to_price_id != last.target_price_id:
         found.append(f"{upgrade.op_id} is not what was told")
     return found
 

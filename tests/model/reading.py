@@ -127,6 +127,8 @@ def _episodes(episodes: Sequence[Row[Any]], warnings: Sequence[Row[Any]]) -> tup
             state=row.state,
             closed_at=None if row.closed_at is None else _at(row.closed_at),
             emails=tuple(_email(w) for w in warnings if w.episode_id == row.id),
+            retold=row.times_retold,
+            anew=(_at(row.extended_to), row.extended_due_minor) if row.extended_to else None,
         )
         for row in episodes
     )

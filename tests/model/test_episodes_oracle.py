@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -148,6 +149,50 @@ def test_another_price_is_never_charged_unannounced() -> None:
 
     assert work(over, on(26, 13), on(27)) == []
     assert over.all[0].state == "superseded"
+
+
+def test_an_amount_that_rose_is_told_a_day_before_and_then_charged() -> None:
+    """Taxed at 10 % since the third email: told on 27 November for the 28th, with that day's."""
+    over = account(seats=11)
+    work(over, on(22), on(26, 12))
+    over.account.rate = Fraction(1, 10)
+
+    assert work(over, on(26, 13), on(28, 12)) == [on(28)]
+    (episode,) = over.all
+    assert episode.state == "open"
+    assert [(told.deadline, told.accepted_at) for told in episode.news] == [(on(28), on(27))]
+    assert over.pending
+    assert over.pending.invoice.due == episode.news[0].due
+
+
+def test_what_gets_dearer_day_after_day_is_left_to_the_vendor_and_nobody_joins() -> None:
+    over = account(seats=11)
+    work(over, on(22), on(26, 12))
+    charged = []
+    for percent, day in enumerate(range(27, 31), 1):
+        over.account.rate = Fraction(percent, 100)
+        charged += work(over, on(day), on(day, 23))
+
+    (episode,) = over.all
+    assert (charged, episode.retold, episode.state) == ([], 3, "parked")
+    with pytest.raises(Refused):
+        over.account.join()
+
+
+def test_tries_go_on_counting_while_the_account_stays_over() -> None:
+    over = account(seats=11)
+    work(over, on(10), on(15))
+    over.outcome("declined", on(15))
+    dearer = plan("20-users", 19000, 20)
+    over.next_tier = lambda _running: dearer
+    tried = []
+    for day in range(18, 31):
+        if work(over, on(day), on(day)):
+            over.outcome("declined", on(day))
+            tried.append(day)
+
+    assert tried == [24, 25, 26]
+    assert [episode.state for episode in over.all] == ["superseded", "parked"]
 
 
 def test_with_no_next_tier_there_is_no_upgrade() -> None:

@@ -17,7 +17,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.cast import FixedClock
-from tests.model.examples import EXAMPLES, Example
+from tests.model.examples import Example
+from tests.model.examples_over import EXAMPLES
 from tests.model.machine import Lives
 from tests.model.world import Databases, World, leave_out_what_costs_time, let_mail_fail
 
