@@ -111,14 +111,16 @@ def an_upgrade_is_taken_back_after_its_former_cycle_ended(lives: Lives) -> None:
 
 
 def it_becomes_dearer_after_the_third_email(lives: Lives) -> None:
-    """An add-on for clients day after day: told again three times, then left to the vendor, and
-    nobody more joins."""
+    """An add-on for clients day after day, then a tax: told again three times, then left to the
+    vendor, and nobody more joins."""
     signed_up(lives, TWO)
     goes_over(lives, 1)
     lives.travel(datetime(2026, 3, 7, 7, 0, tzinfo=UTC))
-    for _ in range(4):
+    for _ in range(3):
         lives.buy_add_ons(seats=0, clients=1)
         lives.time_passes(seconds=DAY)
+    lives.move_to(country="FI")
+    lives.time_passes(seconds=DAY)
     lives.people(change=1)
 
     (episode,) = lives.real.picture().episodes
@@ -130,7 +132,7 @@ def a_dearer_amount_is_refused_by_the_mail_server(lives: Lives) -> None:
     """The vendor has it sent again; then the upgrade is made."""
     signed_up(lives, TWO)
     goes_over(lives, 1)
-    lives.travel(datetime(2026, 3, 7, 5, 0, tzinfo=UTC))
+    lives.travel(datetime(2026, 3, 7, 7, 0, tzinfo=UTC))
     lives.buy_add_ons(seats=0, clients=1)
     lives.the_mail_server_fails(fault="refused", seconds=2 * DAY)
     lives.days_pass(days=3, seconds=0)
