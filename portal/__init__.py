@@ -35,6 +35,7 @@ from portal.blueprints import (
     invoices,
     payment_method,
     payments,
+    resending,
     sandbox,
     sandbox_cards,
     seat_consent,
@@ -56,7 +57,7 @@ ACCOUNT = (
     *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),
     *(usage, episodes, history, balance, what_if),
 )
-BILLING = (invoices, credit_notes, billing_details, payment_method, payments)
+BILLING = (invoices, credit_notes, resending, billing_details, payment_method, payments)
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),
     *(sandbox, sandbox_cards, gateway_news, dev, health),

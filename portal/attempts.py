@@ -202,6 +202,10 @@ new_accounts = limiter.limit(
 invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])
 # Reading a file of thousands of lines, or writing one, keeps a process busy for a second or two.
 bulk_files = limiter.limit("20 per minute", key_func=_user_key)
+# Emails to people who did not ask for them, as far as the mail server knows.
+emails_again = limiter.shared_limit(
+    "30 per hour", scope="emails-again", key_func=_account_key, methods=["POST"]
+)
 documents = limiter.limit("120 per minute", key_func=_user_key)
 # Each locks the account, and on SQLite the database, for a part of a second.
 simulations = limiter.limit("10 per minute; 100 per hour", key_func=_account_key, methods=["POST"])

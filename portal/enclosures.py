@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import document_store, letters, outbox, queue
+from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.models import (
@@ -42,6 +43,10 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 class NotYet(Exception):
     """The email waits for its PDF; says so."""
+
+
+class CantBeRead(Exception):
+    """The store doesn't give a file now; says why, for the log."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,14 @@ def of(session: Session, notice: Notice) -> Enclosed | None:
     return Enclosed(file_name(paper.number_text), notice.enclosed_sha256)
 
 
+def read(sha256: str) -> bytes:
+    """The bytes of a file as they were stored, outside any transaction. Raises CantBeRead."""
+    try:
+        return document_store.read(sha256)
+    except (StoreFailed, DocumentMissing, DocumentDamaged) as problem:
+        raise CantBeRead(f"{type(problem).__name__}: {problem}") from problem
+
+
 def file_name(number: str) -> str:
     """Of nothing but letters, digits and signs that no header and no disk takes amiss."""
     return f"{UNSAFE.sub('-', number)}.pdf"
@@ -128,8 +141,8 @@ def _can_be_read(sha256: str) -> bool:
     if is_simulated():
         return True
     try:
-        document_store.read(sha256)
-    except (StoreFailed, document_store.DocumentMissing, document_store.DocumentDamaged):
+        read(sha256)
+    except CantBeRead:
         return False
     return True
 

@@ -17,9 +17,8 @@ from flask_mail import Attachment, Message
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import document_store, enclosures, mail_server
+from portal import enclosures, mail_server
 from portal.billing.rules import delivery
-from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.enclosures import Enclosed
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, NoticeState
@@ -214,9 +213,9 @@ def _leaves() -> bool:
 def _file(enclosed: Enclosed) -> File:
     """The PDF as it is stored; raises Retry where it can't be had."""
     try:
-        return File(enclosed.file_name, document_store.read(enclosed.sha256))
-    except (OSError, DocumentMissing, DocumentDamaged) as problem:
-        raise Retry(f"its PDF can't be read: {_told(problem)}") from problem
+        return File(enclosed.file_name, enclosures.read(enclosed.sha256))
+    except enclosures.CantBeRead as problem:
+        raise Retry(f"its PDF can't be read: {problem}") from problem
 
 
 def _judge(code: int, text: bytes | str) -> Answer:

@@ -13,7 +13,8 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
-from portal.billing import countries, tax_ids, taxes
+from portal.billing import countries, invoice_emails, tax_ids, taxes
+from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules import text
 from portal.billing.rules.errors import RuleBroken, TaxConfirmed
 from portal.models import Account, BillingDetails
@@ -91,8 +92,9 @@ def change(
 ) -> bool:
     """Keep `details` from now on; the account must be locked. False where nothing is different.
 
-    Raises DetailsRefused where the country is another and the tax id still that of the former, or
-    while a plan change waits for the payment of what was worked out for them.
+    Raises DetailsRefused where the country is another and the tax id still that of the former,
+    where nobody would be left to get invoices, or while a plan change waits for the payment of
+    what was worked out for them.
     """
     before = of(account)
     if details == before:
@@ -101,6 +103,8 @@ def change(
     _refuse_another_tax(session, account, before, details)
     changed = _difference(before, details)
     _put(account.billing, details)
+    if details.invoice_emails != before.invoice_emails:
+        _refuse_no_reader(session, account)
     record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
     return True
 
@@ -177,6 +181,13 @@ def _refuse_another_tax(
         taxes.may_change(session, account)
     except TaxConfirmed as refusal:
         raise DetailsRefused({differing[0]: str(refusal)}) from refusal
+
+
+def _refuse_no_reader(session: Session, account: Account) -> None:
+    try:
+        invoice_emails.keep_a_reader(session, account)
+    except NobodyReads as refusal:
+        raise DetailsRefused({"invoice_emails": str(refusal)}) from refusal
 
 
 def _difference(before: Details, after: Details) -> dict[str, list[Any]]:

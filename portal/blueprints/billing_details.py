@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.access import Permission, principal, requires
-from portal.billing import accounts, billing_details, countries, taxes
+from portal.billing import accounts, billing_details, countries, invoice_emails, taxes
 from portal.billing.billing_details import (
     ADDRESS_LINES,
     COMPANY_LENGTH,
@@ -22,15 +22,21 @@ from portal.billing.billing_details import (
     Details,
     DetailsRefused,
 )
+from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules import describe
 from portal.billing.rules.tax import Tax
 from portal.blueprints.auth import places
 from portal.extensions import db
+from portal.models import Membership
 from portal.transaction import transaction
 
 bp = Blueprint("billing_details", __name__)
 
 PAGE = "billing_details/show.html"
+CHOSEN = {
+    "yes": "From now on each invoice is emailed to you.",
+    "no": "Invoices are not emailed to you any more. They stay here to be read and downloaded.",
+}
 SAVED = "The billing details are saved. They are on invoices from the next one on."
 
 
@@ -64,7 +70,7 @@ class BillingDetailsForm(FlaskForm):
         "Send invoices also to",
         description=(
             f"Email addresses, one a line, at most {MOST_EMAILS}. Admins and billing contacts"
-            " get every invoice anyway."
+            " choose for themselves below."
         ),
         render_kw={"rows": 3, "autocomplete": "off", "spellcheck": "false", "inputmode": "email"},
     )
@@ -91,6 +97,21 @@ def show() -> ResponseReturnValue:
     """The form for Admins; what is in it for billing contacts."""
     details = billing_details.of(principal().account)
     return _page(_form_of(details))
+
+
+@bp.post("/billing/my-invoices")
+@requires(Permission.SEE_INVOICES)
+def choose_for_myself() -> ResponseReturnValue:
+    """Whether who is signed in gets each invoice by email."""
+    wants = request.form.get("wants")
+    if wants not in CHOSEN:
+        abort(422)
+    try:
+        is_new = _choose(wants == "yes")
+    except NobodyReads as refusal:
+        return _page(_form_of(billing_details.of(principal().account)), str(refusal)), 422
+    flash(CHOSEN[wants] if is_new else "It was so already.", "success")
+    return redirect(url_for("billing_details.show"), 303)
 
 
 @bp.post("/billing")
@@ -133,7 +154,14 @@ def _save(details: Details) -> tuple[str, str]:
     return f"{SAVED} Tax on them: {after} Until now: {before}", "success"
 
 
-def _page(form: BillingDetailsForm) -> str:
+def _choose(wants: bool) -> bool:
+    actor, membership_id = principal().actor, principal().membership.id
+    with transaction() as session:
+        mine = session.get_one(Membership, membership_id)
+        return invoice_emails.want(session, mine, wants, now=clock.now(), actor=actor)
+
+
+def _page(form: BillingDetailsForm, not_chosen_because: str = "") -> str:
     session, account = db.session(), principal().account
     details = billing_details.of(account)
     return render_template(
@@ -143,6 +171,10 @@ def _page(form: BillingDetailsForm) -> str:
         country=countries.name_of(details.country),
         tax=_tax_words(taxes.applying(session, account)),
         can_edit=principal().may(Permission.MANAGE_BILLING),
+        readers=invoice_emails.readers(session, account),
+        me=principal().user.email,
+        i_want=principal().membership.wants_invoices,
+        not_chosen_because=not_chosen_because,
     )
 
 

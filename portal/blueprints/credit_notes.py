@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from portal import clock
 from portal.access import Permission, principal, requires
-from portal.blueprints import stored_pdf
+from portal.blueprints import resending, stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment
 from portal.models import CreditNote
@@ -30,6 +30,7 @@ def show(number: str) -> ResponseReturnValue:
         note=credit_note_display.issued(db.session(), row),
         refund=credit_note_display.refund(db.session(), row),
         document=row.document,
+        sent=resending.of(row),
         is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Credit note"),
         is_soon=clock.now() - row.issued_at < SOON,
     )

@@ -21,7 +21,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length
 
-from portal import clock, outbox
+from portal import clock, enclosures, outbox
 from portal.access import Permission, find_principal, requires
 from portal.billing.rules.money import Money
 from portal.extensions import db
@@ -34,6 +34,7 @@ PAGE = 50
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 # Links leave the frame the email is shown in; nothing else does, and nothing runs.
 FRAME = "allow-top-navigation-by-user-activation"
+ENCLOSED_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 LETTER_HEADERS = {"X-Frame-Options": "SAMEORIGIN"}
 
 
@@ -67,6 +68,7 @@ def email(public_id: str) -> ResponseReturnValue:
         "dev/mailbox_email.html",
         notice=notice,
         work=outbox.find(db.session(), Work.NOTICE, notice.id),
+        enclosed=enclosures.of(db.session(), notice),
         frame_allows=FRAME,
         is_signed_in=find_principal() is not None,
     )
@@ -90,6 +92,22 @@ def email_calendar(public_id: str) -> ResponseReturnValue:
         abort(404)
     headers = {"Content-Disposition": 'attachment; filename="deadline.ics"'}
     return Response(notice.calendar, mimetype="text/calendar", headers=headers)
+
+
+@bp.get("/mailbox/<public_id>/enclosed.pdf")
+@requires(Permission.SANDBOX)
+def email_enclosed(public_id: str) -> ResponseReturnValue:
+    """The PDF that an email brings, from the store, as the mail server would get it."""
+    enclosed = enclosures.of(db.session(), _notice(public_id))
+    if enclosed is None:
+        abort(404)
+    try:
+        content = enclosures.read(enclosed.sha256)
+    except enclosures.CantBeRead:
+        abort(404)
+    response = Response(content, mimetype="application/pdf", headers=ENCLOSED_HEADERS)
+    response.headers.set("Content-Disposition", "attachment", filename=enclosed.file_name)
+    return response
 
 
 @bp.get("/components")

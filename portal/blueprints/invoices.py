@@ -15,7 +15,7 @@ from portal.billing.payments import Stage
 from portal.billing.rules.errors import NoPaymentMethod
 from portal.billing.rules.roles import Role
 from portal.billing.taking_back_offers import Recent
-from portal.blueprints import paying, stored_pdf
+from portal.blueprints import paying, resending, stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import Invoice, InvoiceReason, InvoiceStatus
@@ -120,6 +120,7 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         may_pay=principal().may(Permission.MANAGE_BILLING),
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
         document=row.document,
+        sent=resending.of(row),
         is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Invoice"),
         is_soon=clock.now() - row.issued_at < SOON,
     )

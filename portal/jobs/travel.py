@@ -35,7 +35,8 @@ def go_on(_subject_id: int = 1) -> None:
     """Move the clock to where it was sent, doing what falls due on the way and there."""
     while True:
         schedule.run_due()
-        _wait_for_others()
+        if _wait_for_others():
+            continue
         target_at = clock.state().target_at
         db.session.rollback()
         if target_at is None or clock.now() >= target_at:
@@ -60,12 +61,15 @@ def _arrive() -> None:
     g.pop("clock_target", None)
 
 
-def _wait_for_others() -> None:
+def _wait_for_others() -> bool:
     """Emails, what they bring, payments and refunds in other hands belong to this instant, not to
-    a later one."""
+    a later one. Whether something was done meanwhile: then more may be due."""
+    if not _unfinished():
+        return False
     until = time.monotonic() + PATIENCE_SECONDS
     while _unfinished() and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
+    return not _unfinished()
 
 
 def _unfinished() -> int:

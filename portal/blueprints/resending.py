@@ -1,0 +1,100 @@
+"""Having an invoice or a credit note emailed once more, to oneself or to somebody who gets them."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal import attempts, clock
+from portal.access import Permission, principal, requires
+from portal.billing import invoice_emails
+from portal.billing.rules.errors import RuleBroken
+from portal.extensions import db
+from portal.htmx import redirect_after
+from portal.models import CreditNote, Invoice, User
+from portal.papers import sent
+from portal.papers.sent import Sending
+from portal.transaction import transaction
+
+bp = Blueprint("resending", __name__)
+
+OP_ID_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent about a document, and the form by which it is sent again: to whom it may be,
+    as (address, label) pairs, the reader first, and the id of this page's click."""
+
+    emails: Sequence[Sending]
+    readers: Sequence[tuple[str, str]]
+    action: str
+    op_id: str
+
+
+def of(paper: Invoice | CreditNote) -> Sent:
+    """For the page of a document."""
+    session, me = db.session(), principal()
+    people = invoice_emails.may_get(session, me.account, me.user)
+    place = "invoice" if isinstance(paper, Invoice) else "credit_note"
+    return Sent(
+        emails=sent.of(session, paper),
+        readers=[
+            (each.email, f"{each.email} (you)" if each.user_id == me.user.id else each.email)
+            for each in people
+        ],
+        action=url_for(f"resending.{place}", number=paper.number_text),
+        op_id=secrets.token_hex(16),
+    )
+
+
+@bp.post("/invoices/<number>/emails")
+@attempts.emails_again
+@requires(Permission.SEE_INVOICES)
+def invoice(number: str) -> ResponseReturnValue:
+    return _send(Invoice, number, url_for("invoices.show", number=number))
+
+
+@bp.post("/credit-notes/<number>/emails")
+@attempts.emails_again
+@requires(Permission.SEE_INVOICES)
+def credit_note(number: str) -> ResponseReturnValue:
+    return _send(CreditNote, number, url_for("credit_notes.show", number=number))
+
+
+def _send(model: type[Any], number: str, page: str) -> ResponseReturnValue:
+    paper_id = _find(model, number)
+    to, op_id = request.form.get("to", ""), request.form.get("op_id", "")
+    if not 0 < len(op_id) <= OP_ID_LENGTH or not op_id.isalnum():
+        abort(422)
+    actor, me_id = principal().actor, principal().user.id
+    try:
+        with transaction() as session:
+            asker = session.get_one(User, me_id)
+            paper = session.get_one(model, paper_id)
+            is_new = invoice_emails.send_again(
+                session, paper, asker, to, op_id, now=clock.now(), actor=actor
+            )
+    except RuleBroken as reason:
+        flash(str(reason), "error")
+        return redirect_after(page)
+    flash(f"It is on its way to {to}." if is_new else f"It was sent to {to} already.", "success")
+    return redirect_after(page)
+
+
+def _find(model: type[Any], number: str) -> int:
+    """This account's document; another account's is not found, like one that never was."""
+    # A zero byte is no text to PostgreSQL.
+    if not number.isprintable():
+        abort(404)
+    statement = select(model.id).where(
+        model.account_id == principal().account.id, model.number_text == number
+    )
+    found = db.session.scalars(statement).one_or_none()
+    if found is None:
+        abort(404)
+    return found

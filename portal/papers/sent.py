@@ -1,0 +1,66 @@
+"""What was emailed about an invoice or a credit note: to whom, when it was taken, or why it wasn't.
+
+As the account's people may see it: what the vendor was told is not among it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.models import CreditNote, Invoice, Notice, NoticeState
+
+MOST = 100
+STATES = {
+    NoticeState.WAITING: ("On its way", "warn"),
+    NoticeState.ACCEPTED: ("Accepted", "good"),
+    NoticeState.REFUSED: ("Refused", "bad"),
+    NoticeState.WITHDRAWN: ("Not sent", "neutral"),
+}
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One email to one person. `settled_at` is when the mail server took or refused it, None while
+    it is on its way; `why` is its answer where it refused."""
+
+    subject: str
+    recipient: str
+    written_at: datetime
+    badge: tuple[str, str]
+    settled_at: datetime | None
+    why: str
+    brings_pdf: bool
+    waits_for_pdf: bool
+
+
+def of(session: Session, paper: Invoice | CreditNote) -> Sequence[Sending]:
+    """The emails about a document, the newest first, at most 100."""
+    about = (
+        Notice.invoice_id == paper.id
+        if isinstance(paper, Invoice)
+        else Notice.credit_note_id == paper.id
+    )
+    statement = (
+        select(Notice)
+        .where(about, Notice.account_id == paper.account_id)
+        .order_by(Notice.created_at.desc(), Notice.id)
+        .limit(MOST)
+    )
+    return [_sending(notice) for notice in session.scalars(statement)]
+
+
+def _sending(notice: Notice) -> Sending:
+    is_refused = notice.state is NoticeState.REFUSED
+    return Sending(
+        subject=notice.subject,
+        recipient=notice.recipient,
+        written_at=notice.created_at,
+        badge=STATES[notice.state],
+        settled_at=notice.settled_at,
+        why=(notice.server_answer or "") if is_refused else "",
+        brings_pdf=notice.enclosed_sha256 is not None,
+        waits_for_pdf=notice.document_by is not None,
+    )
