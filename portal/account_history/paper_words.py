@@ -1,0 +1,37 @@
+"""What the billing history says about invoices that are handed out: files of many, and links."""
+
+from datetime import datetime
+
+from portal import formatting
+from portal.account_history.kinds import Details, Kind, Told, Words
+from portal.billing.rules import describe
+
+
+def _file_asked(details: Details) -> Words:
+    papers = details["papers"]
+    count = describe.counted(papers, "invoice or credit note", "invoices and credit notes")
+    told = f"With {count}." if papers else ""
+    return f"File asked for: {details['title']}", told, "neutral"
+
+
+def _file_removed(details: Details) -> Words:
+    return f"File removed: {details['title']}", "", "neutral"
+
+
+def _link_made(details: Details) -> Words:
+    until = formatting.date(datetime.fromisoformat(details["until"]))
+    told = f"Whoever has it sees the invoice without signing in, until {until}."
+    return f"Link to invoice {details['invoice']} made", told, "neutral"
+
+
+def _link_withdrawn(details: Details) -> Words:
+    told = f"It was opened {describe.counted(details['opened'], 'time')}."
+    return f"Link to invoice {details['invoice']} withdrawn", told, "neutral"
+
+
+ACTIONS: dict[str, Told] = {
+    "invoice_file.asked": Told(Kind.MONEY, _file_asked, is_brief=False),
+    "invoice_file.removed": Told(Kind.MONEY, _file_removed, is_brief=False),
+    "invoice_link.made": Told(Kind.MONEY, _link_made, is_brief=False),
+    "invoice_link.withdrawn": Told(Kind.MONEY, _link_withdrawn, is_brief=False),
+}

@@ -1,0 +1,111 @@
+"""Links by which somebody who doesn't sign in sees one invoice, until a date.
+
+Only the hash of a link's secret is kept, so it can be shown once and never again.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from portal import tokens
+from portal.audit import Actor, record
+from portal.billing.rules.errors import RuleBroken
+from portal.models import Account, Invoice, InvoiceLink
+
+DAYS = (7, 30, 90)
+LIVE_AT_MOST = 10
+
+
+class LinkRefused(RuleBroken):
+    """A link that isn't made; `str()` says why and what to do."""
+
+
+def make(
+    session: Session,
+    account: Account,
+    invoice: Invoice,
+    token: str,
+    days: int,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> InvoiceLink:
+    """Let whoever has `token` see the invoice for so many days; the account must be locked. The
+    same token again is the link there is. Raises LinkRefused."""
+    sha256 = tokens.hash_of(token)
+    made_before = session.scalars(
+        select(InvoiceLink).where(
+            InvoiceLink.account_id == account.id, InvoiceLink.token_sha256 == sha256
+        )
+    ).one_or_none()
+    if made_before is not None:
+        return made_before
+    _check(session, invoice, days, now)
+    link = InvoiceLink(
+        account_id=account.id,
+        invoice_id=invoice.id,
+        token_sha256=sha256,
+        made_by_id=actor.user_id,
+        made_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    session.add(link)
+    session.flush()
+    facts = {"invoice": invoice.number_text, "until": link.expires_at.isoformat()}
+    record(session, account, "invoice_link.made", at=now, actor=actor, **facts)
+    return link
+
+
+def withdraw(
+    session: Session, account: Account, link: InvoiceLink, *, now: datetime, actor: Actor
+) -> None:
+    """Nobody gets in by it any more; the account must be locked. Twice is once."""
+    session.refresh(link)
+    if link.withdrawn_at is not None or link.expires_at <= now:
+        return
+    link.withdrawn_at = now
+    facts = {"invoice": link.invoice.number_text, "opened": link.opened}
+    record(session, account, "invoice_link.withdrawn", at=now, actor=actor, **facts)
+
+
+def live(session: Session, invoice: Invoice, *, now: datetime) -> list[InvoiceLink]:
+    """The links that lead to the invoice now, newest first."""
+    statement = (
+        select(InvoiceLink)
+        .options(joinedload(InvoiceLink.made_by))
+        .where(InvoiceLink.invoice_id == invoice.id, _is_live(now))
+        .order_by(InvoiceLink.id.desc())
+    )
+    return list(session.scalars(statement))
+
+
+def find(session: Session, token: str, *, now: datetime) -> InvoiceLink | None:
+    """The link whose secret this is; None of one that is over, withdrawn or never was."""
+    statement = select(InvoiceLink).where(
+        InvoiceLink.token_sha256 == tokens.hash_of(token), _is_live(now)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def count_opening(session: Session, link_id: int, *, now: datetime) -> None:
+    """Somebody opened the page of a link."""
+    session.execute(
+        update(InvoiceLink)
+        .where(InvoiceLink.id == link_id)
+        .values(opened=InvoiceLink.opened + 1, last_opened_at=now)
+    )
+
+
+def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None:
+    if days not in DAYS:
+        raise LinkRefused("Choose for how long the link is to work.")
+    statement = select(func.count()).where(InvoiceLink.invoice_id == invoice.id, _is_live(now))
+    if session.execute(statement).scalar_one() >= LIVE_AT_MOST:
+        raise LinkRefused(
+            f"{LIVE_AT_MOST} links to this invoice work already. Withdraw one, then make another."
+        )
+
+
+def _is_live(now: datetime) -> ColumnElement[bool]:
+    return and_(InvoiceLink.withdrawn_at.is_(None), InvoiceLink.expires_at > now)

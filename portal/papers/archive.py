@@ -1,0 +1,77 @@
+"""Many invoices and credit notes in one ZIP: the files as they were issued, and an index of them.
+
+2026/INV-2026-000123.pdf    2026/INV-2026-000123.xml    index.csv
+"""
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+from zoneinfo import ZoneInfo
+
+from portal import document_store
+from portal.billing.invoice_lists import Paper
+from portal.papers import spreadsheets
+
+INDEX = "index.csv"
+FILE_COLUMNS = ("PDF", "SHA-256 of the PDF", "XML", "SHA-256 of the XML")
+# A ZIP tells years from 1980 on.
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+class NotMadeYet(Exception):
+    """A paper has no PDF so far; `str()` names it."""
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A paper as it is put into a ZIP, detached from its row: its files by their names and hashes,
+    and its row of the index. `at` is when it was issued, as the clocks of its account show."""
+
+    at: datetime
+    files: tuple[tuple[str, str], ...]
+    size_bytes: int
+    row: tuple[str, ...]
+
+
+def filed(papers: Sequence[Paper], zone: str) -> list[Filed]:
+    """What goes into the ZIP for each paper. Raises NotMadeYet."""
+    return [_filed(paper, zone) for paper in papers]
+
+
+def write(target: IO[bytes], papers: Sequence[Filed], told: Callable[[int], None]) -> None:
+    """Write the ZIP, saying after each paper how many are in it.
+
+    Raises DocumentMissing or DocumentDamaged where a file is not the one that was issued.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for done, paper in enumerate(papers, start=1):
+            for name, sha256 in paper.files:
+                is_packed = name.endswith(".pdf")
+                method = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
+                content = document_store.read(sha256)
+                archive.writestr(_entry(name, paper.at), content, compress_type=method)
+            told(done)
+        columns = spreadsheets.PAPER_COLUMNS + FILE_COLUMNS
+        index = "".join(spreadsheets.text_of(columns, (paper.row for paper in papers)))
+        latest = max(paper.at for paper in papers)
+        archive.writestr(_entry(INDEX, latest), index, compress_type=zipfile.ZIP_DEFLATED)
+
+
+def _filed(paper: Paper, zone: str) -> Filed:
+    document, at = paper.document, paper.issued_at.astimezone(ZoneInfo(zone))
+    if document is None:
+        raise NotMadeYet(paper.number_text)
+    place = f"{at.year}/{paper.number_text}"
+    pdf, xml = (f"{place}.pdf", document.sha256), (f"{place}.xml", document.ubl_sha256)
+    files = tuple((name, sha256) for name, sha256 in (pdf, xml) if sha256)
+    named = (*pdf, *((xml[0], document.ubl_sha256) if document.ubl_sha256 else ("", "")))
+    size = document.size_bytes + (document.ubl_size_bytes or 0)
+    return Filed(at, files, size, (*spreadsheets.paper_row(paper, zone), *named))
+
+
+def _entry(name: str, at: datetime) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, max(at.timetuple()[:6], EARLIEST))
+    entry.external_attr = 0o644 << 16
+    return entry

@@ -1,0 +1,116 @@
+"""What a statement of account says, as page and PDF both show it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from portal.billing import statements
+from portal.billing.rules.money import Money
+from portal.billing.statements import Entry, Event
+from portal.models import Account, BillingDetails, Vendor
+from portal.papers.parts import NAME_LENGTH, Party, Sum, party
+from portal.printable import printable
+
+SUMS = (
+    (Event.INVOICE, "Invoiced"),
+    (Event.CREDIT_NOTE, "Credited"),
+    (Event.PAYMENT, "Paid"),
+    (Event.REFUND, "Paid back"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that changed what is owed: `what`, its paper's number, and what was owed then."""
+
+    at: datetime
+    what: str
+    detail: str
+    number: str
+    is_credit_note: bool
+    amount: Money
+    after: Money
+
+
+@dataclass(frozen=True)
+class ShownStatement:
+    """Both days are part of it; instants are shown in `zone`.
+
+    opening + the amounts of `steps` = closing; `sums` are the same by kind. `credit` is the credit
+    balance at the end, taken off `closing` already. Below zero is in favour of the customer.
+    """
+
+    vendor: Party
+    customer: Party
+    zone: str
+    first_day: datetime
+    last_day: datetime
+    made_at: datetime
+    opening: Money
+    steps: tuple[Step, ...]
+    sums: tuple[Sum, ...]
+    closing: Money
+    credit: Money
+
+    @property
+    def owed(self) -> Money:
+        """What is owed, without a sign."""
+        return abs(self.closing)
+
+
+def shown(
+    session: Session, account: Account, *, since_at: datetime, before_at: datetime, now: datetime
+) -> ShownStatement:
+    """A time from `since_at` on and before `before_at`, as of `now`."""
+    found = statements.of(session, account, since_at=since_at, before_at=before_at)
+    return ShownStatement(
+        vendor=_vendor(session),
+        customer=_customer(session, account),
+        zone=account.time_zone,
+        first_day=since_at,
+        last_day=before_at - timedelta(seconds=1),
+        made_at=now,
+        opening=found.opening,
+        steps=tuple(_step(entry) for entry in found.entries),
+        sums=tuple(Sum(label, found.sum_of(event)) for event, label in SUMS),
+        closing=found.closing,
+        credit=found.credit,
+    )
+
+
+def _vendor(session: Session) -> Party:
+    row = session.get_one(Vendor, 1)
+    return party(
+        {
+            "name": row.name,
+            "address": row.address,
+            "country": row.country,
+            "tax_id": row.tax_id,
+            "email": row.email,
+        }
+    )
+
+
+def _customer(session: Session, account: Account) -> Party:
+    row = session.get_one(BillingDetails, account.id)
+    return party(
+        {
+            "name": row.company,
+            "address": row.address,
+            "country": row.country,
+            "tax_id": row.tax_id,
+        }
+    )
+
+
+def _step(entry: Entry) -> Step:
+    method = printable(entry.method, NAME_LENGTH)
+    what, detail = {
+        Event.INVOICE: (f"Invoice {entry.number}", ""),
+        Event.CREDIT_NOTE: (f"Credit note {entry.number}", ""),
+        Event.PAYMENT: ("Payment", f"{method}, for invoice {entry.number}"),
+        Event.REFUND: ("Refund", f"To {method}, for credit note {entry.number}"),
+    }[entry.event]
+    is_note = entry.event in (Event.CREDIT_NOTE, Event.REFUND)
+    return Step(entry.at, what, detail, entry.number, is_note, entry.amount, entry.after)
