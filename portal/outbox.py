@@ -25,6 +25,7 @@ ATTEMPTS = {
     Work.CREDIT_NOTE_PDF: 12,
     Work.GATEWAY_EVENT: 60,
     Work.DOCUMENT_REMOVAL: 300,
+    Work.INVOICE_EXPORT: 24,
 }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from portal import formatting
-from portal.account_history import limit_words
+from portal.account_history import limit_words, paper_words
 from portal.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.billing import countries
 from portal.billing.rules import describe
@@ -272,6 +272,7 @@ ACTIONS: dict[str, Told] = {
     "account.parked": Told(Kind.MONEY, _on_hold),
     "account.released": Told(Kind.MONEY, _released),
     **limit_words.ACTIONS,
+    **paper_words.ACTIONS,
     "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
     "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
     "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),

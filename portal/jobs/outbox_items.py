@@ -18,7 +18,7 @@ from portal import (
     outbox,
     repayments,
 )
-from portal.billing import accounts, episode_steps, episode_warnings
+from portal.billing import accounts, episode_steps, episode_warnings, invoice_exports
 from portal.extensions import db
 from portal.models import (
     Account,
@@ -30,7 +30,7 @@ from portal.models import (
     OutboxState,
     Work,
 )
-from portal.papers import making, paper_notices
+from portal.papers import handing_out, making, paper_notices
 from portal.transaction import transaction
 
 ON_HOLD = timedelta(days=1)
@@ -82,6 +82,7 @@ def _under_lease(item_id: int, handle: Callable[[int], str | None]) -> None:
             return
         outbox.put_off(held, problem, at=clock.now())
         paper_notices.if_given_up(session, held, now=clock.now())
+        _give_up_file(session, held)
         warning_id = _put_off_email(session, held, problem)
     if warning_id is not None:
         _go_on_after(warning_id)
@@ -120,6 +121,12 @@ def _put_off_email(session: Session, item: OutboxItem, problem: str) -> int | No
     else:
         mailer.look_at_warning(session, notice, now=clock.now())
     return notice.warning_id
+
+
+def _give_up_file(session: Session, item: OutboxItem) -> None:
+    """Who asked for a file of invoices is told that it can't be made."""
+    if item.work is Work.INVOICE_EXPORT and item.state is OutboxState.DEAD:
+        invoice_exports.failed(session, item.subject_id, now=clock.now())
 
 
 def _deliver(notice_id: int) -> str | None:
@@ -201,4 +208,5 @@ HANDLERS: dict[Work, Callable[[int], str | None]] = {
     Work.CREDIT_NOTE_PDF: _render_credit_note,
     Work.GATEWAY_EVENT: gateway_events.act_on,
     Work.DOCUMENT_REMOVAL: _remove_document,
+    Work.INVOICE_EXPORT: handing_out.make,
 }

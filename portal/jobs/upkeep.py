@@ -12,6 +12,7 @@ from portal.billing import document_removal, retention
 from portal.client_documents import orphans
 from portal.extensions import db
 from portal.jobs import daily
+from portal.papers import handing_out
 from portal.transaction import transaction
 
 TASK = "upkeep"
@@ -30,6 +31,7 @@ def tidy(seconds: int) -> None:
     with transaction() as session:
         retention.remove_old_sign_ins(session, wall=clock.wall_now())
     orphans.sweep()
+    handing_out.tidy(now)
     daily.done(TASK, daily.at(seconds))
 
 
