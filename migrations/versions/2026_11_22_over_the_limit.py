@@ -16,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_MICROSECONDS = 86_400_000_000
 CLOSED_BECAUSE = {
     "the plan was changed": "plan_changed",
     "the plan was cancelled": "plan_cancelled",
@@ -40,6 +41,7 @@ def upgrade() -> None:
     _let_lines_be_credited_anew(is_postgresql)
     _let_documents_be_removed()
     _begin_daily_counts()
+    _count_charges()
 
 
 def _make_documents() -> None:
@@ -305,6 +307,32 @@ def _begin_daily_counts() -> None:
     days = [
         {"account": account_id, "day": (EPOCH + timedelta(microseconds=at)).date()}
         for account_id, at in found
+    ]
+    if days:
+        connection.execute(begin, days)
+
+
+def _count_charges() -> None:
+    op.create_table(
+        "charging_day",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("charges", sa.Integer(), nullable=False),
+        sa.Column("counted_to_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_charging_day")),
+    )
+    connection = op.get_bind()
+    found = connection.execute(
+        sa.text(
+            f"SELECT issued_at / {DAY_MICROSECONDS} AS day, count(*), max(id) FROM invoice"  # noqa: S608
+            " WHERE reason IN ('renewal', 'auto_upgrade') GROUP BY 1"
+        )
+    )
+    begin = sa.text(
+        "INSERT INTO charging_day (day, charges, counted_to_id) VALUES (:day, :charges, :to)"
+    ).bindparams(sa.bindparam("day", type_=sa.Date()))
+    days = [
+        {"day": (EPOCH + timedelta(days=day)).date(), "charges": charges, "to": to}
+        for day, charges, to in found
     ]
     if days:
         connection.execute(begin, days)

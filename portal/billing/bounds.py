@@ -5,7 +5,7 @@ and the account is parked, so that nothing is charged by itself until a person h
 automatic charges of all accounts pile up in a way they never did, automatic charging stops.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 
 from sqlalchemy import func, select
@@ -17,7 +17,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
-from portal.models import Account, ChargingStop, Invoice, InvoiceReason, Price
+from portal.models import Account, ChargingDay, ChargingStop, Invoice, InvoiceReason, Price
 
 AUTOMATIC = (InvoiceReason.RENEWAL, InvoiceReason.AUTO_UPGRADE)
 DAY = timedelta(days=1)
@@ -91,18 +91,20 @@ def resume(session: Session, *, now: datetime) -> bool:
 
 
 def stop_if_unusual(session: Session, *, floor: int, now: datetime) -> ChargingStop | None:
-    """Stop automatic charging when the last 24 hours saw far more charges than usual.
+    """Stop automatic charging when a day (UTC) sees far more charges than usual.
 
     The most that is usual is the larger of `floor` and three times the median of the 30 days
-    before. A stop that was released within these 24 hours is not repeated: a person has looked.
+    before. A stop that was released within 24 hours is not repeated: a person has looked. To be
+    asked in the transaction that has issued an invoice: whoever issues waits for it, so that what
+    is counted is complete.
     """
-    charged = _issued_between(session, now - DAY, now)
+    charged = _charged_on(session, now.date())
     if charged <= floor:
         return None
-    most = max(floor, TIMES_USUAL * _usual(session, now))
+    most = max(floor, TIMES_USUAL * _usual(session, now.date()))
     if charged <= most or _released_since(session, now - DAY):
         return None
-    reason = f"{charged} automatic charges within 24 hours, where at most {most} are usual"
+    reason = f"{charged} automatic charges in one day, where at most {most} are usual"
     stop = ChargingStop(stopped_at=now, reason=reason)
     session.add(stop)
     session.flush()
@@ -130,17 +132,31 @@ def _known(session: Session, account: Account, currency: str, now: datetime) -> 
     return Money(row[0] or 0, currency), row[1]
 
 
-def _issued_between(session: Session, start_at: datetime, end_at: datetime) -> int:
-    statement = select(func.count(Invoice.id)).where(
-        Invoice.reason.in_(AUTOMATIC), Invoice.issued_at > start_at, Invoice.issued_at <= end_at
+def _charged_on(session: Session, day: date) -> int:
+    """The automatic charges of a day so far. Only what came since the last look is counted: a day
+    may see a hundred thousand."""
+    last = session.scalars(select(ChargingDay).order_by(ChargingDay.day.desc()).limit(1)).first()
+    issued = select(Invoice.id, Invoice.issued_at).where(
+        Invoice.reason.in_(AUTOMATIC), Invoice.id > (last.counted_to_id if last else 0)
     )
-    return session.execute(statement).scalar_one()
+    for invoice_id, issued_at in session.execute(issued.order_by(Invoice.id)):
+        row = session.get(ChargingDay, issued_at.date())
+        if row is None:
+            row = ChargingDay(day=issued_at.date(), charges=0)
+            session.add(row)
+        row.charges += 1
+        row.counted_to_id = invoice_id
+    session.flush()
+    counted = session.get(ChargingDay, day)
+    return counted.charges if counted else 0
 
 
-def _usual(session: Session, now: datetime) -> int:
-    """The median number of automatic charges a day, over the days before the last one."""
-    days = [now - DAY * ago for ago in range(1, USUAL_DAYS + 1)]
-    return int(median(_issued_between(session, day - DAY, day) for day in days))
+def _usual(session: Session, today: date) -> int:
+    """The median number of automatic charges a day, over the days before today."""
+    since = today - DAY * USUAL_DAYS
+    statement = select(ChargingDay.charges).where(ChargingDay.day >= since, ChargingDay.day < today)
+    charges = list(session.scalars(statement))
+    return int(median(charges + [0] * (USUAL_DAYS - len(charges))))
 
 
 def _released_since(session: Session, at: datetime) -> bool:

@@ -29,6 +29,7 @@ from portal.models.credit_notes import (
 from portal.models.documents import Document
 from portal.models.episodes import Episode, EpisodeState, EpisodeWarning
 from portal.models.gateways import (
+    ChargingDay,
     ChargingStop,
     GatewayCustomer,
     GatewayEvent,
@@ -73,6 +74,7 @@ __all__ = [
     "AuditEntry",
     "BillingDetails",
     "CatalogRevision",
+    "ChargingDay",
     "ChargingStop",
     "Client",
     "ClientStatus",

@@ -1,6 +1,6 @@
 """What is known of the payment gateways: their customers, their news, and the sandbox's books."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -54,6 +54,17 @@ class ChargingStop(Model):
     stopped_at: Mapped[datetime] = mapped_column(Instant)
     reason: Mapped[str] = mapped_column(String(300))
     released_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ChargingDay(Model):
+    """How many automatic charges of all accounts a day (UTC) saw, up to an invoice; the latest
+    day's is the last that was counted."""
+
+    __tablename__ = "charging_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    charges: Mapped[int] = mapped_column(default=0)
+    counted_to_id: Mapped[int]
 
 
 class SandboxState(StrEnum):

@@ -88,7 +88,7 @@ def test_charging_stops_when_a_day_is_nothing_like_the_days_before(
     cast.let_pass(minutes=1)
 
     stop = db.session.query(ChargingStop).one()
-    assert stop.reason == "51 automatic charges within 24 hours, where at most 50 are usual"
+    assert stop.reason == "51 automatic charges in one day, where at most 50 are usual"
     assert "flask charging resume" in vendors_mail("stopped")
     runner = app.test_cli_runner()
     assert "Stopped: 51 automatic charges" in runner.invoke(args=["charging", "status"]).output
