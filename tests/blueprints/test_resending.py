@@ -48,7 +48,7 @@ def test_the_page_says_what_was_sent_to_whom_and_when(cast: Cast, browser: Brows
         "Sent Email To State",
         f"{receipt} {cast.alice.email} Accepted 1 Mar 2026, 09:00 UTC",
         f"{receipt} {cast.carol.email} Accepted 1 Mar 2026, 09:00 UTC",
-        f"Email it again to {cast.carol.email} (you) {cast.alice.email} Email it",
+        "Email it again to Email it",
     )
     assert "Nothing was emailed about it." in words(client.get(PAGE).text)
 
@@ -173,7 +173,7 @@ def test_a_click_has_an_id(cast: Cast, browser: Browser, op_id: str) -> None:
 
 def test_no_more_than_thirty_an_hour(app: Flask, cast: Cast, browser: Browser) -> None:
     limiter.enabled = True
-    app.config["RATELIMIT_ENABLED"] = True
+    limiter.reset()
     try:
         client = browser(cast.alice)
         answers = [
@@ -182,7 +182,6 @@ def test_no_more_than_thirty_an_hour(app: Flask, cast: Cast, browser: Browser) -
         ]
     finally:
         limiter.enabled = False
-        limiter.reset()
     assert answers.count(303) == 30
     assert answers[-2:] == [429, 429]
 
@@ -228,7 +227,7 @@ def test_who_wants_none_gets_none(cast: Cast, browser: Browser) -> None:
     assert [notice.recipient for notice in receipts()[before:]] == [cast.alice.email]
     browser(cast.carol).post("/billing/my-invoices", data={"wants": "yes"})
     before = len(receipts())
-    cast.change_plan(cast.acme, cast.price("standard", "50-users"))
+    cast.buy(cast.acme, seat=1)
     assert {notice.recipient for notice in receipts()[before:]} == {
         cast.alice.email,
         cast.carol.email,
