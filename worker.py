@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from portal import create_app, queue
 from portal.config import ConfigError, Settings
 from portal.extensions import db
-from portal.papers import rendering
+from portal.papers import making
 
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -97,7 +97,7 @@ def _work(app: Flask, connection: Redis) -> int:
 def _load_what_jobs_need() -> None:
     """Imports and fonts that take seconds, paid once here instead of in every job."""
     importlib.import_module(queue.PERFORM.rpartition(".")[0])
-    rendering.warm_up()
+    making.warm_up()
 
 
 def _wait_for(connection: Redis) -> None:

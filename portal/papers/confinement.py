@@ -90,7 +90,9 @@ def _limit() -> None:
     for which, value in limits.items():
         _soft, hard = resource.getrlimit(which)
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (least, least))
+        # Not every system lets each of them be lowered.
+        with contextlib.suppress(ValueError):
+            resource.setrlimit(which, (least, least))
 
 
 def _address_space() -> int:

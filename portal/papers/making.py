@@ -5,6 +5,7 @@ next attempt makes: read the rows; set and store the bytes, with no transaction 
 their hash in one transaction. A file that no row names yet is served to nobody.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,12 @@ def render(issued: Issued) -> Files:
     except e_invoice.NoEInvoice as reason:
         xml, ubl, lacking = b"", b"", str(reason)
     return Files(rendering.pdf(_page(issued, xml)), ubl, lacking)
+
+
+def warm_up() -> None:
+    """Load what making them needs; a worker does so once, before it forks for each job."""
+    rendering.warm_up()
+    importlib.import_module("facturx")
 
 
 def _make(paper: Paper, row_id: int) -> None:

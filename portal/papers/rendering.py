@@ -29,10 +29,13 @@ from portal.papers.page import Page
 
 WALL_SECONDS = 30
 PIECE_BYTES = 65536
+SETTLED_SECONDS = 1.0
 ROOT = Path(__file__).parents[2]
 DONE, FAILED = b"+", b"-"
-FONTS_OF_THE_SYSTEM = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts")
+SYSTEM_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts")
 FOUND_FONTS = ("/var/cache/fontconfig", "~/.cache/fontconfig", "~/.fonts", "~/.local/share/fonts")
+# Nothing of the environment's secrets.
+HANDED_ON = ("PATH", "HOME", "LANG", "FONTCONFIG_FILE", "DYLD_FALLBACK_LIBRARY_PATH")
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGCHLD)
 
 
@@ -48,22 +51,46 @@ def pdf(page: Page) -> bytes:
 
 
 @cache
-def warm_up() -> None:
-    """Load what rendering needs, once; a worker does so before it forks for each job."""
+def warm_up() -> bool:
+    """Load what rendering needs, once; a worker does so before it forks for each job.
+
+    Gives whether loaded fonts are of use after a fork. Pango from 1.51 on finds fonts in a thread
+    that lives as long as they do, and a fork takes no thread along: who asks waits for ever.
+    """
     # Imported here: it takes seconds and 60 MB, and web processes never render.
     from portal.papers import typesetting
 
     typesetting.warm_up()
     # What is loaded stays: collecting it would only copy it into each child.
     gc.freeze()
+    return _is_alone()
+
+
+def _is_alone() -> bool:
+    """Whether this process soon has one thread only, the libraries' own counted."""
+    if sys.platform != "linux":
+        return False
+    until = time.monotonic() + SETTLED_SECONDS
+    while len(os.listdir("/proc/self/task")) > 1:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _forked(page: Page) -> bytes:
-    warm_up()
+    if warm_up():
+        return _in_a_child(page, None)
+    with tempfile.TemporaryDirectory(prefix="portal-fonts-") as folder:
+        return _in_a_child(page, folder)
+
+
+def _in_a_child(page: Page, font_folder: str | None) -> bytes:
+    """Set a page in a fork of this process; with fonts of its own where a folder is given."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _work(page, writer)
+        _work(page, writer, font_folder)
     os.close(writer)
     try:
         answer = _read(reader, until=time.monotonic() + WALL_SECONDS)
@@ -83,17 +110,20 @@ def _in_a_new_python(page: Page) -> bytes:
         "issued_at": page.issued_at.isoformat(),
     }
     command = [sys.executable, "-c", "from portal.papers import rendering; rendering.main()"]
-    try:
-        ended = subprocess.run(
-            command,
-            cwd=ROOT,
-            input=json.dumps(handed).encode(),
-            capture_output=True,
-            timeout=WALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise RenderingFailed(f"it took more than {WALL_SECONDS} s") from None
+    environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    with tempfile.TemporaryDirectory(prefix="portal-fonts-") as folder:
+        try:
+            ended = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment | {"TMPDIR": folder},
+                input=json.dumps(handed).encode(),
+                capture_output=True,
+                timeout=WALL_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RenderingFailed(f"it took more than {WALL_SECONDS} s") from None
     return _content(ended.stdout, ended.returncode)
 
 
@@ -107,17 +137,16 @@ def main() -> None:
             "issued_at": datetime.fromisoformat(handed["issued_at"]),
         }
     )
-    warm_up()
-    _work(page, sys.stdout.fileno())
+    _work(page, sys.stdout.fileno(), None)
 
 
-def _work(page: Page, writer: int) -> None:
+def _work(page: Page, writer: int, font_folder: str | None) -> None:
     """The child's whole life. It leaves without the farewells of a process it is a copy of."""
     status = 1
     try:
         for number in HANDLED:
             signal.signal(number, signal.SIG_DFL)
-        answer = _answer(page, writer)
+        answer = _answer(page, writer, font_folder)
         while answer:
             answer = answer[os.write(writer, answer) :]
         status = 0
@@ -125,13 +154,15 @@ def _work(page: Page, writer: int) -> None:
         os._exit(status)
 
 
-def _answer(page: Page, writer: int) -> bytes:
+def _answer(page: Page, writer: int, font_folder: str | None) -> bytes:
     from portal.papers import typesetting
 
     try:
         # The parent's connections are not the child's to use.
         os.closerange(3, writer)
         os.closerange(max(3, writer + 1), 4096)
+        if font_folder is not None:
+            typesetting.load_fonts_anew(page.sheet, font_folder)
         confinement.confine(_readable(typesetting.font_folder(page.sheet)))
         return DONE + typesetting.pdf(page)
     except BaseException as error:
@@ -140,10 +171,10 @@ def _answer(page: Page, writer: int) -> bytes:
 
 def _readable(fonts: Path | None) -> list[Path]:
     """Fonts, our own templates, and Python's own library for what is loaded late."""
-    places = [Path(place).expanduser() for place in (*FONTS_OF_THE_SYSTEM, *FOUND_FONTS)]
-    code = [Path(place) for place in {*sysconfig.get_paths().values(), sys.base_prefix + "/lib"}]
-    own = [ROOT / "portal", fonts or Path(tempfile.gettempdir(), "none")]
-    return [*own, *code, *places]
+    places = [Path(os.path.expanduser(place)) for place in (*SYSTEM_FONTS, *FOUND_FONTS)]
+    code = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    own = [ROOT / "portal", *([fonts] if fonts else [])]
+    return [*own, *map(Path, code), Path(sys.base_prefix, "lib"), *places]
 
 
 def _read(reader: int, *, until: float) -> bytes:

@@ -6,6 +6,7 @@ no file of this machine, no attachment. The same page gives the same bytes in ev
 What bounds the memory and the time of it stands in `rendering`, which runs it.
 """
 
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ SAMPLE = Page(
     paper=A4,
     identifier="sample",
 )
+
+
+FORMER: list[tuple[CSS, FontConfiguration]] = []
 
 
 class NotAnAsset(ValueError):
@@ -68,6 +72,15 @@ def font_folder(sheet: str) -> Path | None:
     """Where the fonts of a prepared sheet lie while this process lives."""
     folder: Path | None = prepared(sheet)[1]._folder
     return folder
+
+
+def load_fonts_anew(sheet: str, folder: str) -> None:
+    """Find the fonts of a sheet once more, in this process, with their files in `folder`."""
+    # Let go of, the former ones would take their files with them, which others still use.
+    FORMER.append(prepared(sheet))
+    tempfile.tempdir = folder
+    prepared.cache_clear()
+    prepared(sheet)
 
 
 @cache
