@@ -32,13 +32,19 @@ from portal.blueprints import (
     episodes,
     health,
     history,
+    invoice_exports,
+    invoice_links,
+    invoice_xml,
     invoices,
+    issued_files,
     payment_method,
     payments,
     resending,
     sandbox,
     sandbox_cards,
     seat_consent,
+    shared_invoices,
+    statements,
     taking_back,
     usage,
     users,
@@ -57,7 +63,12 @@ ACCOUNT = (
     *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),
     *(usage, episodes, history, balance, what_if),
 )
-BILLING = (invoices, credit_notes, resending, billing_details, payment_method, payments)
+BILLING = (
+    *(invoices, credit_notes, invoice_exports, invoice_links, invoice_xml, issued_files),
+    statements,
+    shared_invoices,
+    *(billing_details, resending, payment_method, payments),
+)
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),
     *(sandbox, sandbox_cards, gateway_news, dev, health),

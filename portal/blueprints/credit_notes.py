@@ -27,11 +27,12 @@ def show(number: str) -> ResponseReturnValue:
     return page_or_fragment(
         "credit_notes/show.html",
         "credit_note_document",
+        oob=("credit_note_files",),
         note=credit_note_display.issued(db.session(), row),
         refund=credit_note_display.refund(db.session(), row),
         document=row.document,
-        sent=resending.of(row),
         is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Credit note"),
+        sent=resending.of(row),
         is_soon=clock.now() - row.issued_at < SOON,
     )
 

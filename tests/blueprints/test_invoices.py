@@ -72,7 +72,7 @@ def test_the_list_shows_only_the_accounts_own_invoices(cast: Cast, browser: Brow
 def test_the_list_is_newest_first_and_paged(
     cast: Cast, browser: Browser, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal.blueprints.invoices.PAGE_LENGTH", 2)
+    monkeypatch.setattr("portal.blueprints.invoice_listing.PAGE_LENGTH", 2)
     first = invoice_of(cast.acme).number_text
     clock.advance(days=1)
     cast.change_plan(cast.acme, cast.price("standard", "20-users"))

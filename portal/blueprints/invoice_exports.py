@@ -1,0 +1,149 @@
+"""Files of many invoices: asked for here, made by the worker, downloaded while they are kept."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from flask import Blueprint, Response, abort, current_app, flash, request, stream_with_context
+from flask import url_for as url
+from flask.typing import ResponseReturnValue
+
+from portal import attempts, clock, errors
+from portal.access import Permission, own, principal, requires
+from portal.billing import accounts, invoice_exports, invoice_lists
+from portal.billing.invoice_exports import ExportRefused, Wish
+from portal.billing.invoice_lists import Asked, Paper
+from portal.billing.rules import describe
+from portal.blueprints import invoice_listing
+from portal.blueprints.invoice_listing import STATES
+from portal.extensions import db
+from portal.file_store import FileMissing, StoreFailed
+from portal.htmx import page_or_fragment, redirect_after
+from portal.models import ExportKind, ExportState, InvoiceExport
+from portal.papers import handing_out, spreadsheets
+from portal.transaction import transaction
+
+bp = Blueprint("invoice_exports", __name__)
+
+OP_ID_LENGTH = 64
+SOON = timedelta(minutes=2)
+ROWS_AT_ONCE = 100
+SUFFIXES = {ExportKind.ARCHIVE: "zip", ExportKind.STATEMENT: "pdf"}
+MEDIA_TYPES = {ExportKind.ARCHIVE: "application/zip", ExportKind.STATEMENT: "application/pdf"}
+HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+NOT_NOW = "The file can't be read just now. Try again in a moment; if it stays so, ask for it anew."
+
+
+@bp.get("/invoices/exports")
+@requires(Permission.SEE_INVOICES)
+def index() -> ResponseReturnValue:
+    """What was asked for and is kept; an open page follows those that are being made."""
+    rows = invoice_exports.kept(db.session(), principal().account)
+    waiting = [row for row in rows if row.state is ExportState.WAITING]
+    return page_or_fragment(
+        "invoice_exports/index.html",
+        "invoice_exports",
+        rows=rows,
+        is_waiting=bool(waiting),
+        is_soon=any(clock.now() - row.requested_at < SOON for row in waiting),
+        kept_days=invoice_exports.KEPT_FOR.days,
+    )
+
+
+@bp.post("/invoices/exports")
+@attempts.bulk_files
+@requires(Permission.SEE_INVOICES)
+def ask() -> ResponseReturnValue:
+    """A ZIP of the papers that are ticked, or of all that the address asks for."""
+    form, chosen = invoice_listing.asked(), request.form.getlist("number")
+    wish = _of_all(form.asked) if request.form.get("all") else _of_chosen(chosen)
+    try:
+        ask_for(wish)
+    except ExportRefused as refused:
+        return invoice_listing.page(form, chosen=chosen, problem=str(refused), status=422)
+    return redirect_after(url("invoice_exports.index"))
+
+
+@bp.get("/invoices/exports/<public_id>/file")
+@requires(Permission.SEE_INVOICES)
+def file(public_id: str) -> ResponseReturnValue:
+    """The bytes, as they were made."""
+    export = own(InvoiceExport, public_id)
+    if export.state is not ExportState.READY or (export.expires_at or clock.now()) <= clock.now():
+        abort(404)
+    try:
+        pieces = handing_out.read(export)
+    except (FileMissing, StoreFailed):
+        current_app.logger.exception("the file %s can't be read", export.public_id)
+        return errors.answer(503, NOT_NOW)
+    response = Response(pieces, mimetype=MEDIA_TYPES[export.kind], headers=HEADERS)
+    response.content_length = export.size_bytes or 0
+    response.headers.set("Content-Disposition", "attachment", filename=_file_name(export))
+    return response
+
+
+@bp.post("/invoices/exports/<public_id>/removal")
+@requires(Permission.SEE_INVOICES)
+def remove(public_id: str) -> ResponseReturnValue:
+    """Nobody gets it any more, and its bytes go."""
+    export = own(InvoiceExport, public_id)
+    title = export.title
+    handing_out.remove(export.id, principal().actor)
+    flash(f"{title} was removed.", "success")
+    return redirect_after(url("invoice_exports.index"))
+
+
+@bp.get("/invoices/lines.csv")
+@attempts.bulk_files
+@requires(Permission.SEE_INVOICES)
+def lines() -> ResponseReturnValue:
+    """Each line of all that the address asks for, oldest first."""
+    account = principal().account
+    numbers = invoice_lists.numbers(db.session(), account, invoice_listing.asked().asked)
+    rows = spreadsheets.line_rows(_papers(account.id, numbers), account.time_zone)
+    text = spreadsheets.text_of(spreadsheets.LINE_COLUMNS, rows)
+    response = Response(stream_with_context(text), mimetype="text/csv", headers=HEADERS)
+    day = clock.now().date().isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="invoice-lines-{day}.csv"'
+    return response
+
+
+def ask_for(wish: Wish) -> None:
+    """Have a file made for who is here, once for each form; raises ExportRefused."""
+    account_id, actor = principal().account.id, principal().actor
+    op_id = request.form.get("op_id", "")[:OP_ID_LENGTH] or secrets.token_hex(16)
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        invoice_exports.ask(session, account, wish, op_id, now=clock.now(), actor=actor)
+
+
+def _of_chosen(chosen: Sequence[str]) -> Wish:
+    asked_for = [number for number in chosen if number.isprintable()]
+    papers = invoice_lists.of_numbers(db.session(), principal().account.id, asked_for)
+    numbers = [paper.number_text for paper in reversed(papers)]
+    count = describe.number(len(numbers))
+    title = numbers[0] if len(numbers) == 1 else f"{count} invoices and credit notes"
+    return Wish(ExportKind.ARCHIVE, title, numbers)
+
+
+def _of_all(asked: Asked) -> Wish:
+    numbers = invoice_lists.numbers(db.session(), principal().account, asked)
+    parts = [f"Invoices of {asked.year}" if asked.year else "All invoices"]
+    parts += [dict(STATES)[asked.state.value]] if asked.state else []
+    parts += [f"“{asked.text}”"] if asked.text else []
+    return Wish(ExportKind.ARCHIVE, " · ".join(parts), numbers)
+
+
+def _papers(account_id: int, numbers: Sequence[str]) -> Iterator[Paper]:
+    for start in range(0, len(numbers), ROWS_AT_ONCE):
+        some = numbers[start : start + ROWS_AT_ONCE]
+        yield from invoice_lists.of_numbers(db.session(), account_id, some)
+
+
+def _file_name(export: InvoiceExport) -> str:
+    """Its title in plain letters: "invoices-of-2026.zip"."""
+    plain = re.sub(r"[^a-z0-9]+", "-", export.title.lower()).strip("-")
+    return f"{plain or 'invoices'}.{SUFFIXES[export.kind]}"

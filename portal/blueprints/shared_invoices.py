@@ -1,0 +1,98 @@
+"""One invoice for whoever has a link to it, without signing in: the page and its files."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import attempts, clock, document_store, errors
+from portal.access import Permission, requires
+from portal.billing import credit_notes, invoice_links
+from portal.blueprints import invoice_listing, stored_pdf
+from portal.document_store import DocumentDamaged, DocumentMissing
+from portal.extensions import db
+from portal.file_store import StoreFailed
+from portal.models import Invoice, InvoiceLink
+from portal.papers import invoice_display, invoice_progress
+from portal.transaction import transaction
+
+bp = Blueprint("shared_invoices", __name__)
+
+NOTHING = (
+    "This link leads to no invoice: its time may be over, or it was withdrawn. Ask whoever sent it"
+    " to you for a new one."
+)
+XML_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+
+
+@bp.get("/i/<token>")
+@attempts.public_invoices
+@requires(Permission.PUBLIC)
+def show(token: str) -> ResponseReturnValue:
+    """The invoice, to be read; each opening is counted."""
+    link = _link(token)
+    if link is None:
+        return _nothing()
+    link_id, invoice_id, until = link.id, link.invoice_id, link.expires_at
+    with transaction() as session:
+        invoice_links.count_opening(session, link_id, now=clock.now())
+    session, row = db.session(), db.session().get_one(Invoice, invoice_id)
+    return render_template(
+        "shared_invoices/show.html",
+        invoice=invoice_display.issued(session, row),
+        progress=invoice_progress.progress(session, row, now=clock.now()),
+        badge=invoice_listing.badge(row),
+        notes=credit_notes.of_invoice(session, row),
+        document=row.document,
+        token=token,
+        until=until,
+    )
+
+
+@bp.get("/i/<token>.pdf")
+@attempts.public_invoices
+@requires(Permission.PUBLIC)
+def pdf(token: str) -> ResponseReturnValue:
+    """The stored bytes, the same as for who signs in."""
+    link = _link(token)
+    if link is None:
+        return _nothing()
+    number, page = link.invoice.number_text, url_for("shared_invoices.show", token=token)
+    return stored_pdf.answer(link.invoice.document, number=number, what="Invoice", page=page)
+
+
+@bp.get("/i/<token>.xml")
+@attempts.public_invoices
+@requires(Permission.PUBLIC)
+def xml(token: str) -> ResponseReturnValue:
+    """The same for accounting software; 404 where the invoice has none."""
+    link = _link(token)
+    document = link.invoice.document if link else None
+    if link is None or document is None or document.ubl_sha256 is None:
+        return _nothing()
+    try:
+        content = document_store.read(document.ubl_sha256)
+    except (DocumentMissing, DocumentDamaged, StoreFailed):
+        current_app.logger.exception("the stored XML of a shared invoice can't be served")
+        return errors.answer(500)
+    response = Response(content, mimetype="application/xml", headers=XML_HEADERS)
+    name = f"{link.invoice.number_text}.xml"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+@bp.after_request
+def _keep_to_who_has_it(response: Response) -> Response:
+    """The address is the secret: it is told to no other site and found by no search."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
+
+
+def _link(token: str) -> InvoiceLink | None:
+    return invoice_links.find(db.session(), token, now=clock.now())
+
+
+def _nothing() -> ResponseReturnValue:
+    """Whether there ever was such a link isn't told."""
+    return errors.answer(404, NOTHING)

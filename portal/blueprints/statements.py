@@ -1,0 +1,75 @@
+"""A statement of account for a time: on the page at once, as a PDF by the worker."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import attempts, clock, formatting
+from portal.access import Permission, principal, requires
+from portal.billing.invoice_exports import ExportRefused, Wish
+from portal.blueprints import invoice_exports, periods
+from portal.blueprints.periods import Period
+from portal.extensions import db
+from portal.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.models import ExportKind
+from portal.papers import statement_display
+
+bp = Blueprint("statements", __name__)
+
+
+@bp.get("/invoices/statement")
+@requires(Permission.SEE_INVOICES)
+def show() -> ResponseReturnValue:
+    """What was owed, what happened, what is owed; of this year where no time is named."""
+    return _page(_period())
+
+
+@bp.post("/invoices/statement")
+@attempts.bulk_files
+@requires(Permission.SEE_INVOICES)
+def ask() -> ResponseReturnValue:
+    """The same as a PDF, once."""
+    period = _period()
+    if period.problems:
+        return _page(period)
+    title = f"Statement of account {period.first} to {period.last}"
+    try:
+        invoice_exports.ask_for(
+            Wish(ExportKind.STATEMENT, title, (), period.since_at, period.before_at)
+        )
+    except ExportRefused as refused:
+        return _page(period, str(refused))
+    return redirect_after(url_for("invoice_exports.index"))
+
+
+def _page(period: Period, problem: str = "") -> ResponseReturnValue:
+    statement = None
+    if not period.problems:
+        statement = statement_display.shown(
+            db.session(),
+            principal().account,
+            since_at=period.since_at,
+            before_at=period.before_at,
+            now=clock.now(),
+        )
+    response = page_or_fragment(
+        "statements/show.html",
+        "statement",
+        status=422 if period.problems or problem else 200,
+        period=period,
+        statement=statement,
+        problem=problem,
+        op_id=secrets.token_hex(16),
+    )
+    if wants_fragment():
+        address: dict[str, Any] = dict(period.address)
+        response.headers["HX-Push-Url"] = url_for("statements.show", **address)
+    return response
+
+
+def _period() -> Period:
+    return periods.asked(formatting.local_day(clock.now()))

@@ -1,0 +1,113 @@
+"""The statement of account: of which time, what it says, and its PDF by the worker."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from pypdf import PdfReader
+from sqlalchemy import select
+
+from portal.extensions import db
+from portal.jobs import schedule
+from portal.models import InvoiceExport, RefundTo, User
+from tests.blueprints.pages import in_order, words
+from tests.cast import Cast
+from tests.credit_stories import credit, newest
+
+Browser = Callable[[User | None], FlaskClient]
+PAGE = "/invoices/statement"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.mark.parametrize(
+    ("person", "status"), [("alice", 200), ("carol", 200), ("bob", 403), ("nobody", 303)]
+)
+def test_roles_server_side(cast: Cast, browser: Browser, person: str, status: int) -> None:
+    client = browser(getattr(cast, person, None))
+    assert client.get(PAGE).status_code == status
+    assert client.post(PAGE).status_code == (303 if status == 200 else status)
+
+
+def test_this_year_so_far(cast: Cast, browser: Browser) -> None:
+    """$100.00 paid on 1 March and credited to the balance on 3 March."""
+    invoice = newest(cast.acme).number_text
+    cast.let_pass(days=2)
+    note = credit(cast, newest(cast.acme), to=RefundTo.BALANCE).number_text
+    page = words(browser(cast.carol).get(PAGE).text)
+    in_order(
+        page,
+        "In your favour on 3 Mar 2026 $100.00",
+        "A credit balance of $100.00 is taken off already.",
+        "Owed before 1 Jan 2026 $0.00",
+        "Invoiced $100.00 Credited −$100.00 Paid −$100.00",
+        "Owed at the end −$100.00",
+        f"Invoice {invoice} 1 Mar 2026 $100.00 $100.00",
+        f"Payment Test card ending 4242, for invoice {invoice} 1 Mar 2026 −$100.00 $0.00",
+        f"Credit note {note} 3 Mar 2026 −$100.00 −$100.00",
+    )
+
+
+def test_the_address_names_the_time_in_the_accounts_days(cast: Cast, browser: Browser) -> None:
+    client = browser(cast.carol)
+    before = words(client.get(f"{PAGE}?from=2026-01-01&to=2026-02-28").text)
+    assert "Nothing happened in this time" in before
+    after = words(client.get(f"{PAGE}?from=2026-03-02&to=2026-12-31").text)
+    in_order(after, "Owed before 2 Mar 2026 $0.00", "Owed at the end $0.00")
+    answer = client.get(f"{PAGE}?from=2026-03-01&to=2026-03-01", headers=HTMX)
+    assert answer.text.strip().startswith('<section id="statement"')
+    assert answer.headers["HX-Push-Url"] == f"{PAGE}?from=2026-03-01&to=2026-03-01"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [
+        ("yesterday", "2026-03-01", "From: Write a date like 2026-03-31."),
+        ("2026-03-01", "2026-02-30", "To: Write a date like 2026-03-31."),
+        ("2026-03-01", "2026-02-01", "To: This is before the first date"),
+        ("0000-00-00", "9999-12-31", "From: Write a date"),
+    ],
+)
+def test_dates_that_are_none(
+    cast: Cast, browser: Browser, first: str, last: str, problem: str
+) -> None:
+    client = browser(cast.carol)
+    for way in (client.get, client.post):
+        answer = way(PAGE, query_string={"from": first, "to": last})
+        assert answer.status_code == 422
+        assert problem in words(answer.text)
+        assert f'value="{first}"' in answer.text
+    assert db.session.scalars(select(InvoiceExport)).all() == []
+
+
+def test_its_pdf_says_the_same(cast: Cast, browser: Browser) -> None:
+    invoice = newest(cast.acme).number_text
+    cast.let_pass(days=2)
+    note = credit(cast, newest(cast.acme), to=RefundTo.BALANCE).number_text
+    client = browser(cast.carol)
+    asked = client.post(f"{PAGE}?from=2026-01-01&to=2026-03-31", data={"op_id": "once"})
+    assert asked.location == "/invoices/exports"
+    schedule.run_due()
+    page = client.get("/invoices/exports").text
+    in_order(words(page), "Statement of account 2026-01-01 to 2026-03-31 As PDF", "Download")
+    export = db.session.scalars(select(InvoiceExport)).one()
+    answer = client.get(f"/invoices/exports/{export.public_id}/file")
+    assert answer.mimetype == "application/pdf"
+    assert answer.headers["Content-Disposition"] == (
+        "attachment; filename=statement-of-account-2026-01-01-to-2026-03-31.pdf"
+    )
+    reader = PdfReader(io.BytesIO(answer.data))
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    in_order(
+        text,
+        "Statement of account",
+        "In your favour on 31 Mar 2026",
+        "A credit balance of $100.00 is taken off already.",
+        "Acme",
+        f"Invoice {invoice}",
+        "Test card ending 4242",
+        f"Credit note {note}",
+        "Owed at the end",
+        "−$100.00",
+    )
+    assert len(reader.pages) == 1
