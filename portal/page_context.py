@@ -47,6 +47,10 @@ WITHIN = {
     "payment_method": "account",
     "payments": "invoices",
     "credit_notes": "invoices",
+    "invoice_exports": "invoices",
+    "invoice_links": "invoices",
+    "issued_files": "invoices",
+    "statements": "invoices",
 }
 
 # Pages that say what is over its limit, at greater length than a banner.
