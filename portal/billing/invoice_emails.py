@@ -124,17 +124,8 @@ def send_again(
     person = next((each for each in may_get(session, account, asker) if each.email == email), None)
     if person is None:
         raise NoReader
-    session.add(
-        Operation(
-            account_id=account.id,
-            op_id=op_id,
-            action=ACTION,
-            params_sha256=asked,
-            user_id=asker.id,
-            done_at=now,
-            result={},
-        )
-    )
+    click = {"op_id": op_id, "action": ACTION, "params_sha256": asked}
+    session.add(Operation(account_id=account.id, user_id=asker.id, done_at=now, result={}, **click))
     by = "" if person.user_id == asker.id else asker.name
     notices.sent_again(session, paper, person, by, now=now)
     which = {"invoice" if isinstance(paper, Invoice) else "credit_note": paper.number_text}

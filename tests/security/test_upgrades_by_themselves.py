@@ -15,6 +15,7 @@ from tests.scenarios.over import episode, upgrades
 @pytest.fixture
 def announced(cast: Cast) -> Account:
     """Acme, 11 of 10 seats: the upgrade to 20 users is told for 7 March."""
+    cast.let_pass(minutes=1)
     cast.members(cast.acme, 9)
     cast.let_pass(days=5)
     return cast.acme
