@@ -1,0 +1,101 @@
+"""PDFs that reach what they should not, claim what is not so, or aren't the ones that were kept."""
+
+from tests.teeth.sabotage import Sabotage
+
+CONFINED = "tests/security/test_confined_rendering.py"
+ARCHIVAL = "tests/test_invoice_pdf_archival.py"
+PAGES = "tests/test_invoice_pdf_pages.py"
+KILLS = "tests/faults/test_pdf_kills.py"
+
+SABOTAGES = (
+    Sabotage(
+        name="page-not-fenced",
+        breaks="whoever finds a hole in the renderer has the machine",
+        file="portal/papers/rendering.py",
+        old="        confinement.confine(",
+        new="        list(",
+        tests=(f"{CONFINED}::test_python_refuses", f"{CONFINED}::test_too_much_work_ends_it"),
+    ),
+    Sabotage(
+        name="page-fenced-by-python-only",
+        breaks="what doesn't ask Python goes anywhere",
+        file="portal/papers/confinement.py",
+        old="        _fence_by_kernel(folders)\n",
+        new="        list(folders)\n",
+        tests=(f"{CONFINED}::test_the_kernel_refuses_what_does_not_ask_python",),
+    ),
+    Sabotage(
+        name="page-has-the-worker-s-connections",
+        breaks="a page speaks to the database over the worker's connection",
+        file="portal/papers/rendering.py",
+        old="        os.closerange(max(3, writer + 1), 4096)\n",
+        new="",
+        tests=(f"{CONFINED}::test_nothing_that_was_open_is_reached",),
+    ),
+    Sabotage(
+        name="page-for-ever",
+        breaks="a page that never ends holds a worker",
+        file="portal/papers/rendering.py",
+        old="if left <= 0 or not select.select([reader], [], [], left)[0]:",
+        new="if not select.select([reader], [], [])[0]:",
+        tests=(f"{CONFINED}::test_who_sleeps_is_woken_for_good",),
+    ),
+    Sabotage(
+        name="footer-read-on-each-page",
+        breaks="what repeats on each page is neither read nor marked as not to be",
+        file="portal/papers/archival.py",
+        old="    _keep_margins_unread(pdf, root, read)\n",
+        new="",
+        tests=(f"{ARCHIVAL}::test_what_repeats_on_each_page_is_not_read",),
+    ),
+    Sabotage(
+        name="headers-of-nothing",
+        breaks="a screen reader doesn't know what a column's header heads",
+        file="portal/papers/archival.py",
+        old='element["A"]["Scope"] =',
+        new='element["A"]["Head"] =',
+        tests=(f"{ARCHIVAL}::test_tags_are_nested_as_they_should_be",),
+    ),
+    Sabotage(
+        name="electronic-invoice-listed-twice",
+        breaks="PDF/A wants each embedded file listed once",
+        file="portal/papers/archival.py",
+        old="    _name_files_once(pdf)\n",
+        new="",
+        tests=(f"{ARCHIVAL}::test_the_electronic_invoice_is_inside_once",),
+    ),
+    Sabotage(
+        name="sums-alone",
+        breaks="the sums stand on a page of their own",
+        file="portal/templates/pdf/invoice_v1.css",
+        old="margin: 1mm 0 0 auto; break-before: avoid;",
+        new="margin: 1mm 0 0 auto;",
+        tests=(f"{PAGES}::test_sums_are_never_alone_on_a_page",),
+    ),
+    Sabotage(
+        name="one-name-for-a-file-being-written",
+        breaks="what a killed writer left keeps everybody from writing the same",
+        file="portal/file_store/disk.py",
+        old='f"{key}.{secrets.token_hex(4)}"',
+        new="key",
+        tests=(
+            f"{KILLS}::test_what_a_killed_writer_left_behind_keeps_nobody_from_writing_the_same",
+        ),
+    ),
+    Sabotage(
+        name="given-up-in-silence",
+        breaks="nobody is told of a PDF that is never made",
+        file="portal/jobs/outbox_items.py",
+        old="        paper_notices.if_given_up(session, held, now=clock.now())\n",
+        new="",
+        tests=(f"{KILLS}::test_a_child_that_is_killed_is_an_attempt_that_failed",),
+    ),
+    Sabotage(
+        name="told-of-each-document",
+        breaks="the vendor gets an email for each document without an electronic invoice",
+        file="portal/papers/paper_notices.py",
+        old="    if _was_told(session, subject, now):\n        return None\n",
+        new="",
+        tests=(f"{KILLS}::test_the_vendor_is_told_once_why_there_is_no_electronic_invoice",),
+    ),
+)
