@@ -27,7 +27,13 @@ PLACES = (
     "/clients/documents > of a client",
     "/users",
     "/invoices",
+    "/invoices?q=nothing-says-this",
     "/invoices > first",
+    "/invoices/check",
+    "/invoices/check?sha256=0",
+    "/invoices/exports",
+    "/invoices/statement",
+    "/invoices/statement?from=2020-01-01&to=2020-01-02",
     "/billing",
     "/account/history",
     "/account/history?kind=details",
@@ -45,7 +51,7 @@ PLACES = (
 )
 # The part of a page that a link or a button on it leads to.
 ANSWERS = {"See the price": "What it costs", "See what happens": "From "}
-OPEN_PLACES = ("/login", "/signup", "/forgot-password", "/no-such-page")
+OPEN_PLACES = ("/login", "/signup", "/forgot-password", "/no-such-page", "/i/no-such-link")
 
 
 @dataclass(frozen=True)
