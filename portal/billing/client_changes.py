@@ -29,26 +29,28 @@ class Done:
 
 
 class Change:
-    """The rows of one command, counted under the account's lock before they are changed."""
+    """The rows of one command, counted under the account's lock before they are changed.
+
+    `clients` is how many they are, `counted` how many of them count, with the status that
+    `status_id` says: the one they have, if nothing else is given.
+    """
 
     def __init__(
         self,
         session: Session,
         account: Account,
         rows: list[ColumnElement[bool]],
+        known: Sequence[ClientStatus],
         *,
+        status_id: Any = Client.status_id,
         now: datetime,
         actor: Actor,
     ) -> None:
         self.session, self.account, self.rows = session, account, rows
         self.now, self.actor = now, actor
-        self.clients = session.execute(select(func.count(Client.id)).where(*rows)).scalar_one()
-
-    def counted(self, status_id: Any, known: Sequence[ClientStatus]) -> int:
-        """How many of the rows count, if each has the status that `status_id` says."""
-        ids = [status.id for status in known if status.is_counted]
-        statement = select(func.count(Client.id)).where(*self.rows, status_id.in_(ids))
-        return self.session.execute(statement).scalar_one()
+        counting = status_id.in_([status.id for status in known if status.is_counted])
+        counts = select(func.count(), func.count().filter(counting)).select_from(Client)
+        self.clients, self.counted = session.execute(counts.where(*rows)).one()
 
     def stored(self) -> int:
         """The bytes of the documents kept with the rows, whether they count or not."""

@@ -124,11 +124,11 @@ def suspend(
     known = statuses.of(session, account.id)
     suspended = statuses.built_in(known, SUSPENDED)
     rows = [*_present(chosen, account, known), Client.status_id != suspended.id]
-    change = Change(session, account, rows, now=now, actor=actor)
+    change = Change(session, account, rows, known, now=now, actor=actor)
     return change.carry_out(
         "client.suspended",
         {"status_id": suspended.id, "suspended_from_id": Client.status_id},
-        -change.counted(Client.status_id, known),
+        -change.counted,
     )
 
 
@@ -146,11 +146,10 @@ def bring_back(
     suspended, client = (statuses.built_in(known, key) for key in (SUSPENDED, CLIENT))
     rows = [*_present(chosen, account, known), Client.status_id == suspended.id]
     former = func.coalesce(Client.suspended_from_id, client.id)
-    change = Change(session, account, rows, now=now, actor=actor)
-    more = change.counted(former, known)
-    warn_before_over(session, account, more, accepted, now=now, actor=actor)
+    change = Change(session, account, rows, known, status_id=former, now=now, actor=actor)
+    warn_before_over(session, account, change.counted, accepted, now=now, actor=actor)
     values = {"status_id": former, "suspended_from_id": None}
-    return change.carry_out("client.brought_back", values, more)
+    return change.carry_out("client.brought_back", values, change.counted)
 
 
 def set_status(
@@ -168,8 +167,8 @@ def set_status(
     if status.built_in == SUSPENDED:
         return suspend(session, account, chosen, now=now, actor=actor)
     rows = [*_present(chosen, account, known), Client.status_id != status.id]
-    change = Change(session, account, rows, now=now, actor=actor)
-    more = int(status.is_counted) * change.clients - change.counted(Client.status_id, known)
+    change = Change(session, account, rows, known, now=now, actor=actor)
+    more = int(status.is_counted) * change.clients - change.counted
     warn_before_over(session, account, more, accepted, now=now, actor=actor)
     values = {"status_id": status.id, "suspended_from_id": None}
     return change.carry_out("client.status_set", values, more, status=status.name)
@@ -181,10 +180,11 @@ def delete(
     """Delete what is chosen: uncounted from now on, its documents too, and for 30 days it can be
     undone."""
     known = statuses.of(session, account.id)
-    change = Change(session, account, _present(chosen, account, known), now=now, actor=actor)
+    rows = _present(chosen, account, known)
+    change = Change(session, account, rows, known, now=now, actor=actor)
     values = {"deleted_at": now, "deleted_by_id": actor.user_id}
-    fewer = change.counted(Client.status_id, known)
-    return change.carry_out("client.deleted", values, -fewer, storage_change=-change.stored())
+    fewer, stored = change.counted, change.stored()
+    return change.carry_out("client.deleted", values, -fewer, storage_change=-stored)
 
 
 def restore(
@@ -200,8 +200,8 @@ def restore(
     with their clients. Raises GoesOver."""
     known = statuses.of(session, account.id)
     rows = [*chosen.conditions(account, known), Client.deleted_at > now - UNDO_FOR]
-    change = Change(session, account, rows, now=now, actor=actor)
-    more, stored = change.counted(Client.status_id, known), change.stored()
+    change = Change(session, account, rows, known, now=now, actor=actor)
+    more, stored = change.counted, change.stored()
     warn_before_over(session, account, more, accepted, stored=stored, now=now, actor=actor)
     values = {"deleted_at": None, "deleted_by_id": None}
     return change.carry_out("client.restored", values, more, storage_change=stored)
