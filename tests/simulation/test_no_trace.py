@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal import clock, events, gateways, mailer, queue, simulation
+from portal import clock, events, gateways, mail_server, queue, simulation
 from portal.audit import SYSTEM
 from portal.billing import accounts, renewals
 from portal.billing.gateways.sandbox import SandboxGateway
@@ -27,8 +27,9 @@ MANY_THINGS = Question(users=9, clients=5, plan="standard/20-users")
 def left(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What went out of the process."""
     gone: list[str] = []
-    monkeypatch.setattr(making, "render", lambda _invoice: gone.append("a PDF") or making.Files(b""))
-    monkeypatch.setattr(mailer, "_transmit", lambda _message: gone.append("an email") or "250")
+    nothing = making.Files(b"")
+    monkeypatch.setattr(making, "render", lambda _invoice: gone.append("a PDF") or nothing)
+    monkeypatch.setattr(mail_server, "transmit", lambda _message: gone.append("an email") or "250")
     monkeypatch.setattr(queue, "hand_out", lambda *_about: gone.append("a hint"))
     monkeypatch.setattr(events, "publish", lambda *_about, **_facts: gone.append("news"))
     return gone
