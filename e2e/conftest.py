@@ -17,14 +17,21 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import pytest
+from flask.testing import FlaskCliRunner
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
 from e2e import acts
+from portal import create_app
+from portal.config import Settings
+
+# What it asserts is told as in a test.
+pytest.register_assert_rewrite("e2e.foretold")
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180
@@ -53,7 +60,20 @@ class Portal:
 
     def flask(self, *arguments: str, given: str | None = None) -> str:
         """Run a command of the operator; returns what it printed."""
-        done = subprocess.run(
+        done = self._run(arguments, given)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        """Run a command of the operator that is refused; returns why, on one line."""
+        done = self._run(arguments, None)
+        assert done.returncode != 0, done.stdout
+        return " ".join(done.stderr.split())
+
+    def _run(
+        self, arguments: tuple[str, ...], given: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-m", "flask", "--app", "portal", *arguments],
             cwd=ROOT,
             env=self.environ,
@@ -62,13 +82,19 @@ class Portal:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def add_user(self, email: str, account: str, role: str) -> None:
         """Make somebody new a user of an account, with the password of all journeys."""
         about = ("--name", email.partition("@")[0].title(), "--account", account, "--role", role)
-        self.flask("users", "add", email, *about, given=f"{acts.PASSWORD}\n" * 2)
+        # In this process: a new one for each of ten people takes longer than their journey.
+        done = self._commands.invoke(
+            args=["users", "add", email, *about], input=f"{acts.PASSWORD}\n" * 2
+        )
+        assert done.exit_code == 0, done.output
+
+    @cached_property
+    def _commands(self) -> FlaskCliRunner:
+        return create_app(Settings.from_env(self.environ)).test_cli_runner()
 
     @contextmanager
     def worker_busy(self) -> Iterator[None]:
@@ -86,13 +112,20 @@ class Portal:
 
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    data, port = tmp_path_factory.mktemp("portal"), free_port()
+    with started(tmp_path_factory.mktemp("portal")) as running:
+        yield running
+
+
+@contextmanager
+def started(data: Path, **settings: str) -> Iterator[Portal]:
+    """A portal on its own data, with these settings beside the usual ones; in order at the end."""
+    port = free_port()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PORTAL_", "MAIL_"))}
     for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL"):
         inherited.pop(name, None)
     environ = inherited | {"PORT": str(port), "PORTAL_DATA": str(data), "PYTHONUNBUFFERED": "1"}
     # As behind a proxy, so that the people of the journeys come from addresses of their own.
-    environ["PROXY_HOPS"] = "1"
+    environ |= {"PROXY_HOPS": "1"} | settings
     log = (data / "portal.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "portal.supervisor"],

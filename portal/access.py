@@ -32,6 +32,7 @@ Row = TypeVar("Row")
 View = Callable[..., ResponseReturnValue]
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SEEN_AGAIN_AFTER = timedelta(minutes=5)
+FOLLOWING = "live"
 
 
 class Permission(StrEnum):
@@ -231,7 +232,12 @@ def _has_expired(sign_in: SignIn) -> bool:
 
 
 def _note_seen(sign_in: SignIn) -> None:
-    """Keep a sign-in that is used from idling out; seldom, so that reading stays reading."""
+    """Keep a sign-in that is used from idling out; seldom, so that reading stays reading.
+
+    A page that follows the account by itself is not somebody who uses it.
+    """
+    if request.blueprint == FOLLOWING:
+        return
     wall = clock.wall_now()
     if wall - sign_in.last_seen_at > SEEN_AGAIN_AFTER:
         with transaction() as session:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 from flask import Flask, current_app
@@ -27,12 +27,11 @@ from portal.billing.rules.usage_forecast import DayCount
 from portal.events import CHANNELS
 from portal.extensions import db
 from portal.models import Usage
+from portal.streams import Stream
 from portal.usage_places import COUNTED_AT, NOT_COUNTED_AT
 
 EXTENSION = "portal.live"
-PING_SECONDS = 20
-STREAM_SECONDS = 300
-SUBSCRIBED_WITHIN_SECONDS = 1
+SUBSCRIBED_WITHIN_SECONDS = 3
 # More pages than anybody has open; without it one person could take every stream there is.
 STREAMS_PER_PERSON = 25
 MESSAGES_AT_ONCE = 1000
@@ -128,44 +127,6 @@ def as_event(name: str, html: str) -> str:
     return f"event: {name}\n{lines}\n"
 
 
-class Stream:
-    """One open page. Keeps only the latest of each region, so a slow page never piles up."""
-
-    def __init__(self, account_id: int, user_id: int, regions: Iterable[Region]) -> None:
-        self.account_id, self.user_id = account_id, user_id
-        self.regions = {region.id for region in regions}
-        self._changed = threading.Condition()
-        self._waiting: dict[str, str] = {}
-        self._ended = False
-
-    def send(self, rendered: Mapping[str, str]) -> None:
-        with self._changed:
-            self._waiting.update(
-                {name: event for name, event in rendered.items() if name in self.regions}
-            )
-            self._changed.notify()
-
-    def end(self) -> None:
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def events(self) -> Iterator[str]:
-        """What goes over the wire: events, a comment when nothing happens, an end."""
-        ends_at = monotonic() + STREAM_SECONDS
-        yield "retry: 1000\n\n"
-        while not self._ended and monotonic() < ends_at:
-            ready = self._take()
-            yield "".join(ready) if ready else ": nothing new\n\n"
-
-    def _take(self) -> list[str]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ended, PING_SECONDS)
-            ready = list(self._waiting.values())
-            self._waiting.clear()
-        return ready
-
-
 class Hub:
     """All streams of this process, and the one thread that listens for them."""
 
@@ -178,11 +139,20 @@ class Hub:
         self._is_subscribed = False
         self._has_tried = threading.Event()
 
-    def open(self, account_id: int, user_id: int, regions: Iterable[Region]) -> Stream | None:
-        """A stream, or None where this process can't hold one more or hears nothing of changes."""
+    def open(
+        self,
+        account_id: int,
+        user_id: int,
+        regions: Iterable[Region],
+        line: socket.socket | None = None,
+    ) -> Stream | None:
+        """A stream, or None where this process can't hold one more or hears nothing of changes.
+
+        `line` is its connection, where the server gives it: whoever leaves makes room at once.
+        """
         if not self._is_listening():
             return None
-        stream = Stream(account_id, user_id, regions)
+        stream = Stream(account_id, user_id, regions, line)
         with self._lock:
             own = sum(held.user_id == user_id for held in self._streams)
             if len(self._streams) >= self._most or own >= STREAMS_PER_PERSON:
@@ -204,6 +174,13 @@ class Hub:
         """Let go of every page: the process ends, or would send nothing any more."""
         for stream in self._held():
             stream.end()
+
+    def end_abandoned(self) -> None:
+        """Make room: each page somebody went away from keeps its thread until it is written to."""
+        for stream in self._held():
+            if stream.is_abandoned:
+                self.close(stream)
+                stream.end()
 
     def end_those_of(self, account_id: int, user_id: int | None) -> None:
         """Somebody's role changed or they signed out: they must ask to be let in again."""
@@ -257,6 +234,7 @@ class Hub:
                 subscription.psubscribe(CHANNELS)
                 while True:
                     self._take_in(_messages(subscription))
+                    self.end_abandoned()
         except RedisError as error:
             self._app.logger.warning("live meters are off until Redis answers: %s", error)
         except Exception:

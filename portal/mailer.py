@@ -17,12 +17,12 @@ from flask_mail import Attachment, Message
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import enclosures, mail_server
+from portal import enclosures, events, mail_server
 from portal.billing.rules import delivery
 from portal.enclosures import Enclosed
 from portal.extensions import db
 from portal.models import EpisodeWarning, Notice, NoticeState
-from portal.transaction import assert_outside, is_simulated
+from portal.transaction import after_commit, assert_outside, is_simulated
 
 ANSWER_LENGTH = 500
 KEPT = "250 kept in the sandbox mailbox"
@@ -137,6 +137,7 @@ def record(session: Session, notice: Notice, answer: Answer, *, now: datetime) -
     session.refresh(notice)
     if settled and warning:
         _settle_warning(session, warning, now)
+        after_commit(session, lambda: events.publish(warning.account_id, "usage"))
 
 
 def look_at_warning(session: Session, notice: Notice, *, now: datetime) -> None:

@@ -102,8 +102,8 @@ class SandboxClock:
 
 
 def init_app(app: Flask) -> None:
-    """Give every template `principal`, `navigation`, `frame`, `over_limit`, `read_only` and
-    `sandbox_clock`."""
+    """Give every template `principal`, `navigation`, `frame`, `has_banner`, `over_limit`,
+    `read_only` and `sandbox_clock`."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     # A name that isn't there fails in a test instead of showing nothing on a page.
@@ -128,6 +128,7 @@ def _context() -> dict[str, Any]:
         "principal": _kept("principal", access.find_principal, _nobody),
         "navigation": LocalProxy(lambda: _kept("navigation", _navigation, tuple)),
         "frame": LocalProxy(lambda: _kept("frame", _frame, _bare_frame)),
+        "has_banner": LocalProxy(lambda: _kept("has_banner", _has_banner, bool)),
         "over_limit": LocalProxy(lambda: _kept("over_limit", _over_limit, tuple)),
         "read_only": LocalProxy(lambda: _kept("read_only", _read_only, bool)),
         "sandbox_clock": LocalProxy(lambda: _kept("sandbox_clock", sandbox_clock, _nobody)),
@@ -174,12 +175,18 @@ def _read_only() -> bool:
     return subscriptions.live(db.session(), found.account.id) is None
 
 
-def _over_limit() -> Sequence[Overrun]:
-    """For Admins, on pages that don't tell it anyway."""
+def _has_banner() -> bool:
+    """Whether this page says what is over its limit, now or later: for Admins, where it isn't told
+    anyway."""
     found = access.find_principal()
     if found is None or request.endpoint in TELL_IT_THEMSELVES:
-        return ()
-    if not found.may(Permission.SEE_METERS):
+        return False
+    return found.may(Permission.SEE_METERS)
+
+
+def _over_limit() -> Sequence[Overrun]:
+    found = access.find_principal()
+    if found is None or not _has_banner():
         return ()
     return overruns.of_episodes(db.session(), found.account.id, now=clock.now())
 

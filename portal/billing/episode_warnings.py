@@ -216,7 +216,11 @@ def _set_down(
     *,
     now: datetime,
 ) -> Quote | None:
-    """Set down what a warning says: the count, the deadline, the plan and the exact amount."""
+    """Set down what a warning says: the count, the deadline, the plan and the exact amount.
+
+    Open pages tell the same, from the first on.
+    """
+    after_commit(session, lambda: events.publish(account.id, "usage"))
     row = usage.of(session, account.id)[episode.metric]
     subscription = session.get_one(Subscription, episode.subscription_id)
     target = price_list.next_tier(session, subscription.price)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from flask import Blueprint, Flask, Response, abort
+from flask import Blueprint, Flask, Response, abort, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
@@ -28,7 +28,8 @@ def events() -> ResponseReturnValue:
     if found is None or not regions:
         abort(403)
     hub = live.hub()
-    stream = hub.open(found.account.id, found.user.id, regions)
+    line = request.environ.get("gunicorn.socket")
+    stream = hub.open(found.account.id, found.user.id, regions, line)
     if stream is None:
         return "", 503, {"Retry-After": ASK_AGAIN_SECONDS}
     db.session().rollback()  # gives the connection back for as long as the stream is open

@@ -158,6 +158,19 @@ def test_another_admin_without_an_episode_sees_none(
     cast: Cast, over: Account, browser: Browser, clock: FixedClock
 ) -> None:
     cast.let_pass(days=2)
-    assert "over-limit-banner" not in browser(cast.mallory).get("/invoices").text
+    said = "See why, and the ways out"
+    assert said not in browser(cast.mallory).get("/invoices").text
     newcomer = cast.member(over, "Nia", Role.ADMIN)
-    assert "over-limit-banner" in browser(newcomer).get("/invoices").text
+    assert said in browser(newcomer).get("/invoices").text
+
+
+def test_an_admins_page_listens_before_there_is_an_episode(cast: Cast, browser: Browser) -> None:
+    """One stream on each page, whose banner is empty until there is something to say."""
+    for page in ("/invoices", "/clients", "/users", "/account"):
+        text = browser(cast.alice).get(page).text
+        assert text.count("sse-connect") == 1, page
+        assert "/over-limit" in text, page
+    for person in (cast.bob, cast.carol):
+        assert (
+            "over-limit-banner" not in browser(person).get(browser(person).get("/").location).text
+        )

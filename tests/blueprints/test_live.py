@@ -1,5 +1,6 @@
 """Open pages follow the account: who gets what, when a stream ends, and what if Redis is away."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal import events, live
+from portal import events, live, streams
 from portal.config import Settings
 from portal.models import User
 from tests.cast import PASSWORD, Cast, FixedClock
@@ -63,8 +64,8 @@ def settings(settings: Settings, redis: RedisServer) -> Settings:
 def open_page(
     app: Flask, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[User], OpenPage]]:
-    monkeypatch.setattr(live, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(live, "STREAM_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(streams, "STREAM_SECONDS", PATIENCE_SECONDS)
     pages: list[OpenPage] = []
 
     def open_(user: User) -> OpenPage:
@@ -148,7 +149,7 @@ def test_streams_end_when_their_persons_rights_change(
 def test_a_stream_ends_by_itself(
     cast: Cast, open_page: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "STREAM_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "STREAM_SECONDS", 0.2)
     page = open_page(cast.bob)
     page.next_events()
     assert page.has_ended()
@@ -236,3 +237,22 @@ def test_nobody_takes_the_streams_of_all(
     assert open_page(cast.bob).answer.status_code == 200
     assert open_page(cast.bob).answer.status_code == 503
     assert open_page(cast.alice).answer.status_code == 200
+
+
+def test_whoever_leaves_makes_room_at_once(
+    app: Flask, cast: Cast, open_page: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only when the next write fails: somebody who goes quickly from page to page would have
+    taken all streams of a person by then."""
+    monkeypatch.setattr(live, "STREAMS_PER_PERSON", 1)
+    ours, theirs = socket.socketpair()
+    with ours:
+        held = live.hub().open(cast.acme.id, cast.bob.id, (live.CLIENTS_METER,), ours)
+        assert held is not None
+        assert open_page(cast.bob).answer.status_code == 503
+        theirs.close()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while open_page(cast.bob).answer.status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert list(held.events())[1:] == [], "its thread is free again"

@@ -142,6 +142,22 @@ def test_a_sign_in_runs_out(
     assert alice.get("/accounts").status_code == status
 
 
+def test_a_page_left_open_keeps_nobody_signed_in(cast: Cast, browser: Browser) -> None:
+    """What it asks for by itself is no sign of life: unused for 119 minutes stays so."""
+    alice = browser()
+    sign_in(alice, cast.alice)
+    left_at = wall_clock.wall_now() - timedelta(minutes=119)
+    with transaction() as session:
+        session.scalars(select(SignIn)).one().last_seen_at = left_at
+    for path in ("/account/meters", "/clients/meter", "/live/events"):
+        alice.get(path).close()
+    db.session.rollback()
+    assert db.session.scalars(select(SignIn)).one().last_seen_at == left_at
+    alice.get("/accounts")
+    db.session.rollback()
+    assert db.session.scalars(select(SignIn)).one().last_seen_at > left_at
+
+
 def test_a_moved_sandbox_clock_signs_nobody_out(
     cast: Cast, clock: FixedClock, browser: Browser
 ) -> None:

@@ -24,6 +24,65 @@
     if (brokenStreams.size && !document.hidden) refresh();
   }
 
+  // A browser keeps six connections to a site at most, so a page that nobody sees holds none: it
+  // hangs up when it is hidden, and is told how things stand when it is seen again.
+  class Stream extends EventTarget {
+    static all = new Set();
+    #url;
+    #names = new Set();
+    #source = null;
+
+    constructor(url) {
+      super();
+      this.#url = url;
+      Stream.all.add(this);
+      if (!document.hidden) this.open();
+    }
+
+    get readyState() {
+      return this.#source?.readyState ?? EventSource.CONNECTING;
+    }
+
+    addEventListener(name, listener) {
+      super.addEventListener(name, listener);
+      if (!this.#names.has(name)) this.#follow(name);
+      this.#names.add(name);
+    }
+
+    open() {
+      if (this.#source) return;
+      this.#source = new EventSource(this.#url);
+      this.#source.onopen = (event) => this.onopen?.(event);
+      this.#source.onerror = (event) => this.#fail(event);
+      this.#names.forEach((name) => this.#follow(name));
+    }
+
+    pause() {
+      this.#source?.close();
+      this.#source = null;
+    }
+
+    close() {
+      this.pause();
+      Stream.all.delete(this);
+    }
+
+    // One that was refused is given up, and a new one made, by whoever asked for it.
+    #fail(event) {
+      if (this.readyState === EventSource.CLOSED) Stream.all.delete(this);
+      this.onerror?.(event);
+    }
+
+    #follow(name) {
+      this.#source?.addEventListener(name, ({ data }) => this.dispatchEvent(new MessageEvent(name, { data })));
+    }
+  }
+
+  htmx.createEventSource = (url) => new Stream(url);
+  document.addEventListener("visibilitychange", () => {
+    Stream.all.forEach((stream) => (document.hidden ? stream.pause() : stream.open()));
+  });
+
   document.addEventListener("htmx:sseError", (event) => {
     brokenStreams.add(event.target);
     followStreams();
