@@ -19,9 +19,9 @@ SABOTAGES = (
     Sabotage(
         name="foreign-invoice-found",
         breaks="another account's invoice is shown to who knows its number",
-        file="portal/blueprints/invoices.py",
-        old="select(Invoice).where(Invoice.account_id == principal().account.id)",
-        new="select(Invoice)",
+        file="portal/blueprints/own_papers.py",
+        old="where(model.account_id == account_id, model.number_text == number)",
+        new="where(model.number_text == number)",
         tests=("tests/blueprints/test_invoices.py::test_another_accounts_invoice_is_not_there",),
     ),
     Sabotage(
