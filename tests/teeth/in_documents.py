@@ -14,7 +14,7 @@ SABOTAGES = (
         name="documents-of-deleted-clients-count",
         breaks="storage stays in use by clients that are deleted",
         file="portal/billing/clients.py",
-        old="storage_change=-change.stored())",
+        old="storage_change=-stored)",
         new="storage_change=0)",
         tests=(f"{STORIES}::test_count_storage_leaves_out_deleted_clients",),
     ),
