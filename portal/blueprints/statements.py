@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, url_for
@@ -36,7 +37,7 @@ def ask() -> ResponseReturnValue:
     period = _period()
     if period.problems:
         return _page(period)
-    title = f"Statement of account {period.first} to {period.last}"
+    title = f"Statement of account, {_day(period.first)} to {_day(period.last)}"
     try:
         invoice_exports.ask_for(
             Wish(ExportKind.STATEMENT, title, (), period.since_at, period.before_at)
@@ -69,6 +70,10 @@ def _page(period: Period, problem: str = "") -> ResponseReturnValue:
         address: dict[str, Any] = dict(period.address)
         response.headers["HX-Push-Url"] = url_for("statements.show", **address)
     return response
+
+
+def _day(written: str) -> str:
+    return formatting.date(date.fromisoformat(written))
 
 
 def _period() -> Period:

@@ -89,12 +89,12 @@ def test_its_pdf_says_the_same(cast: Cast, browser: Browser) -> None:
     assert asked.location == "/invoices/exports"
     schedule.run_due()
     page = client.get("/invoices/exports").text
-    in_order(words(page), "Statement of account 2026-01-01 to 2026-03-31 As PDF", "Download")
+    in_order(words(page), "Statement of account, 1 Jan 2026 to 31 Mar 2026 As PDF", "Download")
     export = db.session.scalars(select(InvoiceExport)).one()
     answer = client.get(f"/invoices/exports/{export.public_id}/file")
     assert answer.mimetype == "application/pdf"
     assert answer.headers["Content-Disposition"] == (
-        "attachment; filename=statement-of-account-2026-01-01-to-2026-03-31.pdf"
+        "attachment; filename=statement-of-account-1-jan-2026-to-31-mar-2026.pdf"
     )
     reader = PdfReader(io.BytesIO(answer.data))
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
