@@ -4,11 +4,20 @@ It is served by the same process, from the same database, and gives a page of th
 the one it is compared with; but no sign-in, no role, no meters, no frame.
 """
 
-from flask import Blueprint, Flask, render_template_string, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    render_template_string,
+    request,
+    send_from_directory,
+)
 from sqlalchemy import func, select
 
 from portal import create_app as create_portal
 from portal.access import Permission, requires
+from portal.config import Settings
 from portal.extensions import db
 from portal.models import Account, Client, Invoice, Subscription
 
@@ -49,6 +58,14 @@ def bare() -> str:
         PAGE, account=account, subscription=subscription, rows=rows, count=count,
         filling="·" * (size // 2 - 30),
     )  # fmt: skip
+
+
+@bp.get("/bench/static/<path:name>")
+@requires(Permission.PUBLIC)
+def static(name: str) -> Response:
+    """A stored file, as a static one is served."""
+    settings: Settings = current_app.config["PORTAL"]
+    return send_from_directory(settings.documents, name)
 
 
 def create_app() -> Flask:

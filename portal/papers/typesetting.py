@@ -34,6 +34,10 @@ SAMPLE = Page(
 )
 
 
+SIZES = {
+    A4: "size: A4; margin: 18mm 20mm 22mm",
+    LETTER: "size: letter; margin: 18mm 22.95mm 22mm",
+}
 FORMER: list[tuple[CSS, FontConfiguration]] = []
 
 
@@ -93,5 +97,5 @@ def prepared(sheet: str) -> tuple[CSS, FontConfiguration]:
 
 @cache
 def of_paper(paper: str) -> CSS:
-    """The size of a page: "A4" or "Letter"."""
-    return CSS(string=f"@page {{ size: {paper.lower()} }}", url_fetcher=AssetsOnly())
+    """The size of a page, "A4" or "Letter", with margins that leave 170 mm between them."""
+    return CSS(string=f"@page {{ {SIZES[paper]} }}", url_fetcher=AssetsOnly())
