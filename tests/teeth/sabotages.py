@@ -8,6 +8,7 @@ from tests.teeth import (
     in_episodes,
     in_locks,
     in_loopholes,
+    in_papers,
     in_payments,
     in_tables,
     in_takings_back,
@@ -24,4 +25,5 @@ SABOTAGES = (
     *in_takings_back.SABOTAGES,
     *in_access.SABOTAGES,
     *in_loopholes.SABOTAGES,
+    *in_papers.SABOTAGES,
 )
