@@ -8,6 +8,7 @@ from portal.billing.rules.text import normal
 MARKS_PER_LETTER = 4
 # Control characters, half characters, and those that turn the direction of the text around them.
 NOT_SEEN = {"Cc", "Cs"}
+SOFT_HYPHEN = "\u00ad"
 TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -31,4 +32,6 @@ def _with_few_marks(text: str) -> Iterator[str]:
 
 
 def _is_seen(character: str) -> bool:
+    if character == SOFT_HYPHEN:
+        return False
     return character not in TURNS_TEXT and unicodedata.category(character) not in NOT_SEEN

@@ -173,6 +173,7 @@ def test_a10_hostile_text_in_every_field_ends_as_text_within_a_second(
         ("a\x00\x1b[31mb\ud800", "a[31mb"),
         ("\u202egnp.exe\u202c", "gnp.exe"),
         ("x" * 300, "x" * 119 + "…"),
+        ("Donau\u00addampf", "Donaudampf"),
         ("", ""),
     ],
 )

@@ -4,7 +4,6 @@ from tests.teeth.sabotage import Sabotage
 
 CONFINED = "tests/security/test_confined_rendering.py"
 ARCHIVAL = "tests/test_invoice_pdf_archival.py"
-PAGES = "tests/test_invoice_pdf_pages.py"
 KILLS = "tests/faults/test_pdf_kills.py"
 
 SABOTAGES = (
@@ -65,14 +64,6 @@ SABOTAGES = (
         tests=(f"{ARCHIVAL}::test_the_electronic_invoice_is_inside_once",),
     ),
     Sabotage(
-        name="sums-alone",
-        breaks="the sums stand on a page of their own",
-        file="portal/templates/pdf/invoice_v1.css",
-        old="margin: 1mm 0 0 auto; break-before: avoid;",
-        new="margin: 1mm 0 0 auto;",
-        tests=(f"{PAGES}::test_sums_are_never_alone_on_a_page",),
-    ),
-    Sabotage(
         name="one-name-for-a-file-being-written",
         breaks="what a killed writer left keeps everybody from writing the same",
         file="portal/file_store/disk.py",
@@ -83,7 +74,7 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
-        name="given-up-in-silence",
+        name="pdf-given-up-in-silence",
         breaks="nobody is told of a PDF that is never made",
         file="portal/jobs/outbox_items.py",
         old="        paper_notices.if_given_up(session, held, now=clock.now())\n",
