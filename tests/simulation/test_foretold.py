@@ -15,6 +15,7 @@ from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.models import Account
 from portal.papers import making
+from portal.papers.invoice_display import IssuedInvoice
 from portal.simulation import Question, Story
 from portal.simulation.story import Email, Happening
 from portal.transaction import transaction
@@ -24,7 +25,10 @@ from tests.simulation.happenings import Mark, foretold, simulate
 
 @pytest.fixture(autouse=True)
 def _quick_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "render", lambda invoice: making.Files(invoice.number.encode()))
+    def render(invoice: IssuedInvoice) -> making.Files:
+        return making.Files(invoice.number.encode(), b"the same as XML")
+
+    monkeypatch.setattr(making, "render", render)
 
 
 @pytest.fixture(autouse=True)
