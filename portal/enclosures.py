@@ -36,6 +36,8 @@ PATIENCE = timedelta(minutes=10)
 # Mail servers refuse messages of more than 10 MB, often, and an attachment grows by a third.
 MOST_BYTES = 7_000_000
 WORDS = "_enclosed"
+# What is said of a PDF in a simulation, where none is made.
+AS_USUAL = {"is_enclosed": True, "has_xml": True, "sha256": None}
 NAME_LENGTH = 120
 Document = InvoiceDocument | CreditNoteDocument
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -63,9 +65,22 @@ def expect(notice: Notice, *, now: datetime) -> None:
     A simulated one says that it brings it, as usual: none is made there.
     """
     if is_simulated():
-        _say(notice, {"is_enclosed": True, "has_xml": True, "sha256": None})
+        _say(notice, AS_USUAL)
     else:
         notice.document_by = now + PATIENCE
+
+
+def suppose_made(session: Session, account_id: int, *, now: datetime) -> None:
+    """In a simulation: emails that wait for their PDF get it now, as usual."""
+    statement = select(Notice).where(
+        Notice.account_id == account_id,
+        Notice.document_by.is_not(None),
+        Notice.state == NoticeState.WAITING,
+    )
+    for notice in session.scalars(statement).all():
+        notice.document_by = None
+        _say(notice, AS_USUAL)
+        outbox.hasten(outbox.find(session, Work.NOTICE, notice.id), at=now)
 
 
 def due_at(session: Session, notice: Notice, *, now: datetime) -> datetime:

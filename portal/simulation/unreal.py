@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.util import ScopedRegistry
 
-from portal import clock, gateways
+from portal import clock, enclosures, gateways
 from portal.billing.gateways import PaymentGateway
 from portal.engine import WRITES
 from portal.extensions import db
@@ -50,6 +50,8 @@ def world(account_id: int, time: MovedClock, gateway: PaymentGateway) -> Iterato
             # Another one than Flask-SQLAlchemy's, which knows engines only.
             sessions: ScopedRegistry[Any] = db.session.registry
             sessions.set(session)
+            enclosures.suppose_made(session, account_id, now=time.now())
+            session.commit()
             yield time
 
 

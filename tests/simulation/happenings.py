@@ -27,7 +27,7 @@ OPERATOR = operator("the vendor")
 NUMBER = re.compile(r"((?:INV|CN)-\d{4})-(?:\d{6}\b|…)\.?")
 # Which file comes with an email is known once it is made.
 HASH = re.compile(r"Its SHA-256:\s+[0-9a-f]{64}")
-ID = re.compile(r"[0-9a-f]{32}|episode-\d+")
+ID = re.compile(r"(?:episode-)?[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
