@@ -121,6 +121,7 @@ def test_dates_move_later_and_never_closer(
 def pages_say_how_it_stands(admin: Page, company: Company) -> None:
     """What is known while the second email can't be sent: the moved date, and that it waits."""
     date = over_limit(admin).locator("time").first.inner_text()
+    expect(over_limit(admin)).to_contain_text("The second of three emails about it is on its way")
     admin.goto("/users")
     expect(admin.locator("#over-limit-banner")).to_contain_text(date)
     admin.locator("#over-limit-banner").get_by_role("link", name="See why").click()

@@ -61,9 +61,10 @@ class Overrun:
 
     Before the daily check finds it there is no episode: `check_at` says when it will, `target` is
     the plan it would lead to. Once there is one, `deadline_at`, `target` and `due` are what the
-    latest email told, and `wait` says why the upgrade is late. `target` is None where there is no
-    larger plan. The vendor's operator may hold it; one that stopped by itself is parked, with the
-    key of why. Of one that `is_capped` nothing follows but that nobody can be added.
+    latest email told (`email_waits` while no mail server has taken that), and `wait` says why the
+    upgrade is late. `target` is None where there is no larger plan. The vendor's operator may hold
+    it; one that stopped by itself is parked, with the key of why. Of one that `is_capped` nothing
+    follows but that nobody can be added.
     """
 
     metric: Metric
@@ -71,6 +72,7 @@ class Overrun:
     limit: int
     check_at: datetime | None = None
     warnings: int = 0
+    email_waits: bool = False
     deadline_at: datetime | None = None
     target: Price | None = None
     due: Money | None = None
@@ -196,6 +198,7 @@ def _told(
         row.used,
         row.limit_value or 0,
         warnings=len(episode.warnings),
+        email_waits=told is not None and told.accepted_at is None,
         deadline_at=episode.deadline_at,
         target=target,
         due=due,
