@@ -94,6 +94,7 @@ CHECKS = (
     Check("M1", credit_note_rows.credited_invoices),
     Check("V2", documents.documents),
     Check("V3", documents.documents_made),
+    Check("V2", documents.documents_sent),
     Check("count.storage", client_documents.stored_documents),
     Check("J1", client_documents.documents_leaving),
     Check("S1", cycles.one_subscription),

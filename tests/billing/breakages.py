@@ -343,6 +343,19 @@ BREAKAGES = (
         "documents-made", "credit note CN-2026-000001", "DELETE FROM credit_note_document"
     ),
     Breakage(
+        "documents-sent", "PDF with email",
+        f"UPDATE notice SET enclosed_sha256 = '{'0' * 64}' WHERE enclosed_sha256 IS NOT NULL",
+    ),
+    Breakage(
+        "documents-sent", "PDF with email",
+        "UPDATE notice SET invoice_id = (SELECT max(invoice_id) FROM invoice_document)"
+        " WHERE enclosed_sha256 IS NOT NULL AND invoice_id IS NOT NULL",
+    ),
+    Breakage(
+        "documents-sent", "(upgrade_taken_back)",
+        "DELETE FROM credit_note_document",
+    ),
+    Breakage(
         "one-subscription", "subscriptions of Acme",
         "DROP INDEX uq_subscription_live; INSERT INTO subscription (account_id, status, price_id,"
         " cycle_start_at, cycle_end_at, started_at) SELECT account_id, status, price_id,"
@@ -386,9 +399,10 @@ BREAKAGES = (
     Breakage(
         "one-episode", "open episodes of seats of Crowded",
         "DROP INDEX uq_episode_open; INSERT INTO episode (public_id, account_id, subscription_id,"
-        " metric, state, price_id, used_at_opening, limit_at_opening, opened_at, next_step_at)"
-        " SELECT 'another', account_id, subscription_id, metric, state, price_id, used_at_opening,"
-        " limit_at_opening, opened_at, next_step_at FROM episode WHERE state = 'open'",
+        " metric, state, price_id, used_at_opening, limit_at_opening, opened_at, next_step_at,"
+        " times_retold) SELECT 'another', account_id, subscription_id, metric, state, price_id,"
+        " used_at_opening, limit_at_opening, opened_at, next_step_at, times_retold FROM episode"
+        " WHERE state = 'open'",
     ),
     Breakage(
         "warned-before-upgrade", "auto-upgrade episode-",
@@ -432,7 +446,7 @@ BREAKAGES = (
     ),
     Breakage(
         "upgrades-taken-back", "upgrade episode-",
-        "UPDATE plan_change SET effective_at = effective_at - 30 * 86400000000"
+        "UPDATE plan_change SET settled_at = settled_at - 30 * 86400000000"
         " WHERE reason = 'auto_upgrade'",
     ),
     Breakage(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal import document_store
@@ -15,6 +15,7 @@ from portal.models import (
     CreditNoteDocument,
     Invoice,
     InvoiceDocument,
+    Notice,
     Work,
 )
 
@@ -69,6 +70,23 @@ def documents_made(session: Session) -> Iterator[Wrong]:
         statement = select(kind.table.number_text).where(~made, ~coming).order_by(kind.table.id)
         for number in session.scalars(statement):
             yield Wrong(f"document of {kind.name} {number}", "none, and none is due", "one")
+
+
+def documents_sent(session: Session) -> Iterator[Wrong]:
+    """The file that an email brings is the one that was issued."""
+    issued = func.coalesce(InvoiceDocument.sha256, CreditNoteDocument.sha256)
+    statement = (
+        select(Notice.id, Notice.name, Notice.enclosed_sha256, issued)
+        .outerjoin(InvoiceDocument, InvoiceDocument.invoice_id == Notice.invoice_id)
+        .outerjoin(CreditNoteDocument, CreditNoteDocument.credit_note_id == Notice.credit_note_id)
+        .where(
+            Notice.enclosed_sha256.is_not(None),
+            or_(issued.is_(None), issued != Notice.enclosed_sha256),
+        )
+        .order_by(Notice.id)
+    )
+    for notice_id, name, found, expected in session.execute(statement):
+        yield Wrong(f"PDF with email {notice_id} ({name})", found, expected or "none")
 
 
 def _file(subject: str, sha256: str, size: int) -> Iterator[Wrong]:
