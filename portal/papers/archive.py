@@ -4,7 +4,7 @@
 """
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
@@ -16,6 +16,7 @@ from portal.papers import spreadsheets
 
 INDEX = "index.csv"
 FILE_COLUMNS = ("PDF", "SHA-256 of the PDF", "XML", "SHA-256 of the XML")
+INDEX_COLUMNS = spreadsheets.PAPER_COLUMNS + FILE_COLUMNS
 # A ZIP tells years from 1980 on.
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
@@ -53,10 +54,13 @@ def write(target: IO[bytes], papers: Sequence[Filed], told: Callable[[int], None
                 content = document_store.read(sha256)
                 archive.writestr(_entry(name, paper.at), content, compress_type=method)
             told(done)
-        columns = spreadsheets.PAPER_COLUMNS + FILE_COLUMNS
-        index = "".join(spreadsheets.text_of(columns, (paper.row for paper in papers)))
         latest = max(paper.at for paper in papers)
-        archive.writestr(_entry(INDEX, latest), index, compress_type=zipfile.ZIP_DEFLATED)
+        archive.writestr(_entry(INDEX, latest), index(papers), compress_type=zipfile.ZIP_DEFLATED)
+
+
+def index(papers: Iterable[Filed]) -> str:
+    """A line for each paper: what it is, its files and their hashes."""
+    return "".join(spreadsheets.text_of(INDEX_COLUMNS, (paper.row for paper in papers)))
 
 
 def _filed(paper: Paper, zone: str) -> Filed:
