@@ -80,6 +80,11 @@ def test_storage_is_told_in_its_units() -> None:
     ("days", "sentence"),
     [
         pytest.param(
+            history([5]),
+            "No forecast yet: it looks back on 4 weeks, and counting began today.",
+            id="the first day",
+        ),
+        pytest.param(
             history([5, 6, 7]),
             "No forecast yet: it looks back on 4 weeks, and counting began 2 days ago.",
             id="two days",

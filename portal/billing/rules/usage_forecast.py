@@ -50,10 +50,9 @@ def foretell(metric: Metric, days: Sequence[DayCount]) -> UsageForecast:
     today, limit = days[-1], days[-1].limit
     known = len(days) - 1
     if known < LOOKS_BACK.days:
+        began = f"{describe.days(known)} ago" if known else "today"
         return UsageForecast(
-            None,
-            f"No forecast yet: it looks back on {WEEKS} weeks, and counting began"
-            f" {describe.days(known)} ago.",
+            None, f"No forecast yet: it looks back on {WEEKS} weeks, and counting began {began}."
         )
     gains = _gains(days)
     weekly = _median(gains)
