@@ -86,7 +86,8 @@ def documents_sent(session: Session) -> Iterator[Wrong]:
         .order_by(Notice.id)
     )
     for notice_id, name, found, expected in session.execute(statement):
-        yield Wrong(f"PDF with email {notice_id} ({name})", found, expected or "none")
+        subject = f"PDF with email {notice_id} ({name})"
+        yield Wrong(subject, found or "none", expected or "none")
 
 
 def _file(subject: str, sha256: str, size: int) -> Iterator[Wrong]:
