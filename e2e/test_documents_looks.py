@@ -33,8 +33,8 @@ def test_none_yet_being_sent_kept_and_refused(
         expect(page.get_by_role("progressbar", name="Sent so far")).to_be_visible()
         expect(page.get_by_text("Sending …")).to_be_visible()
         is_in_order(page, [])
-        page.unroute("**/documents")
         sending[0].continue_()
+        page.unroute("**/documents")
         expect(row(page, LONG_NAME)).to_contain_text("2 MB")
         is_in_order(page, [])
 
@@ -72,6 +72,9 @@ def test_a_disk_without_room_says_so_and_keeps_nothing(
     browser: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     data: Path = tmp_path_factory.mktemp("full")
+    # The example has documents of its own: it is put in before the disk is full.
+    with started(data):
+        pass
     with started(data, DOCUMENTS_RESERVE_BYTES=str(10**15)) as portal:
         context = browser.new_context(base_url=portal.url, viewport=PHONE, reduced_motion="reduce")
         page = context.new_page()
