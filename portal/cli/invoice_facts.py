@@ -1,5 +1,6 @@
 """What there is to know about invoices and their credit notes, as plain values for printing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -7,9 +8,20 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.billing import credit_notes, credited_lines, refunds
 from portal.billing.credited_lines import CreditedLine
-from portal.models import Account, CreditNote, Invoice, InvoiceStatus, Payment, Refund
+from portal.billing.invoice_lists import Paper
+from portal.models import (
+    Account,
+    CreditNote,
+    Invoice,
+    InvoiceStatus,
+    OutboxItem,
+    Payment,
+    Refund,
+    Work,
+)
 
 Facts = dict[str, Any]
+MODELS: tuple[type[Any], ...] = (Invoice, CreditNote)
 
 
 def brief(session: Session, account: Account | None) -> list[Facts]:
@@ -30,6 +42,58 @@ def find(session: Session, number: str) -> Invoice | None:
     return session.scalars(statement.options(selectinload(Invoice.lines))).one_or_none()
 
 
+def paper(session: Session, number: str) -> Paper | None:
+    """The invoice or the credit note of that number, whatever the case it was typed in."""
+    found = papers(session, [number.strip().upper()])
+    return found[0] if found else None
+
+
+def papers(session: Session, numbers: Sequence[str]) -> list[Paper]:
+    """Those of these numbers that there are, as the database has them now, invoices first."""
+    return [
+        row
+        for model in MODELS
+        for row in session.scalars(
+            select(model)
+            .options(selectinload(model.document))
+            .where(model.number_text.in_(numbers))
+            .order_by(model.id)
+            .execution_options(populate_existing=True)
+        )
+    ]
+
+
+def all_numbers(session: Session) -> list[str]:
+    """Of every invoice and credit note, as they were issued."""
+    return [
+        number
+        for model in MODELS
+        for number in session.scalars(select(model.number_text).order_by(model.id))
+    ]
+
+
+def making(session: Session, paper: Paper) -> OutboxItem | None:
+    """The work of making the PDF of a paper, done or not."""
+    work = Work.INVOICE_PDF if isinstance(paper, Invoice) else Work.CREDIT_NOTE_PDF
+    statement = select(OutboxItem).where(OutboxItem.dedupe_key == f"{work}:{paper.id}")
+    return session.scalars(statement).one_or_none()
+
+
+def document(paper: Paper) -> Facts | None:
+    """The recorded files of a paper; None where its PDF is not made so far."""
+    made = paper.document
+    if made is None:
+        return None
+    return {
+        "made_at": made.rendered_at,
+        "template": made.template,
+        "sha256": made.sha256,
+        "size_bytes": made.size_bytes,
+        "xml_sha256": made.ubl_sha256,
+        "xml_size_bytes": made.ubl_size_bytes,
+    }
+
+
 def full(session: Session, invoice: Invoice) -> Facts:
     """Everything about one: its lines and what is left of each, payments, credit notes."""
     account = session.get_one(Account, invoice.account_id)
@@ -40,6 +104,7 @@ def full(session: Session, invoice: Invoice) -> Facts:
         "surplus_minor": invoice.surplus_minor,
         "period_start_at": invoice.period_start_at,
         "period_end_at": invoice.period_end_at,
+        "document": document(invoice),
         "lines": [_line(line) for line in credited_lines.of(session, invoice)],
         "payments": [_payment(payment) for payment in _payments(session, invoice)],
         "credit_notes": [

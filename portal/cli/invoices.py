@@ -1,4 +1,4 @@
-"""`flask invoices`: what was invoiced, and correcting it by a credit note."""
+"""`flask invoices`: what was invoiced, correcting it by a credit note, and its files."""
 
 import getpass
 
@@ -13,7 +13,7 @@ from portal.billing.gateways import MANUAL
 from portal.billing.rules import crediting, describe, text
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
-from portal.cli import invoice_facts
+from portal.cli import invoice_export, invoice_facts, invoice_render, invoice_verify
 from portal.cli.accounts import one
 from portal.cli.invoice_facts import Facts
 from portal.cli.output import day, instant, json_option, show_facts, show_json, show_table
@@ -24,7 +24,10 @@ from portal.transaction import transaction
 REASON_LENGTH = 300
 SHOWN = 50
 
-invoices = AppGroup("invoices", help="What was invoiced, and crediting it.")
+invoices = AppGroup("invoices", help="What was invoiced, crediting it, and its files.")
+invoices.add_command(invoice_export.export)
+invoices.add_command(invoice_render.render)
+invoices.add_command(invoice_verify.verify)
 
 
 @invoices.command("list")
@@ -167,6 +170,7 @@ def _show_standing(facts: Facts) -> None:
             "Still owed": _money(facts, facts["owed_minor"]),
             "Status": facts["status"],
             "Paid": facts["paid_at"],
+            "PDF": facts["document"]["sha256"] if facts["document"] else "not made yet",
         }
     )
 

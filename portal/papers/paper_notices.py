@@ -43,7 +43,7 @@ def if_given_up(session: Session, item: OutboxItem, *, now: datetime) -> Notice 
         text=f"It was tried {item.attempts} times and is not tried again by itself. The last"
         f" answer was: {item.last_error}\n\nThe document is issued and final; its page shows all"
         " of it and says that there is no PDF. Once the cause is gone, have it made with:"
-        f" flask invoices render {row.number_text}",
+        f"\n\nflask invoices render {row.number_text}",
         now=now,
     )
 
