@@ -75,19 +75,14 @@ def listed(session: Session, price: Price) -> Price | None:
 
 
 def next_tier(session: Session, price: Price) -> Price | None:
-    """The next tier of the same family at the same interval; None at the top.
-
-    None too where it costs no more than a price that is kept from before: moving there would be a
-    downgrade, which waits for the cycle's end and for somebody who wants it.
-    """
+    """The next tier of the same family at the same interval; None at the top."""
     candidates = [
         offer
         for offer in offered(session, currency=price.currency, interval=price.interval)
         if offer.tier.family_id == price.tier.family_id
         and offer.tier.position > price.tier.position
     ]
-    following = min(candidates, key=lambda offer: offer.tier.position, default=None)
-    return following if following and following.money > price.money else None
+    return min(candidates, key=lambda offer: offer.tier.position, default=None)
 
 
 def add_ons_for(session: Session, price: Price) -> list[AddOnPrice]:

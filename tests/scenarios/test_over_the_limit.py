@@ -14,7 +14,6 @@ from portal.extensions import db
 from portal.models import Account, EpisodeState, Invoice, InvoiceReason
 from tests.cast import Cast, FixedClock
 from tests.scenarios.over import Operator, emails, episode, plan_amount, the_upgrade, upgrades
-from tests.scenarios.vendor import VendorsFile
 
 STANDARD_20 = 18000
 
@@ -170,24 +169,6 @@ def test_over_top_tier(cast: Cast) -> None:
     assert len(emails(account, "vendor_told")) == 1
     assert upgrades(account) == []
     assert episode(account).state is EpisodeState.PARKED
-
-
-def test_over_top_tier_where_the_next_costs_less_than_what_is_kept(
-    cast: Cast, over: Account
-) -> None:
-    """Acme keeps its $100.00 while 20 users come to cost $95.00: by `charge.direction` a move
-    there is a downgrade, and none is made by itself."""
-    vendor = VendorsFile(cast.clock)
-    for tier, before, after in (("5", "50", "30"), ("10", "100", "55"), ("20", "180", "95")):
-        vendor.edit(f'USD = "{before}.00"', f'USD = "{after}.00"', below=f'key = "{tier}-users"')
-    vendor.apply()
-    cast.let_pass(days=10)
-
-    assert len(emails(over, "warning")) == 3
-    assert all("nothing is changed or charged" in row.body_text for row in emails(over, "warning"))
-    assert len(emails(over, "vendor_told")) == 1
-    assert (upgrades(over), plan_amount(over)) == ([], 10000)
-    assert (episode(over).state, episode(over).parked_reason) == (EpisodeState.PARKED, "top_tier")
 
 
 def test_over_payment_fails_changes_nothing(cast: Cast, over: Account) -> None:
