@@ -62,7 +62,7 @@ def test_the_invoice_comes_with_its_pdf(
         expect(admin.get_by_role("main")).to_contain_text(f"Paid {DUE}")
         bookkeeper.goto("/invoices")
         bookkeeper.get_by_role("rowheader").first.get_by_role("link").click()
-        expect(bookkeeper.get_by_text("The PDF is being made")).to_be_visible()
+        expect(bookkeeper.get_by_text("The PDF is being made.", exact=True)).to_be_visible()
     with acts.without_reload(bookkeeper):
         ready = bookkeeper.get_by_role("link", name="Download PDF")
         expect(ready).to_be_visible(timeout=PDF_MS)

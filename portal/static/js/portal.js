@@ -184,16 +184,19 @@
 
   // After a swap: to the first mistake, else back to where the person was, in a row of a list to
   // the control that took the place of the one used.
-  let place = { id: "", index: null };
+  // Several regions may be swapped at once: the one that takes the place away remembers it.
+  let place = null;
   const controls = (row) => all("a, button, input", row);
   document.addEventListener("htmx:beforeSwap", () => {
     const active = document.activeElement;
-    const row = active?.id ? null : active?.closest("tr[id]");
-    place = { id: (row ?? active)?.id, index: row ? controls(row).indexOf(active) : null };
+    if (!active || active === document.body) return;
+    const row = active.id ? null : active.closest("tr[id]");
+    place = { id: (row ?? active).id, index: row ? controls(row).indexOf(active) : null };
   });
+  ["focusin", "pointerdown"].forEach((name) => document.addEventListener(name, () => (place = null)));
 
   function goBackToPlace() {
-    const there = document.getElementById(place.id);
+    const there = place && document.getElementById(place.id);
     if (!there) return;
     const found = place.index === null ? [there] : controls(there);
     (found[place.index ?? 0] ?? found.at(-1))?.focus();
