@@ -180,7 +180,7 @@ def _overrun(
     subscription = subscriptions.live(session, account.id)
     if subscription is None or not overages.would_open(session, row):
         return None
-    target = price_list.next_tier(session, subscription.price)
+    target = price_list.upgrade_by_itself(session, subscription.price)
     check_at = overage.next_check_at(now)
     return Overrun(row.metric, row.used, limit, check_at=check_at, target=target)
 

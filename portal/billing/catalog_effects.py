@@ -96,14 +96,14 @@ def exceeded(session: Session, found: OnRecord, changes: Sequence[Change]) -> li
     if not (resized or upgrading):
         return []
     of_interest = or_(_has_any(found, resized), Usage.metric.in_(upgrading))
-    next_tier = cache(lambda price: price_list.next_tier(session, price))
+    leads_to = cache(lambda price: price_list.upgrade_by_itself(session, price))
     told = []
     for subscription, row, account in session.execute(_above_their_plan().where(of_interest)):
         limit = subscriptions.limits(subscription)[row.metric]
         is_new = limit != row.limit_value or row.metric in upgrading
         if limit is not None and row.used > limit and is_new:
             leads_on = overages.would_open_at(session, subscription, row.metric, row.used, limit)
-            target = next_tier(subscription.price) if leads_on else None
+            target = leads_to(subscription.price) if leads_on else None
             told.append(_exceeded(subscription, row, account, limit, target))
     return told
 

@@ -115,7 +115,8 @@ def is_capped(session: Session, account_id: int, metric: Metric) -> bool:
 
 def _has_next_tier(session: Session, subscription: Subscription | None) -> bool:
     return (
-        subscription is not None and price_list.next_tier(session, subscription.price) is not None
+        subscription is not None
+        and price_list.upgrade_by_itself(session, subscription.price) is not None
     )
 
 
@@ -138,7 +139,7 @@ def _changes(
     or, of the same, in a larger amount."""
     if subscription is None or len(episode.warnings) < overage.WARNINGS:
         return False, False
-    target = price_list.next_tier(session, subscription.price)
+    target = price_list.upgrade_by_itself(session, subscription.price)
     if target is None or target.id != episode.warnings[-1].target_price_id:
         return True, False
     try:

@@ -223,7 +223,7 @@ def _set_down(
     after_commit(session, lambda: events.publish(account.id, "usage"))
     row = usage.of(session, account.id)[episode.metric]
     subscription = session.get_one(Subscription, episode.subscription_id)
-    target = price_list.next_tier(session, subscription.price)
+    target = price_list.upgrade_by_itself(session, subscription.price)
     warning.used = row.used
     warning.limit_value = row.limit_value or 0
     warning.written_at = now

@@ -116,7 +116,7 @@ def _coming(
     session: Session, account: Account, subscription: Subscription | None, now: datetime
 ) -> _Coming | None:
     """What would follow if the account went over now; None where there is no larger plan."""
-    target = price_list.next_tier(session, subscription.price) if subscription else None
+    target = price_list.upgrade_by_itself(session, subscription.price) if subscription else None
     if subscription is None or target is None:
         return None
     check_at = overage.next_check_at(now) + REACHED_AFTER

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.period import Interval
+from portal.billing.rules.plan_change import Direction, direction
 from portal.billing.rules.terms import AddOnTerms, Basket, Item, PlanTerms
 from portal.models import AddOn, AddOnPrice, Family, Price, Subscription
 
@@ -83,6 +84,19 @@ def next_tier(session: Session, price: Price) -> Price | None:
         and offer.tier.position > price.tier.position
     ]
     return min(candidates, key=lambda offer: offer.tier.position, default=None)
+
+
+def upgrade_by_itself(session: Session, price: Price) -> Price | None:
+    """What an automatic upgrade leads to; None at the top, and where the next tier is no dearer.
+
+    That is so for a tier which is sold no more, at a price that was kept for long.
+    """
+    target = next_tier(session, price)
+    if target is None:
+        return None
+    both = all_terms(session, [price, target])
+    is_upgrade = direction(both[price.id], both[target.id]) is Direction.UPGRADE
+    return target if is_upgrade else None
 
 
 def add_ons_for(session: Session, price: Price) -> list[AddOnPrice]:

@@ -26,12 +26,11 @@ def due(session: Session, now: datetime) -> list[int]:
 def tidy(seconds: int) -> None:
     now = clock.now()
     for account_id in retention.accounts_with_expired(db.session(), now=now):
-        _until_done(partial(retention.remove_expired, account_id=account_id, now=now))
+        _by_steps(partial(retention.remove_expired, account_id=account_id, now=now))
     _end_documents(now)
-    with transaction() as session:
-        retention.remove_old_sign_ins(session, wall=clock.wall_now())
-    orphans.sweep()
-    handing_out.tidy(now)
+    _on_its_own(_remove_old_sign_ins)
+    _on_its_own(orphans.sweep)
+    _on_its_own(partial(handing_out.tidy, now))
     daily.done(TASK, daily.at(seconds))
 
 
@@ -46,7 +45,25 @@ def _end_documents(now: datetime) -> None:
         return
     step = partial(document_removal.after_the_end, kept_for=kept_for, now=now)
     for account_id in document_removal.accounts_ended(db.session(), kept_for=kept_for, now=now):
-        _until_done(partial(step, account_id=account_id))
+        _by_steps(partial(step, account_id=account_id))
+
+
+def _remove_old_sign_ins() -> None:
+    with transaction() as session:
+        retention.remove_old_sign_ins(session, wall=clock.wall_now())
+
+
+def _by_steps(step: Callable[[Session], bool]) -> None:
+    _on_its_own(partial(_until_done, step))
+
+
+def _on_its_own(act: Callable[[], object]) -> None:
+    """What fails is left to the next night, and stops nothing else."""
+    try:
+        act()
+    except Exception:
+        db.session.rollback()
+        current_app.logger.exception("a part of the daily upkeep failed")
 
 
 def _until_done(step: Callable[[Session], bool]) -> None:

@@ -10,6 +10,7 @@ from portal.billing import accounts, offers, plan_changes, price_list, usage
 from portal.billing.rules.catalog import CatalogErrors
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import DoesNotFit, NoLongerSold
+from portal.billing.rules.overage import ParkReason
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction
 from portal.extensions import db
@@ -346,6 +347,22 @@ def test_a_hidden_plan_is_kept_and_renews_and_is_sold_to_nobody(
     assert next_tier(cast.other) == "Standard, 20 users"
     with pytest.raises(NoLongerSold):
         cast.change_plan(cast.other, price)
+
+
+def test_over_top_tier_is_where_the_next_one_is_no_dearer(cast: Cast, file: VendorsFile) -> None:
+    """10 users for $100.00 are sold no more, and 20 users cost $90.00: who has eleven people is
+    moved to neither. The vendor is told, and a change by hand is theirs to make."""
+    hide(file, TEN, left_out=False)
+    file.edit('USD = "180.00"', 'USD = "90.00"', below=TWENTY)
+    file.apply()
+    cast.members(cast.acme, 9)
+    cast.let_pass(days=10)
+
+    found = db.session.query(Episode).filter_by(account_id=cast.acme.id).one()
+    assert found.parked_reason == ParkReason.TOP_TIER
+    assert [warning.due_minor for warning in found.warnings] == [None] * 3
+    assert len(invoices(cast.acme)) == 1
+    assert running(cast.acme).price.tier.key == "10-users"
 
 
 def test_a_hidden_plan_is_sold_again(cast: Cast, file: VendorsFile) -> None:
