@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from portal.account_history.kinds import sentence
 from portal.billing import (
     bounds,
     episode_facts,
@@ -204,7 +205,7 @@ def _told(
         due=due,
         wait=_wait(session, account, episode, now) if target is not None else None,
         is_held=episode.held_at is not None,
-        held_reason=episode.held_reason or "",
+        held_reason=sentence(episode.held_reason),
         is_parked=episode.state is EpisodeState.PARKED,
         parked_reason=episode.parked_reason,
         episode_id=episode.public_id,
