@@ -80,9 +80,9 @@ def font_folder(sheet: str) -> Path | None:
 
 def load_fonts_anew(sheet: str, folder: str) -> None:
     """Find the fonts of a sheet once more, in this process, with their files in `folder`."""
+    tempfile.tempdir = folder
     # Let go of, the former ones would take their files with them, which others still use.
     FORMER.append(prepared(sheet))
-    tempfile.tempdir = folder
     prepared.cache_clear()
     prepared(sheet)
 
