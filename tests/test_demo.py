@@ -23,6 +23,7 @@ from portal.models import (
     Account,
     Client,
     ClockState,
+    Document,
     Episode,
     EpisodeState,
     Invoice,
@@ -85,6 +86,13 @@ def test_a_load_that_was_broken_off_is_brought_to_today(
     assert "An earlier start was broken off" in result.output
     assert abs(clock.now() - clock.wall_now()) < timedelta(seconds=1)
     assert verify.run(db.session()) == []
+
+
+def test_an_example_fills_no_disk(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.file_store.has_room", lambda _size_bytes: False)
+    result = run("demo", "load")
+    assert result.exit_code == 0, result.output
+    assert db.session.scalars(select(Document.id)).all() == []
 
 
 def test_without_an_example_there_are_no_sign_ins(run: Run) -> None:
