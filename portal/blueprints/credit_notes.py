@@ -2,16 +2,14 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, abort, url_for
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from portal import clock
-from portal.access import Permission, principal, requires
-from portal.blueprints import resending, stored_pdf
+from portal.access import Permission, requires
+from portal.blueprints import own_papers, resending, stored_pdf
 from portal.extensions import db
 from portal.htmx import page_or_fragment
-from portal.models import CreditNote
 from portal.papers import credit_note_display
 
 bp = Blueprint("credit_notes", __name__)
@@ -23,7 +21,7 @@ SOON = timedelta(minutes=2)
 @requires(Permission.SEE_INVOICES)
 def show(number: str) -> ResponseReturnValue:
     """One credit note; for htmx only the region that waits for the PDF."""
-    row = _load(number)
+    row = own_papers.credit_note(number)
     return page_or_fragment(
         "credit_notes/show.html",
         "credit_note_document",
@@ -41,20 +39,6 @@ def show(number: str) -> ResponseReturnValue:
 @requires(Permission.SEE_INVOICES)
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
-    row = _load(number)
+    row = own_papers.credit_note(number)
     page = url_for("credit_notes.show", number=row.number_text)
     return stored_pdf.answer(row.document, number=row.number_text, what="Credit note", page=page)
-
-
-def _load(number: str) -> CreditNote:
-    """This account's credit note; another account's is not found, like one that never was."""
-    # A zero byte is no text to PostgreSQL.
-    if not number.isprintable():
-        abort(404)
-    statement = select(CreditNote).where(
-        CreditNote.account_id == principal().account.id, CreditNote.number_text == number
-    )
-    row = db.session.scalars(statement).one_or_none()
-    if row is None:
-        abort(404)
-    return row

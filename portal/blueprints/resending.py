@@ -3,16 +3,15 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from portal import attempts, clock
 from portal.access import Permission, principal, requires
 from portal.billing import invoice_emails
 from portal.billing.rules.errors import RuleBroken
+from portal.blueprints import own_papers
 from portal.extensions import db
 from portal.htmx import redirect_after
 from portal.models import CreditNote, Invoice, User
@@ -56,18 +55,18 @@ def of(paper: Invoice | CreditNote) -> Sent:
 @attempts.emails_again
 @requires(Permission.SEE_INVOICES)
 def invoice(number: str) -> ResponseReturnValue:
-    return _send(Invoice, number, url_for("invoices.show", number=number))
+    return _send(own_papers.invoice(number), url_for("invoices.show", number=number))
 
 
 @bp.post("/credit-notes/<number>/emails")
 @attempts.emails_again
 @requires(Permission.SEE_INVOICES)
 def credit_note(number: str) -> ResponseReturnValue:
-    return _send(CreditNote, number, url_for("credit_notes.show", number=number))
+    return _send(own_papers.credit_note(number), url_for("credit_notes.show", number=number))
 
 
-def _send(model: type[Any], number: str, page: str) -> ResponseReturnValue:
-    paper_id = _find(model, number)
+def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
+    model, paper_id = type(found), found.id
     to, op_id = request.form.get("to", ""), request.form.get("op_id", "")
     if not 0 < len(op_id) <= OP_ID_LENGTH or not op_id.isalnum():
         abort(422)
@@ -84,17 +83,3 @@ def _send(model: type[Any], number: str, page: str) -> ResponseReturnValue:
         return redirect_after(page)
     flash(f"It is on its way to {to}." if is_new else f"It was sent to {to} already.", "success")
     return redirect_after(page)
-
-
-def _find(model: type[Any], number: str) -> int:
-    """This account's document; another account's is not found, like one that never was."""
-    # A zero byte is no text to PostgreSQL.
-    if not number.isprintable():
-        abort(404)
-    statement = select(model.id).where(
-        model.account_id == principal().account.id, model.number_text == number
-    )
-    found = db.session.scalars(statement).one_or_none()
-    if found is None:
-        abort(404)
-    return found
