@@ -24,6 +24,7 @@ from wtforms.validators import Email, InputRequired, Length
 from portal import clock, enclosures, outbox
 from portal.access import Permission, find_principal, requires
 from portal.billing.rules.money import Money
+from portal.blueprints import downloads
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after
 from portal.models import Notice, Work
@@ -34,7 +35,6 @@ PAGE = 50
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 # Links leave the frame the email is shown in; nothing else does, and nothing runs.
 FRAME = "allow-top-navigation-by-user-activation"
-ENCLOSED_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 LETTER_HEADERS = {"X-Frame-Options": "SAMEORIGIN"}
 
 
@@ -105,7 +105,7 @@ def email_enclosed(public_id: str) -> ResponseReturnValue:
         content = enclosures.read(enclosed.sha256)
     except enclosures.CantBeRead:
         abort(404)
-    response = Response(content, mimetype="application/pdf", headers=ENCLOSED_HEADERS)
+    response = Response(content, mimetype="application/pdf", headers=downloads.HEADERS)
     response.headers.set("Content-Disposition", "attachment", filename=enclosed.file_name)
     return response
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, formatting
+from portal import attempts, csv_file, formatting
 from portal.access import Permission, principal, requires
 from portal.account_history import entries
 from portal.account_history.entries import Asked, Entry
 from portal.account_history.kinds import Kind
 from portal.billing.rules import describe
 from portal.billing.rules.client_file import safe_cell
+from portal.blueprints import downloads
 from portal.blueprints.paging import Paging
 from portal.extensions import db
 from portal.htmx import page_or_fragment, wants_fragment
@@ -69,12 +68,7 @@ def export() -> ResponseReturnValue:
     if form.problems:
         return _page(form)
     found = entries.every(db.session(), principal().account, form.asked)
-    lines = _csv(found, with_people=_sees_people())
-    response = Response(stream_with_context(lines), mimetype="text/csv")
-    day = clock.now().date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="billing-history-{day}.csv"'
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return downloads.csv("billing-history", _csv(found, with_people=_sees_people()))
 
 
 def _page(form: Form) -> ResponseReturnValue:
@@ -138,18 +132,10 @@ def _sees_people() -> bool:
 
 
 def _csv(found: Iterable[Entry], *, with_people: bool) -> Iterator[str]:
-    """Lines of the file, a mark of UTF-8 first: spreadsheets take it for another encoding else."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    buffer.write("\ufeff")
-    writer.writerow(COLUMNS + (ADMIN_COLUMNS if with_people else ()))
-    for entry in found:
-        writer.writerow(_cells(entry) + (_admin_cells(entry) if with_people else ()))
-        if buffer.tell() > 16_384:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+    if not with_people:
+        return csv_file.write(COLUMNS, map(_cells, found))
+    rows = (_cells(entry) + _admin_cells(entry) for entry in found)
+    return csv_file.write(COLUMNS + ADMIN_COLUMNS, rows)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

@@ -7,17 +7,17 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from flask import Blueprint, Response, abort, current_app, flash, request, stream_with_context
+from flask import Blueprint, Response, abort, current_app, flash, request
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, errors
+from portal import attempts, clock, csv_file, errors
 from portal.access import Permission, own, principal, requires
 from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.invoice_lists import Asked, Paper
 from portal.billing.rules import describe
-from portal.blueprints import invoice_listing
+from portal.blueprints import downloads, invoice_listing
 from portal.blueprints.invoice_listing import STATES
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
@@ -33,7 +33,6 @@ SOON = timedelta(minutes=2)
 ROWS_AT_ONCE = 100
 SUFFIXES = {ExportKind.ARCHIVE: "zip", ExportKind.STATEMENT: "pdf"}
 MEDIA_TYPES = {ExportKind.ARCHIVE: "application/zip", ExportKind.STATEMENT: "application/pdf"}
-HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 NOT_NOW = "The file can't be read just now. Try again in a moment; if it stays so, ask for it anew."
 
 
@@ -79,7 +78,7 @@ def file(public_id: str) -> ResponseReturnValue:
     except (FileMissing, StoreFailed):
         current_app.logger.exception("the file %s can't be read", export.public_id)
         return errors.answer(503, NOT_NOW)
-    response = Response(pieces, mimetype=MEDIA_TYPES[export.kind], headers=HEADERS)
+    response = Response(pieces, mimetype=MEDIA_TYPES[export.kind], headers=downloads.HEADERS)
     response.content_length = export.size_bytes or 0
     response.headers.set("Content-Disposition", "attachment", filename=_file_name(export))
     return response
@@ -104,11 +103,7 @@ def lines() -> ResponseReturnValue:
     account = principal().account
     numbers = invoice_lists.numbers(db.session(), account, invoice_listing.asked().asked)
     rows = spreadsheets.line_rows(_papers(account.id, numbers), account.time_zone)
-    text = spreadsheets.text_of(spreadsheets.LINE_COLUMNS, rows)
-    response = Response(stream_with_context(text), mimetype="text/csv", headers=HEADERS)
-    day = clock.now().date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="invoice-lines-{day}.csv"'
-    return response
+    return downloads.csv("invoice-lines", csv_file.write(spreadsheets.LINE_COLUMNS, rows))
 
 
 def ask_for(wish: Wish) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, render_template, url_for
+from flask import Blueprint, Response, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, document_store, errors
+from portal import attempts, clock, errors
 from portal.access import Permission, requires
 from portal.billing import credit_notes, invoice_links
 from portal.blueprints import invoice_listing, stored_pdf
-from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
-from portal.file_store import StoreFailed
 from portal.models import Invoice, InvoiceLink
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
@@ -22,7 +20,6 @@ NOTHING = (
     "This link leads to no invoice: its time may be over, or it was withdrawn. Ask whoever sent it"
     " to you for a new one."
 )
-XML_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 @bp.get("/i/<token>")
@@ -44,6 +41,7 @@ def show(token: str) -> ResponseReturnValue:
         badge=invoice_listing.badge(row),
         notes=credit_notes.of_invoice(session, row),
         document=row.document,
+        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Invoice"),
         token=token,
         until=until,
     )
@@ -67,18 +65,10 @@ def pdf(token: str) -> ResponseReturnValue:
 def xml(token: str) -> ResponseReturnValue:
     """The same for accounting software; 404 where the invoice has none."""
     link = _link(token)
-    document = link.invoice.document if link else None
-    if link is None or document is None or document.ubl_sha256 is None:
+    if link is None:
         return _nothing()
-    try:
-        content = document_store.read(document.ubl_sha256)
-    except (DocumentMissing, DocumentDamaged, StoreFailed):
-        current_app.logger.exception("the stored XML of a shared invoice can't be served")
-        return errors.answer(500)
-    response = Response(content, mimetype="application/xml", headers=XML_HEADERS)
-    name = f"{link.invoice.number_text}.xml"
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    number, page = link.invoice.number_text, url_for("shared_invoices.show", token=token)
+    return stored_pdf.xml(link.invoice.document, number=number, what="Invoice", page=page)
 
 
 @bp.after_request

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import exists, select
 
 from portal import document_store
+from portal.blueprints import downloads
 from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
 from portal.file_store import StoreFailed
@@ -20,7 +21,6 @@ from portal.models import (
     Work,
 )
 
-HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 AGAIN_SOON, AGAIN_LATER = {"Retry-After": "5"}, {"Retry-After": "60"}
 MADE_BY: dict[str, tuple[type[Any], Work]] = {
     "Invoice": (Invoice, Work.INVOICE_PDF),
@@ -87,6 +87,6 @@ def _stored(file: _File, words: dict[str, str]) -> ResponseReturnValue:
     except StoreFailed:
         current_app.logger.exception("the store did not give the %s of %s", file.ending, number)
         return render_template("invoices/not_reachable.html", **words), 503, AGAIN_LATER
-    response = Response(content, mimetype=file.media_type, headers=HEADERS)
+    response = Response(content, mimetype=file.media_type, headers=downloads.HEADERS)
     response.headers.set("Content-Disposition", "attachment", filename=f"{number}.{file.ending}")
     return response

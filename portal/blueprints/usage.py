@@ -1,19 +1,18 @@
 """The usage page: how each count went, and when it would reach its limit."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, live, usage_charts
+from portal import attempts, clock, csv_file, live, usage_charts
 from portal.access import Permission, principal, requires
 from portal.billing import subscriptions, usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.usage_forecast import DayCount
+from portal.blueprints import downloads
 from portal.extensions import db
 from portal.live import Meter
 from portal.usage_charts import Chart, Step
@@ -54,11 +53,9 @@ def show() -> ResponseReturnValue:
 @requires(Permission.SEE_METERS)
 def export() -> ResponseReturnValue:
     """The counts of each of those days; storage in bytes."""
-    response = Response(_csv(_history(principal().account.id)), mimetype="text/csv")
-    day = clock.now().date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="usage-{day}.csv"'
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    history = _history(principal().account.id)
+    rows = (row for metric, days in history.items() for row in _rows(metric, days))
+    return downloads.csv("usage", csv_file.write(COLUMNS, rows))
 
 
 def _history(account_id: int) -> dict[Metric, list[DayCount]]:
@@ -72,18 +69,7 @@ def _view(metric: Metric, days: list[DayCount], meter: Meter) -> MetricView:
     return MetricView(usage_charts.NAMES[metric], meter, chart, steps)
 
 
-def _csv(history: dict[Metric, list[DayCount]]) -> str:
-    """Lines of the file, a mark of UTF-8 first, as in the other files there are."""
-    buffer = io.StringIO()
-    buffer.write("\ufeff")
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
-    for metric, days in history.items():
-        writer.writerows(_cells(metric, days))
-    return buffer.getvalue()
-
-
-def _cells(metric: Metric, days: Iterable[DayCount]) -> Iterable[tuple[str, ...]]:
+def _rows(metric: Metric, days: Iterable[DayCount]) -> Iterable[tuple[str, ...]]:
     for day in days:
         limit = "" if day.limit is None else str(day.limit)
         yield day.day.isoformat(), metric.value, str(day.used), limit

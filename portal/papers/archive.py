@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import IO
 from zoneinfo import ZoneInfo
 
-from portal import document_store
+from portal import csv_file, document_store
 from portal.billing.invoice_lists import Paper
 from portal.papers import spreadsheets
 
@@ -60,7 +60,7 @@ def write(target: IO[bytes], papers: Sequence[Filed], told: Callable[[int], None
 
 def index(papers: Iterable[Filed]) -> str:
     """A line for each paper: what it is, its files and their hashes."""
-    return "".join(spreadsheets.text_of(INDEX_COLUMNS, (paper.row for paper in papers)))
+    return "".join(csv_file.write(INDEX_COLUMNS, (paper.row for paper in papers)))
 
 
 def _filed(paper: Paper, zone: str) -> Filed:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal import document_store
+from portal import csv_file, document_store
 from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.file_store import StoreFailed
-from portal.papers import archive, spreadsheets
+from portal.papers import archive
 from portal.papers.archive import INDEX, Filed
 
 PDF_COLUMN = archive.INDEX_COLUMNS.index("PDF")
@@ -80,7 +80,7 @@ def _foreign_index(place: Path, papers: Sequence[Filed]) -> Iterator[str]:
         return
     ours = {paper.files[0][0] for paper in papers}
     try:
-        text = place.read_text(encoding="utf-8").removeprefix(spreadsheets.MARK_OF_UTF8)
+        text = place.read_text(encoding="utf-8").removeprefix(csv_file.MARK_OF_UTF8)
         columns, *rows = csv.reader(io.StringIO(text))
         is_ours = tuple(columns) == archive.INDEX_COLUMNS
         is_ours = is_ours and {row[PDF_COLUMN] for row in rows} <= ours

@@ -4,9 +4,7 @@ What a credit note gives back is below zero, so that a column adds up. No cell i
 formula.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,9 +15,6 @@ from portal.billing.rules.money import Money
 from portal.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from portal.papers.invoice_display import what_for
 
-PIECE = 16_384
-# Spreadsheets take a file without it for one of another encoding.
-MARK_OF_UTF8 = "\ufeff"
 PAPER_COLUMNS = (
     *("Kind", "Number", "Date", "For", "Corrects", "Status", "Paid on"),
     *("Subtotal", "Tax", "Kept as credit balance", "Total", "From credit balance", "To pay"),
@@ -31,21 +26,6 @@ LINE_COLUMNS = (
     *("Currency", "PO number"),
 )
 INVOICE, CREDIT_NOTE = "Invoice", "Credit note"
-
-
-def text_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The file, piece by piece."""
-    buffer = io.StringIO()
-    buffer.write(MARK_OF_UTF8)
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(row)
-        if buffer.tell() > PIECE:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
 
 
 def paper_row(paper: Paper, zone: str) -> tuple[str, ...]:

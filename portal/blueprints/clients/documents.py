@@ -25,6 +25,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, storage_reason
 from portal.billing.rules.document_files import kind, safe_name
 from portal.billing.rules.errors import RuleBroken
+from portal.blueprints import downloads
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import still_there
 from portal.blueprints.paging import Paging
@@ -46,7 +47,6 @@ TOO_MANY = f"Only {FILES_AT_MOST} files are taken at once. Send it again with th
 STATUSES: dict[type[RuleBroken], int] = {TooLarge: 413, DiskFull: 503}
 GONE = "{} is deleted, and its documents are put away with it. Undo that first: they are back then."
 NOT_KEPT = "It could not be kept just now, and nothing of it was. Try again in a moment."
-HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 SHOWN_CHOICES = (
     (Counted.ALL.value, "All"),
     (Counted.YES.value, "Counted"),
@@ -178,7 +178,7 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
     except (FileMissing, StoreFailed):
         current_app.logger.exception("the bytes of document %s can't be read", document.public_id)
         return render_template("clients/document_not_readable.html", document=document), 500
-    response = Response(pieces, mimetype=document.media_type, headers=HEADERS)
+    response = Response(pieces, mimetype=document.media_type, headers=downloads.HEADERS)
     response.content_length = document.size_bytes
     response.headers.set("Content-Disposition", "attachment", **_names(document.name))
     return response

@@ -6,25 +6,21 @@ nothing is left lying on the server, and what is confirmed is exactly what was s
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import (
-    Response,
     abort,
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from portal import attempts, clock
+from portal import attempts, clock, csv_file
 from portal.access import Permission, principal, requires
 from portal.billing import accounts, client_import, client_list, foresight, overages, statuses
 from portal.billing.client_import import Beyond, OtherImport
@@ -33,6 +29,7 @@ from portal.billing.rules import client_file
 from portal.billing.rules.client_file import ClientFile, safe_cell
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.file_text import FileRefused, decode
+from portal.blueprints import downloads
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import accepted_count, instant_in_form
 from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
@@ -121,11 +118,7 @@ def export() -> ResponseReturnValue:
     known = statuses.of(db.session(), account_id)
     asked = Asked.of(request.args).narrowed(known)
     rows = client_list.export(db.session(), account_id, asked, known)
-    response = Response(stream_with_context(_csv(rows, known)), mimetype="text/csv")
-    day = clock.now().date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="clients-{day}.csv"'
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return downloads.csv("clients", _csv(rows, known))
 
 
 def _refused(problem: str) -> ResponseReturnValue:
@@ -171,19 +164,9 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def _csv(rows: Iterator[Any], known: Sequence[ClientStatus]) -> Iterator[str]:
-    """Lines of the file, a mark of UTF-8 first: spreadsheets take it for another encoding else."""
     looks = looks_of(known)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    buffer.write("\ufeff")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(map(safe_cell, _cells(row, looks[row.status_id])))
-        if buffer.tell() > 16_384:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+    cells = (_cells(row, looks[row.status_id]) for row in rows)
+    return csv_file.write(COLUMNS, (tuple(map(safe_cell, each)) for each in cells))
 
 
 def _cells(row: Any, look: StatusLook) -> tuple[str, ...]:
