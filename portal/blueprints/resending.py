@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -66,7 +67,8 @@ def credit_note(number: str) -> ResponseReturnValue:
 
 
 def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
-    model, paper_id = type(found), found.id
+    model: type[Any] = type(found)
+    paper_id = found.id
     to, op_id = request.form.get("to", ""), request.form.get("op_id", "")
     if not 0 < len(op_id) <= OP_ID_LENGTH or not op_id.isalnum():
         abort(422)
