@@ -170,6 +170,17 @@ def vendor_told(
     return write(session, message, [Person(vendor.email, vendor.name)], now=now)[0]
 
 
+def vendor_heard(session: Session, subject: str, *, since: datetime) -> bool:
+    """Whether the vendor was told the same about all accounts after `since`."""
+    statement = select(Notice.id).where(
+        Notice.name == "vendor_told",
+        Notice.account_id.is_(None),
+        Notice.subject == printable(subject, letters.SUBJECT_LENGTH),
+        Notice.created_at > since,
+    )
+    return session.scalars(statement.limit(1)).first() is not None
+
+
 def write(
     session: Session, message: Message, to: Iterable[Person], *, now: datetime
 ) -> list[Notice]:

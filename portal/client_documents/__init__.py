@@ -102,7 +102,9 @@ def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Do
 def read(document: Document) -> Iterator[bytes]:
     """The document's bytes. Raises FileMissing at once, StoreFailed where they are not all there
     or not the ones that were sent."""
-    return _unchanged(file_store.client_documents().read(document.stored_as), document.sha256)
+    return file_store.unchanged(
+        file_store.client_documents().read(document.stored_as), document.sha256
+    )
 
 
 def remove(document_id: int) -> None:
@@ -129,17 +131,3 @@ def _measured(upload: Upload) -> File:
     if not size:
         raise DocumentRefused("It is empty.")
     return File(upload.name, media_type(head), size, digest.hexdigest(), secrets.token_hex(16))
-
-
-def _unchanged(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
-    """All but the last piece as they come, the last once all are known to be the right ones:
-    a download that would be another file than was sent breaks off."""
-    digest, held = hashlib.sha256(), b""
-    for piece in pieces:
-        if held:
-            yield held
-        digest.update(piece)
-        held = piece
-    if digest.hexdigest() != sha256:
-        raise StoreFailed(f"the bytes are not those of {sha256}")
-    yield held

@@ -6,11 +6,10 @@ time after the backup that was put back: those are left to the operator, who is 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
 from flask import current_app
-from sqlalchemy import select
 
 from portal import clock, file_store, notices
 from portal.billing import documents
@@ -19,7 +18,6 @@ from portal.billing.verification.client_documents import stored_documents
 from portal.billing.verification.wrong import Wrong
 from portal.extensions import db
 from portal.file_store import StoreFailed
-from portal.models import Notice
 from portal.transaction import assert_outside, is_simulated, transaction
 
 AFTER = timedelta(days=1)
@@ -108,18 +106,8 @@ def _tell(subject: str, text: str) -> None:
     current_app.logger.error("%s; see: flask documents sweep", subject)
     with transaction() as session:
         now = clock.now()
-        if not _was_told(subject, now):
+        if not notices.vendor_heard(session, subject, since=now - TOLD_AGAIN_AFTER):
             notices.vendor_told(session, None, subject=subject, text=text, now=now)
-
-
-def _was_told(subject: str, now: datetime) -> bool:
-    statement = select(Notice.id).where(
-        Notice.name == "vendor_told",
-        Notice.account_id.is_(None),
-        Notice.subject == subject,
-        Notice.created_at > now - TOLD_AGAIN_AFTER,
-    )
-    return db.session().scalars(statement.limit(1)).first() is not None
 
 
 def _of_unnamed() -> str:

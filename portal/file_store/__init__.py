@@ -16,6 +16,7 @@ from portal.config import Settings
 from portal.document_settings import DocumentSettings
 from portal.file_store.disk import DiskStore
 from portal.file_store.protocol import FileMissing, FileStore, Stored, StoreFailed
+from portal.file_store.whole import unchanged
 
 __all__ = [
     "FileMissing",
@@ -26,6 +27,7 @@ __all__ = [
     "files_of_invoices",
     "has_room",
     "issued_documents",
+    "unchanged",
 ]
 
 CLIENT_DOCUMENTS = "client-documents"

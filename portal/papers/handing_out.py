@@ -72,7 +72,7 @@ def make(export_id: int) -> str | None:
 def read(export: InvoiceExport) -> Iterator[bytes]:
     """The file's bytes. Raises FileMissing at once, StoreFailed where they break off or are not
     those that were made."""
-    return _unchanged(_store().read(export.stored_as or ""), export.sha256 or "")
+    return file_store.unchanged(_store().read(export.stored_as or ""), export.sha256 or "")
 
 
 def remove(export_id: int, actor: Actor) -> None:
@@ -203,19 +203,6 @@ def _orphans() -> Iterator[str]:
         unknown = sorted(invoice_exports.unknown_keys(db.session(), keys))
         assert_outside()
         yield from unknown
-
-
-def _unchanged(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
-    """All but the last piece as they come, the last once all are known to be the right ones."""
-    digest, held = hashlib.sha256(), b""
-    for piece in pieces:
-        if held:
-            yield held
-        digest.update(piece)
-        held = piece
-    if digest.hexdigest() != sha256:
-        raise StoreFailed(f"the bytes are not those of {sha256}")
-    yield held
 
 
 def _store() -> file_store.FileStore:

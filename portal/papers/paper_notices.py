@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import notices
@@ -25,8 +24,8 @@ def no_e_invoice(session: Session, number: str, reason: str, *, now: datetime) -
         "The PDF itself is complete. Documents that are made from now on for the same reason"
         " without it are not told one by one for 30 days."
     )
-    subject = f"{NO_E_INVOICE}: {reason}"[:200]
-    if _was_told(session, subject, now):
+    subject = f"{NO_E_INVOICE}: {reason}"
+    if notices.vendor_heard(session, subject, since=now - TOLD_AGAIN_AFTER):
         return None
     return notices.vendor_told(session, None, subject=subject, text=text, now=now)
 
@@ -46,13 +45,3 @@ def if_given_up(session: Session, item: OutboxItem, *, now: datetime) -> Notice 
         f"\n\nflask invoices render {row.number_text}",
         now=now,
     )
-
-
-def _was_told(session: Session, subject: str, now: datetime) -> bool:
-    statement = select(Notice.id).where(
-        Notice.name == "vendor_told",
-        Notice.account_id.is_(None),
-        Notice.subject == subject,
-        Notice.created_at > now - TOLD_AGAIN_AFTER,
-    )
-    return session.scalars(statement.limit(1)).first() is not None

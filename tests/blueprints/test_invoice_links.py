@@ -9,10 +9,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from portal import tokens
+from portal import outbox, tokens
 from portal.extensions import db, limiter
-from portal.models import AuditEntry, InvoiceLink, User
+from portal.models import AuditEntry, InvoiceLink, User, Work
 from portal.papers import making
+from portal.transaction import transaction
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 from tests.credit_stories import credit, newest
@@ -210,6 +211,25 @@ def test_whoever_has_it_sees_the_invoice_and_its_files(
     assert xml.headers["Content-Disposition"] == f"attachment; filename={number}.xml"
     for path in ("/invoices", f"/invoices/{number}", "/account"):
         assert guest.get(path).status_code == 303
+
+
+def test_it_says_that_a_pdf_is_given_up_and_which_file_there_is_none_of(
+    cast: Cast, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, guest = newest(cast.acme), browser(None)
+    address = address_in(make(browser(cast.carol), row.number_text))
+    assert guest.get(f"{address}.xml").status_code == 409
+    with transaction() as session:
+        outbox.give_up(outbox.find(session, Work.INVOICE_PDF, row.id), "no paper")
+    page = words(guest.get(address).text)
+    assert "The PDF could not be made." in page
+    assert "is being made" not in page
+    monkeypatch.setattr(making, "render", lambda paper: making.Files(paper.number.encode()))
+    making.make(row.id)
+    absent = guest.get(f"{address}.xml")
+    assert absent.status_code == 404
+    assert "has no file for accounting software" in absent.text
+    assert absent.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_its_address_is_told_to_nobody(cast: Cast, browser: Browser, number: str) -> None:

@@ -25,7 +25,7 @@ from portal.papers.making import Files
 from portal.papers.rendering import RenderingFailed
 from portal.transaction import InsideTransaction, transaction
 from tests import s3_server
-from tests.cast import Cast
+from tests.cast import START, Cast
 
 Browser = Callable[[User | None], FlaskClient]
 STEPS = {
@@ -217,6 +217,16 @@ def test_the_page_says_that_a_pdf_is_given_up(app: Flask, cast: Cast, browser: B
         answer = browser(cast.carol).get(f"{url}.{ending}")
         assert answer.status_code == 409
         assert "could not be made. The vendor has been told." in answer.text
+    assert "is being made" not in browser(cast.carol).get(url).text
+
+
+def test_the_vendor_is_told_once_of_a_reason_of_many_lines(cast: Cast) -> None:
+    reason = "The file would not be valid:\n\n  no such element: " + "BT-1 " * 60
+    with transaction() as session:
+        for day, is_told in ((1, True), (2, False), (30, False), (32, True)):
+            at = START + timedelta(days=day)
+            told = paper_notices.no_e_invoice(session, f"INV-{day}", reason, now=at)
+            assert (told is not None) is is_told
 
 
 def test_the_vendor_is_told_once_why_there_is_no_electronic_invoice(

@@ -53,7 +53,7 @@ SABOTAGES = (
     Sabotage(
         name="other-bytes-sent",
         breaks="a damaged file is sent as if it were the one that was kept",
-        file="portal/client_documents/__init__.py",
+        file="portal/file_store/whole.py",
         old="if digest.hexdigest() != sha256:",
         new="if not sha256:",
         tests=(f"{FAULTS}::test_bytes_of_the_same_length_that_are_others_break_the_download_off",),
@@ -78,7 +78,7 @@ SABOTAGES = (
         name="sweep-told-every-night",
         breaks="the vendor gets the same email every night",
         file="portal/client_documents/orphans.py",
-        old="if not _was_told(subject, now):",
+        old="if not notices.vendor_heard(session, subject, since=now - TOLD_AGAIN_AFTER):",
         new="if subject:",
         tests=(f"{SWEEP}::test_many_bytes_without_rows_are_left_for_a_person",),
     ),

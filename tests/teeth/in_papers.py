@@ -85,7 +85,8 @@ SABOTAGES = (
         name="told-of-each-document",
         breaks="the vendor gets an email for each document without an electronic invoice",
         file="portal/papers/paper_notices.py",
-        old="    if _was_told(session, subject, now):\n        return None\n",
+        old="    if notices.vendor_heard(session, subject, since=now - TOLD_AGAIN_AFTER):\n"
+        "        return None\n",
         new="",
         tests=(f"{KILLS}::test_the_vendor_is_told_once_why_there_is_no_electronic_invoice",),
     ),
