@@ -10,7 +10,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import mailer
 from portal.models import CreditNote, Invoice, Notice, NoticeState
 
 MOST = 100
@@ -25,7 +24,7 @@ STATES = {
 @dataclass(frozen=True)
 class Sending:
     """One email to one person. `settled_at` is when the mail server took or refused it, None while
-    it is on its way; `why` is its answer where it refused, "" where none answered in time."""
+    it is on its way; `why` is its answer where it refused."""
 
     subject: str
     recipient: str
@@ -54,14 +53,14 @@ def of(session: Session, paper: Invoice | CreditNote) -> Sequence[Sending]:
 
 
 def _sending(notice: Notice) -> Sending:
-    answer = (notice.server_answer or "") if notice.state is NoticeState.REFUSED else ""
+    is_refused = notice.state is NoticeState.REFUSED
     return Sending(
         subject=notice.subject,
         recipient=notice.recipient,
         written_at=notice.created_at,
         badge=STATES[notice.state],
         settled_at=notice.settled_at,
-        why="" if answer.startswith(mailer.GIVEN_UP) else answer,
+        why=(notice.server_answer or "") if is_refused else "",
         brings_pdf=notice.enclosed_sha256 is not None,
         waits_for_pdf=notice.document_by is not None,
     )
