@@ -208,5 +208,9 @@ emails_again = limiter.shared_limit(
     "30 per hour", scope="emails-again", key_func=_account_key, methods=["POST"]
 )
 documents = limiter.limit("120 per minute", key_func=_user_key)
+# A worker makes each, while emails and payments wait for one.
+files_of_invoices = limiter.shared_limit(
+    "60 per hour", scope="files-of-invoices", key_func=_account_key, methods=["POST"]
+)
 # Each locks the account, and on SQLite the database, for a part of a second.
 simulations = limiter.limit("10 per minute; 100 per hour", key_func=_account_key, methods=["POST"])

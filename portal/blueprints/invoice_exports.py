@@ -53,6 +53,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/invoices/exports")
+@attempts.files_of_invoices
 @attempts.bulk_files
 @requires(Permission.SEE_INVOICES)
 def ask() -> ResponseReturnValue:
@@ -116,7 +117,9 @@ def ask_for(wish: Wish) -> None:
 
 
 def _of_chosen(chosen: Sequence[str]) -> Wish:
-    asked_for = [number for number in chosen if number.isprintable()]
+    # One more than a file holds is refused; PostgreSQL can't even look for many thousands.
+    most = invoice_exports.PAPERS_AT_MOST + 1
+    asked_for = [number for number in chosen[:most] if number.isprintable()]
     papers = invoice_lists.of_numbers(db.session(), principal().account.id, asked_for)
     numbers = [paper.number_text for paper in reversed(papers)]
     count = describe.number(len(numbers))

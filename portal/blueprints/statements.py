@@ -30,6 +30,7 @@ def show() -> ResponseReturnValue:
 
 
 @bp.post("/invoices/statement")
+@attempts.files_of_invoices
 @attempts.bulk_files
 @requires(Permission.SEE_INVOICES)
 def ask() -> ResponseReturnValue:

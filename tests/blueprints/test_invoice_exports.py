@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from portal import file_store, outbox
 from portal.billing import invoice_exports
-from portal.extensions import db
+from portal.extensions import db, limiter
 from portal.file_store import StoreFailed
 from portal.jobs import outbox_items, schedule
 from portal.models import (
@@ -198,6 +198,40 @@ def test_nothing_chosen_and_too_much_chosen(
         assert f'value="{number}" data-select aria-label="Choose {number}" checked' in much.text
     assert 'value="2026"' in much.text
     assert db.session.scalar(select(func.count(InvoiceExport.id))) == 0
+
+
+def test_of_thousands_of_numbers_in_a_form_few_are_looked_for(cast: Cast, browser: Browser) -> None:
+    """PostgreSQL takes 65,535 values in one question, and a form of a megabyte holds more."""
+    own = newest(cast.acme).number_text
+    forged = [str(number) for number in range(70_000)]
+    assert ask(browser(cast.carol), number=[own, *forged]).status_code == 303
+    assert the_export().numbers == [own]
+
+
+def test_files_are_asked_for_only_so_often_by_one_account(cast: Cast, browser: Browser) -> None:
+    """Asked for and removed, again and again: each would keep a worker busy, and leave its rows."""
+    limiter.enabled = True
+    limiter.reset()
+    alice, carol = browser(cast.alice), browser(cast.carol)
+    wrong_time = "/invoices/statement?from=x"
+    try:
+        taken = [
+            client.post(path).status_code
+            for client in (alice, carol)
+            for path in (EXPORTS, wrong_time)
+            for _ in range(15)
+        ]
+        refused = [
+            client.post(path).status_code
+            for client, path in zip((alice, carol), (EXPORTS, wrong_time), strict=True)
+        ]
+        others = ask(browser(cast.mallory)).status_code
+    finally:
+        limiter.enabled = False
+        limiter.reset()
+    assert taken == [422] * 60
+    assert refused == [429, 429]
+    assert others == 422
 
 
 def test_only_so_many_files_are_kept(
