@@ -9,6 +9,7 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import mailer
 from portal.account_history import entries
 from portal.account_history.entries import Asked, Document, Entry
 from portal.account_history.kinds import Kind
@@ -114,7 +115,7 @@ def _emails(session: Session, episode: Episode) -> Iterator[Moment]:
 
 
 def _delivery(row: Notice) -> Delivery:
-    return Delivery(row.recipient, row.state.value, row.settled_at, row.server_answer or "")
+    return Delivery(row.recipient, row.state.value, row.settled_at, mailer.answer_to_tell(row))
 
 
 def _counts_by_day(

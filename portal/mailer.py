@@ -26,6 +26,9 @@ from portal.transaction import after_commit, assert_outside, is_simulated
 
 ANSWER_LENGTH = 500
 KEPT = "250 kept in the sandbox mailbox"
+GIVEN_UP = "given up: "
+# Anything else is told in our own words, for the vendor: they may name files and machines.
+ANSWERED = re.compile(r"\d{3} ")
 PDF_TYPE = "application/pdf"
 CALENDAR_TYPE = "text/calendar; method=PUBLISH; charset=utf-8"
 # Nothing an account or a person entered ever goes into these: Flask-Mail doesn't check them.
@@ -145,6 +148,13 @@ def look_at_warning(session: Session, notice: Notice, *, now: datetime) -> None:
     warning = _locked_warning(session, notice)
     if warning is not None:
         _settle_warning(session, warning, now)
+
+
+def answer_to_tell(notice: Notice) -> str:
+    """What a mail server answered, for people of the account; "" where none did."""
+    answer = notice.server_answer or ""
+    last = answer.removeprefix(GIVEN_UP)
+    return last if last == answer or ANSWERED.match(last) else ""
 
 
 def compose(letter: Letter) -> Message:

@@ -116,7 +116,7 @@ def _put_off_email(session: Session, item: OutboxItem, problem: str) -> int | No
         return None
     notice = session.get_one(Notice, item.subject_id)
     if item.state is OutboxState.DEAD:
-        given_up = mailer.Answer(NoticeState.REFUSED, f"given up: {problem}")
+        given_up = mailer.Answer(NoticeState.REFUSED, f"{mailer.GIVEN_UP}{problem}")
         mailer.record(session, notice, given_up, now=clock.now())
     else:
         mailer.look_at_warning(session, notice, now=clock.now())

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import mailer
 from portal.models import CreditNote, Invoice, Notice, NoticeState
 
 MOST = 100
@@ -24,7 +25,7 @@ STATES = {
 @dataclass(frozen=True)
 class Sending:
     """One email to one person. `settled_at` is when the mail server took or refused it, None while
-    it is on its way; `why` is its answer where it refused."""
+    it is on its way; `why` is its answer where it refused, "" where none answered in time."""
 
     subject: str
     recipient: str
@@ -60,7 +61,7 @@ def _sending(notice: Notice) -> Sending:
         written_at=notice.created_at,
         badge=STATES[notice.state],
         settled_at=notice.settled_at,
-        why=(notice.server_answer or "") if is_refused else "",
+        why=mailer.answer_to_tell(notice) if is_refused else "",
         brings_pdf=notice.enclosed_sha256 is not None,
         waits_for_pdf=notice.document_by is not None,
     )

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import payment_notices
+from portal import mailer, payment_notices
 from portal.audit import SYSTEM
 from portal.billing import accounts, invoice_emails, people
 from portal.billing.invoice_emails import NobodyReads
@@ -58,6 +58,8 @@ def test_the_page_says_what_was_sent_to_whom_and_when(cast: Cast, browser: Brows
     [
         (NoticeState.ACCEPTED, "250 Ok", "Accepted 1 Mar 2026, 09:00 UTC"),
         (NoticeState.REFUSED, "550 No such user", "The mail server said: 550 No such user"),
+        (NoticeState.REFUSED, f"{mailer.GIVEN_UP}451 Later", "The mail server said: 451 Later"),
+        (NoticeState.REFUSED, f"{mailer.GIVEN_UP}StoreFailed: /srv", "Refused 1 Mar 2026"),
         (NoticeState.WAITING, None, "On its way"),
     ],
 )
@@ -76,7 +78,9 @@ def test_how_each_email_ended(
         notice.state, notice.server_answer = state, answer
         notice.settled_at = clock.now() if answer else None
     for person in (cast.alice, cast.carol):
-        assert said in words(browser(person).get(PAGE).text)
+        page = words(browser(person).get(PAGE).text)
+        assert said in page
+        assert "/srv" not in page, "what is for the vendor to read"
 
 
 def test_failed_payments_are_on_the_page_of_what_they_were_for(
