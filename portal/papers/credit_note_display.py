@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal.billing import refunds
-from portal.billing.rules import crediting, describe
+from portal.billing.rules import crediting
 from portal.billing.rules.money import Money
-from portal.models import Account, CreditNote, CreditNoteLine, Invoice
+from portal.models import CreditNote, CreditNoteLine, Invoice
 from portal.papers import invoice_display
 from portal.papers.line_facts import one_at, tax_of
 from portal.papers.parts import (
@@ -22,6 +22,8 @@ from portal.papers.parts import (
     Party,
     Sum,
     party,
+    tax_sums,
+    zone_of,
 )
 from portal.printable import printable
 
@@ -70,7 +72,7 @@ def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
         invoice_issued_at=invoice.issued_at,
         reason=printable(note.reason, LINE_LENGTH),
         issued_at=note.issued_at,
-        zone=_zone(session, note),
+        zone=zone_of(session, note),
         vendor=party(note.vendor),
         customer=party(note.customer),
         lines=_lines(session, note),
@@ -96,11 +98,6 @@ def refund(session: Session, note: CreditNote) -> Attempt | None:
     return Attempt(at, row.money, method, row.state, printable(row.failure or "", LINE_LENGTH))
 
 
-def _zone(session: Session, note: CreditNote) -> str:
-    zone: str | None = note.customer.get("time_zone")
-    return zone or session.get_one(Account, note.account_id).time_zone
-
-
 def _lines(session: Session, note: CreditNote) -> tuple[Line, ...]:
     charged = invoice_display.charged_on(session, note.invoice)
     return tuple(
@@ -124,7 +121,5 @@ def _line(line: CreditNoteLine, charged_on: Invoice) -> Line:
 
 def _sums(note: CreditNote) -> tuple[Sum, ...]:
     """subtotal + tax per rate = total; a total without tax needs no steps."""
-    taxes = [
-        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount) for each in note.taxes
-    ]
+    taxes = tax_sums(note)
     return (Sum("Subtotal", note.money(note.subtotal_minor)), *taxes) if taxes else ()

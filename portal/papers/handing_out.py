@@ -21,17 +21,16 @@ from portal import clock, events, file_store
 from portal.audit import Actor, record
 from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import Made
-from portal.config import Settings
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.models import Account, ExportKind, ExportState, InvoiceExport
-from portal.papers import archive, page, rendering, statement_display
+from portal.papers import archive, composing, rendering, statement_display
 from portal.papers.archive import Filed, NotMadeYet
-from portal.papers.page import Page
+from portal.papers.page import SHEET, Page
 from portal.papers.statement_display import ShownStatement
 from portal.transaction import after_commit, assert_outside, is_simulated, transaction
 
-SHEET, TEMPLATE = "invoice_v1.css", "pdf/statement_v1.html"
+STATEMENT = "statement_v1"
 PIECE_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 TOLD_EVERY = 20
@@ -138,15 +137,11 @@ def _write(wanted: Wanted, file: IO[bytes], export_id: int) -> None:
 
 
 def _statement(statement: ShownStatement) -> bytes:
-    settings: Settings = current_app.config["PORTAL"]
-    country = statement.customer.country or statement.vendor.country
-    # Not flask.render_template: what pages share (navigation, who is signed in) has no place here.
-    template = current_app.jinja_env.get_template(TEMPLATE)
     return rendering.pdf(
         Page(
-            html=template.render(statement=statement, direction=page.direction),
+            html=composing.html(STATEMENT, statement=statement),
             sheet=SHEET,
-            paper=page.paper_of(country) if settings.paper == page.AUTO else settings.paper,
+            paper=composing.paper(statement.customer, statement.vendor),
             identifier=f"statement {statement.made_at.isoformat()}",
         )
     )

@@ -17,7 +17,6 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
 from portal.models import (
-    Account,
     Invoice,
     InvoiceLine,
     InvoiceReason,
@@ -35,6 +34,8 @@ from portal.papers.parts import (
     Sum,
     party,
     succeeded,
+    tax_sums,
+    zone_of,
 )
 from portal.printable import printable
 
@@ -122,7 +123,7 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         number=invoice.number_text,
         what_for=what_for(invoice),
         issued_at=invoice.issued_at,
-        zone=_zone(session, invoice),
+        zone=zone_of(session, invoice),
         vendor=party(invoice.vendor),
         customer=party(invoice.customer),
         lines=tuple(
@@ -182,11 +183,6 @@ def charged_on(session: Session, invoice: Invoice) -> dict[int | None, Invoice]:
     return charged
 
 
-def _zone(session: Session, invoice: Invoice) -> str:
-    zone: str | None = invoice.customer.get("time_zone")
-    return zone or session.get_one(Account, invoice.account_id).time_zone
-
-
 def _references(invoices: Iterable[Invoice]) -> tuple[Reference, ...]:
     return tuple(dict.fromkeys(Reference(row.number_text, row.issued_at) for row in invoices))
 
@@ -211,10 +207,7 @@ def _sums(invoice: Invoice) -> tuple[Sum, ...]:
     """
     surplus = invoice.money(invoice.surplus_minor)
     balance = invoice.money(invoice.balance_applied_minor)
-    steps = [
-        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount)
-        for each in invoice.taxes
-    ]
+    steps = tax_sums(invoice)
     if not surplus.is_zero:
         steps.append(Sum("Kept as your credit balance", surplus))
     sums = [Sum("Subtotal", invoice.money(invoice.subtotal_minor)), *steps] if steps else []

@@ -10,25 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from portal import clock, document_store, enclosures, events
 from portal.billing import accounts
-from portal.config import Settings
 from portal.extensions import db
 from portal.models import Account, CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
 from portal.papers import (
+    composing,
     credit_note_display,
     e_invoice,
     invoice_display,
-    page,
     paper_notices,
     rendering,
 )
 from portal.papers.credit_note_display import IssuedCreditNote
 from portal.papers.invoice_display import IssuedInvoice
-from portal.papers.page import Page
+from portal.papers.page import SHEET, Page
 from portal.transaction import after_commit, assert_outside, transaction
 
 Issued = IssuedInvoice | IssuedCreditNote
@@ -81,8 +79,6 @@ CREDIT_NOTE = Paper(
     "credit_note_id",
     credit_note_display.issued,
 )
-# Both kinds look alike.
-SHEET = "invoice_v1.css"
 
 
 def make(invoice_id: int) -> None:
@@ -134,24 +130,14 @@ def _read(paper: Paper, row_id: int) -> Issued | None:
 
 def _page(issued: Issued, xml: bytes) -> Page:
     paper = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
-    settings: Settings = current_app.config["PORTAL"]
-    template = current_app.jinja_env.get_template(f"pdf/{paper.template}.html")
-    # Not flask.render_template: what pages share (navigation, who is signed in) has no place here.
     return Page(
-        html=template.render({paper.name: issued, "direction": page.direction}),
+        html=composing.html(paper.template, **{paper.name: issued}),
         sheet=SHEET,
-        paper=_paper(settings, issued),
+        paper=composing.paper(issued.customer, issued.vendor),
         identifier=issued.number,
         xml=xml,
         issued_at=issued.issued_at,
     )
-
-
-def _paper(settings: Settings, issued: Issued) -> str:
-    """Whoever prints it is the customer."""
-    if settings.paper != page.AUTO:
-        return settings.paper
-    return page.paper_of(issued.customer.country or issued.vendor.country)
 
 
 def _keep(content: bytes) -> _Kept:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 LETTER_COUNTRIES = frozenset(
     ("BZ", "CA", "CL", "CO", "CR", "GT", "MX", "NI", "PA", "PH", "PR", "SV", "US", "VE")
 )
+# All documents look alike.
+SHEET = "invoice_v1.css"
 AUTO, A4, LETTER = "auto", "A4", "Letter"
 RIGHT_TO_LEFT = frozenset(("R", "AL"))
 

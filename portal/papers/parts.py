@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from babel import Locale
+from sqlalchemy.orm import Session
 
 from portal.billing.gateways import MANUAL
+from portal.billing.rules import describe
 from portal.billing.rules.countries import CODES
 from portal.billing.rules.money import Money
-from portal.models import Payment, PaymentState
+from portal.models import Account, CreditNote, Invoice, Payment, PaymentState
 from portal.papers.line_facts import NOT_SUBJECT, LineTax, Measure
 from portal.printable import printable
 
@@ -92,6 +94,19 @@ class Reference:
 
     number: str
     issued_at: datetime
+
+
+def zone_of(session: Session, paper: Invoice | CreditNote) -> str:
+    """Where the customer was when it was issued; else where the account is."""
+    zone: str | None = paper.customer.get("time_zone")
+    return zone or session.get_one(Account, paper.account_id).time_zone
+
+
+def tax_sums(paper: Invoice | CreditNote) -> list[Sum]:
+    """A step for each tax, with what it is on."""
+    return [
+        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount) for each in paper.taxes
+    ]
 
 
 def succeeded(payments: Sequence[Payment]) -> Attempt | None:

@@ -16,7 +16,7 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from portal.papers import archival
-from portal.papers.page import A4, LETTER, Page
+from portal.papers.page import A4, LETTER, SHEET, Page
 
 PORTAL = Path(__file__).parents[1]
 FONTS = PORTAL / "static/fonts"
@@ -28,7 +28,7 @@ SAMPLE = Page(
     "<table><tr><th class=label>{0}<td class=money>{0}</table></html>".format(
         "".join(chr(code) for code in range(33, 127) if chr(code) not in "<>&")
     ),
-    sheet="invoice_v1.css",
+    sheet=SHEET,
     paper=A4,
     identifier="sample",
 )

@@ -26,7 +26,7 @@ def factur_x(issued: Issued) -> bytes:
 
 def ubl(issued: Issued) -> bytes:
     """The same as UBL 2.1, to be downloaded beside the PDF. Raises NoEInvoice."""
-    # Its schema takes longer to read than a page to set, and is the other's in other words.
+    # Its schema takes half as long to read as a page to set, and is the other's in other words.
     return _written(issued, "ubl-2.1", check_xsd=False)
 
 
