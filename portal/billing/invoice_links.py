@@ -32,7 +32,7 @@ def make(
     actor: Actor,
 ) -> InvoiceLink:
     """Let whoever has `token` see the invoice for so many days; the account must be locked. The
-    same token again is the link there is. Raises LinkRefused."""
+    same token again is the link there is, while it works. Raises LinkRefused."""
     sha256 = tokens.hash_of(token)
     made_before = session.scalars(
         select(InvoiceLink).where(
@@ -40,6 +40,7 @@ def make(
         )
     ).one_or_none()
     if made_before is not None:
+        _refuse_over(made_before, now)
         return made_before
     _check(session, invoice, days, now)
     link = InvoiceLink(
@@ -95,6 +96,11 @@ def count_opening(session: Session, link_id: int, *, now: datetime) -> None:
         .where(InvoiceLink.id == link_id)
         .values(opened=InvoiceLink.opened + 1, last_opened_at=now)
     )
+
+
+def _refuse_over(link: InvoiceLink, now: datetime) -> None:
+    if link.withdrawn_at is not None or link.expires_at <= now:
+        raise LinkRefused("The link of this form works no more. Make another.")
 
 
 def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None:

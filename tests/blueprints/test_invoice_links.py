@@ -116,6 +116,21 @@ def test_a_form_sent_twice_is_one_link(cast: Cast, browser: Browser, number: str
     assert len(made) == 1
 
 
+def test_the_form_of_a_link_that_was_withdrawn_shows_none(
+    cast: Cast, browser: Browser, number: str
+) -> None:
+    client = browser(cast.carol)
+    form = fields(client, number) | {"days": "7"}
+    path = f"/invoices/{number}/links"
+    client.post(path, data=form)
+    client.post(f"{path}/{link().public_id}/withdrawal")
+    again = client.post(path, data=form)
+    assert again.status_code == 422
+    assert "The link of this form works no more. Make another." in words(again.text)
+    assert 'id="new-link"' not in again.text
+    assert link().withdrawn_at is not None
+
+
 def test_by_htmx_the_region_tells_the_same(cast: Cast, browser: Browser, number: str) -> None:
     client = browser(cast.carol)
     form = fields(client, number) | {"days": "7"}
