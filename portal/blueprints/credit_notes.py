@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock
 from portal.access import Permission, requires
-from portal.blueprints import own_papers, resending, stored_pdf
+from portal.blueprints import own_papers, resending, stored_files
 from portal.extensions import db
 from portal.htmx import page_or_fragment
 from portal.papers import credit_note_display
@@ -29,7 +29,7 @@ def show(number: str) -> ResponseReturnValue:
         note=credit_note_display.issued(db.session(), row),
         refund=credit_note_display.refund(db.session(), row),
         document=row.document,
-        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Credit note"),
+        is_given_up=stored_files.is_given_up(row),
         sent=resending.of(row),
         is_soon=clock.now() - row.issued_at < SOON,
     )
@@ -40,5 +40,4 @@ def show(number: str) -> ResponseReturnValue:
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
     row = own_papers.credit_note(number)
-    page = url_for("credit_notes.show", number=row.number_text)
-    return stored_pdf.answer(row.document, number=row.number_text, what="Credit note", page=page)
+    return stored_files.pdf(row, url_for("credit_notes.show", number=row.number_text))

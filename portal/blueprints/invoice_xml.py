@@ -4,7 +4,7 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.access import Permission, requires
-from portal.blueprints import own_papers, stored_pdf
+from portal.blueprints import own_papers, stored_files
 
 bp = Blueprint("invoice_xml", __name__)
 
@@ -14,8 +14,7 @@ bp = Blueprint("invoice_xml", __name__)
 def invoice(number: str) -> ResponseReturnValue:
     """The stored bytes; 409 while there are none yet, 404 where there will be none."""
     row = own_papers.invoice(number)
-    page = url_for("invoices.show", number=row.number_text)
-    return stored_pdf.xml(row.document, number=row.number_text, what="Invoice", page=page)
+    return stored_files.xml(row, url_for("invoices.show", number=row.number_text))
 
 
 @bp.get("/credit-notes/<number>.xml")
@@ -23,5 +22,4 @@ def invoice(number: str) -> ResponseReturnValue:
 def credit_note(number: str) -> ResponseReturnValue:
     """The same of a credit note."""
     row = own_papers.credit_note(number)
-    page = url_for("credit_notes.show", number=row.number_text)
-    return stored_pdf.xml(row.document, number=row.number_text, what="Credit note", page=page)
+    return stored_files.xml(row, url_for("credit_notes.show", number=row.number_text))

@@ -18,7 +18,7 @@ from portal.blueprints import (
     own_papers,
     paying,
     resending,
-    stored_pdf,
+    stored_files,
 )
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
@@ -84,8 +84,7 @@ def pay(number: str) -> ResponseReturnValue:
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
     row = own_papers.invoice(number)
-    page = url_for("invoices.show", number=row.number_text)
-    return stored_pdf.answer(row.document, number=row.number_text, what="Invoice", page=page)
+    return stored_files.pdf(row, url_for("invoices.show", number=row.number_text))
 
 
 def _page(row: Invoice, region: str) -> ResponseReturnValue:
@@ -105,7 +104,7 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         may_pay=principal().may(Permission.MANAGE_BILLING),
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
         document=row.document,
-        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Invoice"),
+        is_given_up=stored_files.is_given_up(row),
         sent=resending.of(row),
         is_soon=clock.now() - row.issued_at < SOON,
         **invoice_links.sharing(row),

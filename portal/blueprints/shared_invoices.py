@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from portal import attempts, clock, errors
 from portal.access import Permission, requires
 from portal.billing import credit_notes, invoice_links
-from portal.blueprints import invoice_listing, stored_pdf
+from portal.blueprints import invoice_listing, stored_files
 from portal.extensions import db
 from portal.models import Invoice, InvoiceLink
 from portal.papers import invoice_display, invoice_progress
@@ -41,7 +41,7 @@ def show(token: str) -> ResponseReturnValue:
         badge=invoice_listing.badge(row),
         notes=credit_notes.of_invoice(session, row),
         document=row.document,
-        is_given_up=not row.document and stored_pdf.is_given_up(row.number_text, "Invoice"),
+        is_given_up=stored_files.is_given_up(row),
         token=token,
         until=until,
     )
@@ -55,8 +55,7 @@ def pdf(token: str) -> ResponseReturnValue:
     link = _link(token)
     if link is None:
         return _nothing()
-    number, page = link.invoice.number_text, url_for("shared_invoices.show", token=token)
-    return stored_pdf.answer(link.invoice.document, number=number, what="Invoice", page=page)
+    return stored_files.pdf(link.invoice, url_for("shared_invoices.show", token=token))
 
 
 @bp.get("/i/<token>.xml")
@@ -67,8 +66,7 @@ def xml(token: str) -> ResponseReturnValue:
     link = _link(token)
     if link is None:
         return _nothing()
-    number, page = link.invoice.number_text, url_for("shared_invoices.show", token=token)
-    return stored_pdf.xml(link.invoice.document, number=number, what="Invoice", page=page)
+    return stored_files.xml(link.invoice, url_for("shared_invoices.show", token=token))
 
 
 @bp.after_request

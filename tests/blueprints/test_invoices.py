@@ -212,7 +212,7 @@ def test_bytes_that_are_not_the_stored_ones_are_not_served(
     answer = browser(cast.carol).get(f"/invoices/{invoice.number_text}.pdf")
     assert answer.status_code == 500
     assert not answer.data.startswith(b"%PDF")
-    assert "The stored PDF can't be read" in answer.text
+    assert "The stored file can't be read" in answer.text
 
 
 def test_a_declined_renewal_shows_each_attempt_and_the_next(
