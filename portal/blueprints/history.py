@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import Blueprint, request, url_for
@@ -17,7 +16,7 @@ from portal.account_history.entries import Asked, Entry
 from portal.account_history.kinds import Kind
 from portal.billing.rules import describe
 from portal.billing.rules.client_file import safe_cell
-from portal.blueprints import downloads
+from portal.blueprints import downloads, periods
 from portal.blueprints.paging import Paging
 from portal.extensions import db
 from portal.htmx import page_or_fragment, wants_fragment
@@ -25,9 +24,6 @@ from portal.htmx import page_or_fragment, wants_fragment
 bp = Blueprint("history", __name__)
 
 PAGE_LENGTH = 50
-LONGEST_DATE = 20
-NOT_A_DATE = "Write a date like 2026-03-31."
-WRONG_WAY = "This is before the first date: choose a later one."
 COLUMNS = ("Date", "Time", "About", "What", "Details", "Amount", "Currency", "Document")
 ADMIN_COLUMNS = ("Who", "Seats", "Clients")
 
@@ -99,27 +95,9 @@ def _page(form: Form) -> ResponseReturnValue:
 def _form() -> Form:
     kind = request.args.get("kind", "")
     kinds = [known for known in _kinds() if known == kind]
-    first = request.args.get("from", "").strip()[:LONGEST_DATE]
-    last = request.args.get("to", "").strip()[:LONGEST_DATE]
-    since, before = _midnight(first), _midnight(last, days_later=1)
-    problems = {
-        name: NOT_A_DATE
-        for name, written, read in (("from", first, since), ("to", last, before))
-        if written and read is None
-    }
-    if since and before and before <= since:
-        problems["to"] = WRONG_WAY
-    asked = Asked(tuple(kinds) or _kinds(), since, before)
-    return Form(kinds[0] if kinds else "", first, last, asked, problems)
-
-
-def _midnight(written: str, days_later: int = 0) -> datetime | None:
-    """When a date begins in the account's zone; None where none is written."""
-    try:
-        day = date.fromisoformat(written) + timedelta(days=days_later)
-        return datetime.combine(day, time.min, formatting.zone_of(None)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    dates = periods.dates()
+    asked = Asked(tuple(kinds) or _kinds(), dates.since_at, dates.before_at)
+    return Form(kinds[0] if kinds else "", dates.first, dates.last, asked, dates.problems)
 
 
 def _kinds() -> tuple[Kind, ...]:

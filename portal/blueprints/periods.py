@@ -12,12 +12,27 @@ from portal import formatting
 LONGEST_DATE = 20
 NOT_A_DATE = "Write a date like 2026-03-31."
 WRONG_WAY = "This is before the first date: choose a later one."
+NOTHING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Dates:
+    """Two days as they were written, "" for none; both are part of the time between them.
+
+    `problems` are sentences by field. The time is from `since_at` on and before `before_at`, by the
+    clocks of the account; None where no day was written.
+    """
+
+    first: str
+    last: str
+    since_at: datetime | None
+    before_at: datetime | None
+    problems: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Period:
-    """Days as they were written; both are part of it. `problems` are sentences by field; without
-    any, it is from `since_at` on and before `before_at`, by the clocks of the account."""
+    """Dates of which both are there, unless there are `problems`."""
 
     first: str
     last: str
@@ -30,18 +45,26 @@ class Period:
         return {"from": self.first, "to": self.last}
 
 
-def asked(today: date) -> Period:
-    """What the address says; this year so far where it says nothing."""
-    first = request.args.get("from", "").strip()[:LONGEST_DATE] or f"{today.year}-01-01"
-    last = request.args.get("to", "").strip()[:LONGEST_DATE] or today.isoformat()
+def dates(first: str = "", last: str = "") -> Dates:
+    """What the address says; these days where it says nothing."""
+    first = request.args.get("from", "").strip()[:LONGEST_DATE] or first
+    last = request.args.get("to", "").strip()[:LONGEST_DATE] or last
     since, before = _midnight(first), _midnight(last, days_later=1)
     problems = {
-        name: NOT_A_DATE for name, read in (("from", since), ("to", before)) if read is None
+        name: NOT_A_DATE
+        for name, written, read in (("from", first, since), ("to", last, before))
+        if written and read is None
     }
     if since and before and before <= since:
         problems["to"] = WRONG_WAY
-    nothing = datetime(1970, 1, 1, tzinfo=UTC)
-    return Period(first, last, since or nothing, before or nothing, problems)
+    return Dates(first, last, since, before, problems)
+
+
+def asked(today: date) -> Period:
+    """What the address says; this year so far where it says nothing."""
+    found = dates(f"{today.year}-01-01", today.isoformat())
+    since, before = found.since_at or NOTHING, found.before_at or NOTHING
+    return Period(found.first, found.last, since, before, found.problems)
 
 
 def _midnight(written: str, days_later: int = 0) -> datetime | None:

@@ -33,7 +33,7 @@ Issued = IssuedInvoice | IssuedCreditNote
 
 
 @dataclass(frozen=True)
-class Paper:
+class Kind:
     """A kind of document. `name` is what its template and open pages call it, `key` the column
     by which a document names its row.
 
@@ -68,10 +68,10 @@ class _Kept:
     size_bytes: int
 
 
-INVOICE = Paper(
+INVOICE = Kind(
     "invoice", "invoice_v1", Invoice, InvoiceDocument, "invoice_id", invoice_display.issued
 )
-CREDIT_NOTE = Paper(
+CREDIT_NOTE = Kind(
     "credit_note",
     "credit_note_v1",
     CreditNote,
@@ -110,28 +110,28 @@ def warm_up() -> None:
     importlib.import_module("facturx")
 
 
-def _make(paper: Paper, row_id: int) -> None:
-    issued = _read(paper, row_id)
+def _make(kind: Kind, row_id: int) -> None:
+    issued = _read(kind, row_id)
     assert_outside()
     if issued is None:
         return
     files = render(issued)
     ubl = _keep(files.ubl) if files.ubl else None
-    _record(paper, row_id, _keep(files.pdf), ubl, files.lacking)
+    _record(kind, row_id, _keep(files.pdf), ubl, files.lacking)
 
 
-def _read(paper: Paper, row_id: int) -> Issued | None:
+def _read(kind: Kind, row_id: int) -> Issued | None:
     session = db.session()
-    row = session.get_one(paper.row, row_id)
-    if session.get(paper.document, row_id) is not None:
+    row = session.get_one(kind.row, row_id)
+    if session.get(kind.document, row_id) is not None:
         return None
-    return paper.issued(session, row)
+    return kind.issued(session, row)
 
 
 def _page(issued: Issued, xml: bytes) -> Page:
-    paper = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
+    kind = CREDIT_NOTE if isinstance(issued, IssuedCreditNote) else INVOICE
     return Page(
-        html=composing.html(paper.template, **{paper.name: issued}),
+        html=composing.html(kind.template, **{kind.name: issued}),
         sheet=SHEET,
         paper=composing.paper(issued.customer, issued.vendor),
         identifier=issued.number,
@@ -144,35 +144,35 @@ def _keep(content: bytes) -> _Kept:
     return _Kept(document_store.put(content), len(content))
 
 
-def _record(paper: Paper, row_id: int, pdf: _Kept, ubl: _Kept | None, lacking: str) -> None:
+def _record(kind: Kind, row_id: int, pdf: _Kept, ubl: _Kept | None, lacking: str) -> None:
     """Name the bytes in a row; where another renderer was first, its row stays."""
     with transaction() as session:
-        row = session.get_one(paper.row, row_id)
+        row = session.get_one(kind.row, row_id)
         account = accounts.lock(session, row.account_id)
-        if session.get(paper.document, row_id, populate_existing=True) is not None:
+        if session.get(kind.document, row_id, populate_existing=True) is not None:
             return
-        document = _document(paper, row, pdf, ubl)
+        document = _document(kind, row, pdf, ubl)
         session.add(document)
         enclosures.document_made(session, document, now=clock.now())
         if lacking:
             paper_notices.no_e_invoice(session, row.number_text, lacking, now=clock.now())
-        _tell_open_pages(session, account, paper, row.number_text)
+        _tell_open_pages(session, account, kind, row.number_text)
 
 
-def _document(paper: Paper, row: Any, pdf: _Kept, ubl: _Kept | None) -> Any:
-    document = paper.document(
+def _document(kind: Kind, row: Any, pdf: _Kept, ubl: _Kept | None) -> Any:
+    document = kind.document(
         account_id=row.account_id,
-        template=paper.template,
+        template=kind.template,
         sha256=pdf.sha256,
         size_bytes=pdf.size_bytes,
         ubl_sha256=ubl.sha256 if ubl else None,
         ubl_size_bytes=ubl.size_bytes if ubl else None,
         rendered_at=clock.now(),
     )
-    setattr(document, paper.key, row.id)
+    setattr(document, kind.key, row.id)
     return document
 
 
-def _tell_open_pages(session: Session, account: Account, paper: Paper, number: str) -> None:
+def _tell_open_pages(session: Session, account: Account, kind: Kind, number: str) -> None:
     account_id = account.id
-    after_commit(session, lambda: events.publish(account_id, paper.name, number=number))
+    after_commit(session, lambda: events.publish(account_id, kind.name, number=number))
