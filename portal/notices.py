@@ -6,7 +6,7 @@ person once: an invoice's email is also the news of its plan change, and the Adm
 an auto-upgrade is also their receipt. Those that bring a PDF wait for it (`enclosures`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -228,8 +228,14 @@ def _notice(
 
 def people(session: Session, account: Account, *roles: Role) -> list[Person]:
     """The account's active people of these roles."""
+    return [_person(user) for user, _ in _active(session, account, roles)]
+
+
+def _active(
+    session: Session, account: Account, roles: Sequence[Role]
+) -> list[tuple[User, Membership]]:
     statement = (
-        select(User)
+        select(User, Membership)
         .join(Membership, Membership.user_id == User.id)
         .where(
             Membership.account_id == account.id,
@@ -238,7 +244,7 @@ def people(session: Session, account: Account, *roles: Role) -> list[Person]:
         )
         .order_by(Membership.id)
     )
-    return [_person(user) for user in session.scalars(statement)]
+    return [(user, membership) for user, membership in session.execute(statement)]
 
 
 def _ending(subscription: Subscription) -> dict[str, Any]:
@@ -249,15 +255,12 @@ def _ending(subscription: Subscription) -> dict[str, Any]:
 def invoice_readers(session: Session, account: Account) -> list[Person]:
     """Active Admins and billing contacts who want invoices, and the addresses that these are sent
     to besides. Never nobody: where none is left, every Admin."""
-    wanting = select(Membership.user_id).where(
-        Membership.account_id == account.id, Membership.wants_invoices
-    )
-    who = set(session.scalars(wanting))
-    found = [person for person in people(session, account, *RECEIPTS) if person.user_id in who]
+    active = _active(session, account, RECEIPTS)
+    found = [_person(user) for user, membership in active if membership.wants_invoices]
     known = {person.email for person in found}
     others = [email for email in account.billing.invoice_emails if email.lower() not in known]
     readers = [*found, *(Person(email, account.billing.company) for email in others)]
-    return readers or people(session, account, Role.ADMIN)
+    return readers or [_person(user) for user, member in active if member.role is Role.ADMIN]
 
 
 def _person(user: User) -> Person:

@@ -179,6 +179,8 @@ def _insert(session: Session, values: dict[str, Any], draft: InvoiceDraft) -> In
     lines = _lines(invoice, draft)
     session.add_all(lines)
     set_committed_value(invoice, "lines", lines)
+    # Nobody needs to ask whether there is one yet.
+    set_committed_value(invoice, "document", None)
     return invoice
 
 

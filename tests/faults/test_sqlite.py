@@ -19,13 +19,16 @@ def test_f3_no_update_is_lost_on_sqlite(tmp_path: Path) -> None:
 
 def test_f3_without_the_remedy_updates_are_lost_or_fail(tmp_path: Path) -> None:
     """The same with the plain BEGIN of a reading transaction: this is what the remedy is for."""
-    assert _count_up(tmp_path, writes=False) < PROCESSES * EACH
+    # On a busy machine they may happen to take turns; not time and again.
+    counted = (_count_up(tmp_path, writes=False) for _ in range(10))
+    assert any(count < PROCESSES * EACH for count in counted)
 
 
 def _count_up(folder: Path, *, writes: bool) -> int:
     url = f"sqlite:///{folder / 'count.sqlite3'}"
     engine = create_engine(url)
     with engine.connect().execution_options(**{WRITES: True}) as connection:
+        connection.execute(text("DROP TABLE IF EXISTS counter"))
         connection.execute(text("CREATE TABLE counter (n INTEGER)"))
         connection.execute(text("INSERT INTO counter VALUES (0)"))
         connection.commit()

@@ -28,10 +28,13 @@ TABLES = (
 UNTOLD = {
     "id", "public_id", "op_id", "password_hash", "idempotency_key", "charge_key",
     "gateway_reference", "quote_sha256", "params_sha256", "invoice_draft", "result",
-    "sha256", "size_bytes", "audit_head", "hash", "previous_hash", "position", "actor", "details",
+    "sha256", "size_bytes", "ubl_size_bytes", "audit_head", "hash", "previous_hash", "position",
+    "actor", "details",
     "dedupe_key", "subject_id", "attempts", "lease_owner", "last_error", "evidence", "next_step_at",
     "body_text", "body_html", "calendar",
 }  # fmt: skip
+# Told only whether it is there: what is in a file depends on the numbers of others.
+WHETHER = {"ubl_sha256", "enclosed_sha256"}
 # What a row is called where another refers to it; rows of other tables go by the reference alone.
 CALLED = {
     "account": "name",
@@ -148,7 +151,9 @@ def _told(table: Table, row: Any, called: dict[str, dict[int, str]]) -> dict[str
         if column.name in UNTOLD:
             continue
         value, target = row[column.name], _target(column)
-        if column.name == "event":
+        if column.name in WHETHER:
+            told[column.name] = value is not None
+        elif column.name == "event":
             told["event"] = NUMBER.sub("#", value)
         elif value is None or target is None or target in SAME:
             told[column.name] = value
