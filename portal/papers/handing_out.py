@@ -31,7 +31,6 @@ from portal.papers.statement_display import ShownStatement
 from portal.transaction import after_commit, assert_outside, is_simulated, transaction
 
 STATEMENT = "statement_v1"
-PIECE_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 TOLD_EVERY = 20
 ORPHANS_AFTER = timedelta(days=1)
