@@ -12,14 +12,19 @@ from flask.typing import ResponseReturnValue
 from portal import attempts, clock, formatting
 from portal.access import Permission, principal, requires
 from portal.billing.invoice_exports import ExportRefused, Wish
+from portal.billing.rules import describe
 from portal.blueprints import invoice_exports, periods
 from portal.blueprints.periods import Period
 from portal.extensions import db
 from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import ExportKind
 from portal.papers import statement_display
+from portal.papers.statement_display import ShownStatement
 
 bp = Blueprint("statements", __name__)
+
+# Twice as many take about as long to set as a page may.
+STEPS_AT_MOST = 1000
 
 
 @bp.get("/invoices/statement")
@@ -38,6 +43,8 @@ def ask() -> ResponseReturnValue:
     period = _period()
     if period.problems:
         return _page(period)
+    if len(_statement(period).steps) > STEPS_AT_MOST:
+        return _page(period, _too_long())
     title = f"Statement of account, {_day(period.first)} to {_day(period.last)}"
     try:
         invoice_exports.ask_for(
@@ -49,15 +56,7 @@ def ask() -> ResponseReturnValue:
 
 
 def _page(period: Period, problem: str = "") -> ResponseReturnValue:
-    statement = None
-    if not period.problems:
-        statement = statement_display.shown(
-            db.session(),
-            principal().account,
-            since_at=period.since_at,
-            before_at=period.before_at,
-            now=clock.now(),
-        )
+    statement = None if period.problems else _statement(period)
     response = page_or_fragment(
         "statements/show.html",
         "statement",
@@ -71,6 +70,21 @@ def _page(period: Period, problem: str = "") -> ResponseReturnValue:
         address: dict[str, Any] = dict(period.address)
         response.headers["HX-Push-Url"] = url_for("statements.show", **address)
     return response
+
+
+def _statement(period: Period) -> ShownStatement:
+    return statement_display.shown(
+        db.session(),
+        principal().account,
+        since_at=period.since_at,
+        before_at=period.before_at,
+        now=clock.now(),
+    )
+
+
+def _too_long() -> str:
+    most = describe.number(STEPS_AT_MOST)
+    return f"A PDF holds up to {most} steps, and this time has more. Choose a shorter one."
 
 
 def _day(written: str) -> str:

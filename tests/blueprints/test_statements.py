@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select
 
+from portal.blueprints import statements
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import InvoiceExport, RefundTo, User
@@ -78,6 +79,20 @@ def test_dates_that_are_none(
         assert problem in words(answer.text)
         assert f'value="{first}"' in answer.text
     assert db.session.scalars(select(InvoiceExport)).all() == []
+
+
+def test_a_pdf_that_would_take_too_long_to_set_is_not_asked_for(
+    cast: Cast, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invoice and its payment are two steps; thousands would only be tried again and again."""
+    monkeypatch.setattr(statements, "STEPS_AT_MOST", 1)
+    client = browser(cast.carol)
+    answer = client.post(PAGE, data={"op_id": "once"})
+    assert answer.status_code == 422
+    assert "holds up to 1 steps, and this time has more. Choose a shorter" in words(answer.text)
+    assert db.session.scalars(select(InvoiceExport)).all() == []
+    shorter = client.post(f"{PAGE}?from=2026-01-01&to=2026-02-28", data={"op_id": "once"})
+    assert shorter.status_code == 303
 
 
 def test_its_pdf_says_the_same(cast: Cast, browser: Browser) -> None:
