@@ -1,4 +1,4 @@
-"""What the billing history says about invoices that are handed out: files of many, and links."""
+"""What the billing history says about invoices that are handed out: files, links and emails."""
 
 from datetime import datetime
 
@@ -29,9 +29,22 @@ def _link_withdrawn(details: Details) -> Words:
     return f"Link to invoice {details['invoice']} withdrawn", told, "neutral"
 
 
+def _invoice_emails_chosen(details: Details) -> Words:
+    if details["wants"]:
+        return f"{details['user']} gets invoices by email", "", "neutral"
+    return f"{details['user']} gets no invoices by email any more", "", "neutral"
+
+
+def _sent_again(details: Details) -> Words:
+    number = details.get("invoice") or details["credit_note"]
+    return f"{number} sent again", f"To {details['to']}.", "neutral"
+
+
 ACTIONS: dict[str, Told] = {
     "invoice_file.asked": Told(Kind.MONEY, _file_asked, is_brief=False),
     "invoice_file.removed": Told(Kind.MONEY, _file_removed, is_brief=False),
     "invoice_link.made": Told(Kind.MONEY, _link_made, is_brief=False),
     "invoice_link.withdrawn": Told(Kind.MONEY, _link_withdrawn, is_brief=False),
+    "invoice_emails.chosen": Told(Kind.DETAILS, _invoice_emails_chosen, is_brief=False),
+    "invoice_emails.sent_again": Told(Kind.DETAILS, _sent_again, is_brief=False),
 }

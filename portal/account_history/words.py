@@ -186,17 +186,6 @@ def _details_changed(details: Details) -> Words:
     return "Billing details changed", " ".join(changes), "neutral"
 
 
-def _invoice_emails_chosen(details: Details) -> Words:
-    if details["wants"]:
-        return f"{details['user']} gets invoices by email", "", "neutral"
-    return f"{details['user']} gets no invoices by email any more", "", "neutral"
-
-
-def _sent_again(details: Details) -> Words:
-    number = details.get("invoice") or details["credit_note"]
-    return f"{number} sent again", f"To {details['to']}.", "neutral"
-
-
 FIELDS = {
     "company": "Company",
     "address": "Address",
@@ -279,6 +268,4 @@ ACTIONS: dict[str, Told] = {
     "user.reactivated": Told(Kind.PEOPLE, _reactivated, is_brief=False),
     "payment_method.changed": Told(Kind.DETAILS, _method_changed),
     "billing_details.changed": Told(Kind.DETAILS, _details_changed),
-    "invoice_emails.chosen": Told(Kind.DETAILS, _invoice_emails_chosen, is_brief=False),
-    "invoice_emails.sent_again": Told(Kind.DETAILS, _sent_again, is_brief=False),
 }
