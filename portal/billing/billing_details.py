@@ -13,9 +13,9 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
-from portal.billing import countries, invoice_emails, tax_ids, taxes
+from portal.billing import countries, episodes, invoice_emails, tax_ids, taxes
 from portal.billing.invoice_emails import NobodyReads
-from portal.billing.rules import text
+from portal.billing.rules import overage, text
 from portal.billing.rules.errors import RuleBroken, TaxConfirmed
 from portal.models import Account, BillingDetails
 
@@ -30,6 +30,10 @@ EMAIL_LENGTH = 254
 TYPED_AT_MOST = 4000
 # What the tax follows from.
 TAXED_BY = ("country", "tax_id")
+TOLD_OFTEN = (
+    f"What the coming upgrade costs has been told again {overage.MOST_RETOLD} times since it was"
+    " announced. Change this once it is made, or once no more is in use than the plan has."
+)
 
 
 class DetailsRefused(RuleBroken):
@@ -181,6 +185,12 @@ def _refuse_another_tax(
         taxes.may_change(session, account)
     except TaxConfirmed as refusal:
         raise DetailsRefused({differing[0]: str(refusal)}) from refusal
+    # Else an upgrade whose price each change raises is told again until it is never made.
+    if any(
+        episode.is_going_on and episode.times_retold >= overage.MOST_RETOLD
+        for episode in episodes.open_of(session, account.id)
+    ):
+        raise DetailsRefused({differing[0]: TOLD_OFTEN})
 
 
 def _refuse_no_reader(session: Session, account: Account) -> None:

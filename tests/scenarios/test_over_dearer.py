@@ -3,6 +3,7 @@
 Acme has 11 of 10 seats since 1 March. Told for 7 March, 06:00: Standard, 20 users, for $96.67.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +12,16 @@ from portal import episode_story, mailer
 from portal.account_history import entries
 from portal.account_history.entries import Asked
 from portal.account_history.kinds import Kind
+from portal.audit import SYSTEM
+from portal.billing import accounts, billing_details
+from portal.billing.billing_details import DetailsRefused
+from portal.billing.rules import describe
 from portal.billing.rules.errors import FullWhileParked
+from portal.billing.rules.money import Money
 from portal.billing.rules.overage import ParkReason
 from portal.extensions import db
 from portal.models import Account, EpisodeState, NoticeState
+from portal.transaction import transaction
 from tests.cast import Cast
 from tests.scenarios.over import Operator, emails, episode, plan_name, the_upgrade, upgrades
 
@@ -105,6 +112,25 @@ def test_over_upgrade_is_not_put_off_for_ever_by_what_makes_it_dearer(
     assert "amount kept rising" in to_vendor.body_text
     with pytest.raises(FullWhileParked, match="rose again each time"):
         cast.members(announced, 1)
+
+
+def test_over_upgrade_is_not_put_off_for_ever_by_another_tax(
+    cast: Cast, announced: Account
+) -> None:
+    """A country with a higher rate, day after day: three times told again, then it waits for the
+    upgrade; what was told last, on 9 March for 10 March, is charged."""
+    for country in ("NL", "IE", "FI"):
+        move(cast, announced, country)
+        cast.let_pass(days=1)
+    assert len(emails(announced, "deadline_moved")) == 3
+
+    with pytest.raises(DetailsRefused, match="told again 3 times"):
+        move(cast, announced, "DE")
+    cast.let_pass(days=1)
+    told = emails(announced, "deadline_moved")[-1]
+    charged = describe.money(Money(the_upgrade(announced).due_minor, "USD"))
+    assert charged in told.subject
+    move(cast, announced, "DE")
 
 
 def test_over_stopped_for_its_amount_it_goes_on_when_the_vendor_says_so(
@@ -209,3 +235,12 @@ def unreachable(_letter: object) -> None:
 
 def refused(_letter: object) -> mailer.Answer:
     return mailer.Answer(NoticeState.REFUSED, "550 No such user")
+
+
+def move(cast: Cast, account: Account, country: str) -> None:
+    """The account's company is in another country from now on."""
+    with transaction() as session:
+        locked = accounts.lock(session, account.id)
+        details = replace(billing_details.of(locked), country=country)
+        now = cast.clock.now()
+        billing_details.change(session, locked, details, now=now, actor=SYSTEM)
