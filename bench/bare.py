@@ -16,10 +16,10 @@ from flask import (
 from sqlalchemy import func, select
 
 from portal import create_app as create_portal
-from portal.access import Permission, requires
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import Account, Client, Invoice, Subscription
+from portal.web.access import Permission, requires
 
 bp = Blueprint("bench", __name__)
 

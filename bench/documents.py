@@ -25,7 +25,7 @@ from portal import create_app
 from portal.audit import SYSTEM
 from portal.billing import accounts, payments, plan_changes
 from portal.clock import wall_now
-from portal.collection import carry_change
+from portal.collecting.collection import carry_change
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import Invoice, InvoiceDocument, Price

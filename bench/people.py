@@ -12,7 +12,7 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.clock import wall_now
-from portal.collection import carry_change
+from portal.collecting.collection import carry_change
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import Client, ClientStatus, Price, Tier

@@ -4,20 +4,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from portal import (
-    access,
-    attempts,
-    clock,
-    engine,
-    errors,
-    extensions,
-    formatting,
-    htmx,
-    page_context,
-    production,
-    queue,
-    security,
-)
+from portal import clock, engine, extensions, production, queue
 from portal.blueprints import (
     account,
     add_ons,
@@ -58,6 +45,7 @@ from portal.blueprints import (
 )
 from portal.cli import register_commands
 from portal.config import Settings
+from portal.web import access, attempts, errors, formatting, htmx, page_context, security
 
 ACCOUNT = (
     *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),

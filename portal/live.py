@@ -19,16 +19,16 @@ from flask import Flask, current_app
 from redis.exceptions import RedisError
 
 from portal import clock
-from portal.access import Permission, Principal
 from portal.billing import usage
 from portal.billing.rules import usage_forecast
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.usage_forecast import DayCount
 from portal.events import CHANNELS
 from portal.extensions import db
+from portal.mail.usage_places import COUNTED_AT, NOT_COUNTED_AT
 from portal.models import Usage
 from portal.streams import Stream
-from portal.usage_places import COUNTED_AT, NOT_COUNTED_AT
+from portal.web.access import Permission, Principal
 
 EXTENSION = "portal.live"
 SUBSCRIBED_WITHIN_SECONDS = 3

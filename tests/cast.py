@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal import clock as wall
-from portal import collection, passwords, tokens
+from portal import passwords, tokens
 from portal.audit import SYSTEM
 from portal.billing import (
     accounts,
@@ -30,6 +30,7 @@ from portal.billing import (
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import (

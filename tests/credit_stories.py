@@ -4,7 +4,6 @@ import itertools
 
 from sqlalchemy import select
 
-from portal import collection
 from portal.audit import SYSTEM, operator
 from portal.billing import (
     accounts,
@@ -19,6 +18,7 @@ from portal.billing import (
 from portal.billing.credit_notes import Wish
 from portal.billing.gateways import Answer
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import (
     Account,

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from portal import account_history
-from portal.account_history import entries
-from portal.account_history.entries import Asked, Document, Entry
-from portal.account_history.kinds import Kind
-from portal.account_history.words import ACTIONS
 from portal.audit import SYSTEM, Actor, operator, record
 from portal.billing import accounts
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
+from portal.display import account_history
+from portal.display.account_history import entries
+from portal.display.account_history.entries import Asked, Document, Entry
+from portal.display.account_history.kinds import Kind
+from portal.display.account_history.words import ACTIONS
 from portal.extensions import db
 from portal.models import Account, PaymentState
 from portal.transaction import transaction

@@ -8,8 +8,8 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import Float, Numeric
 
-from portal.access import required_permission
 from portal.extensions import db
+from portal.web.access import required_permission
 
 PORTAL = Path(__file__).parent.parent / "portal"
 TEMPLATES = PORTAL / "templates"

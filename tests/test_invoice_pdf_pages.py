@@ -14,11 +14,11 @@ from flask import Flask
 from pypdf import PdfReader
 
 from portal.extensions import db
-from portal.formatting import date, money
 from portal.models import Invoice, InvoiceLine, InvoiceReason
 from portal.papers import invoice_display, making, page
 from portal.papers.invoice_display import IssuedInvoice
 from portal.papers.parts import Party
+from portal.web.formatting import date, money
 from tests.invoice_examples import DAY, EVIDENCE, ISSUED_AT, UPGRADE, invoice, usd
 
 A4, LETTER = (595, 842), (612, 792)

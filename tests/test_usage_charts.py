@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.usage_forecast import DayCount
-from portal.usage_charts import draw, steps
+from portal.display.usage_charts import draw, steps
 
 FIRST = date(2026, 3, 1)
 GB = 10**9

@@ -11,12 +11,12 @@ from statistics import median
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import notices
 from portal.audit import SYSTEM, Actor, record
 from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
+from portal.mail import notices
 from portal.models import Account, ChargingDay, ChargingStop, Invoice, InvoiceReason, Price
 
 AUTOMATIC = (InvoiceReason.RENEWAL, InvoiceReason.AUTO_UPGRADE)

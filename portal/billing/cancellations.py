@@ -4,10 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import events, notices
+from portal import events
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import episodes, plan_changes, plan_outcomes, subscriptions, usage
 from portal.billing.rules.errors import ChangeUnderWay, CycleEnded, NoPlan, OverWhileCancelled
+from portal.mail import notices
 from portal.models import Account, EndReason, Subscription, SubscriptionStatus
 from portal.transaction import after_commit
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from portal import usage_notices
 from portal.audit import SYSTEM, record
 from portal.billing import episode_facts, subscriptions, usage
 from portal.billing.rules import climb, counting
 from portal.billing.rules.counting import Metric, over_by
 from portal.billing.rules.policies import Policy
+from portal.mail import usage_notices
 from portal.models import Account, ClimbAlert, Level, Subscription, Usage
 
 

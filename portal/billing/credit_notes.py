@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import credit_notices, outbox
+from portal import outbox
 from portal.audit import Actor, record
 from portal.billing import (
     credited_lines,
@@ -32,6 +32,7 @@ from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
 from portal.billing.rules.invoicing import number_text
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
+from portal.mail import credit_notices
 from portal.models import (
     Account,
     CreditNote,

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from portal import notices, outbox
+from portal import outbox
 from portal.audit import SYSTEM, record
 from portal.billing import accounts, overages, plan_changes, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
+from portal.mail import notices
 from portal.models import (
     Account,
     Client,

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import episode_notices
 from portal.billing import invoices, price_list, projections, seat_consents, subscriptions, usage
 from portal.billing.rules import delivery, overage
 from portal.billing.rules.counting import Metric
@@ -14,6 +13,7 @@ from portal.billing.rules.overage import Delivery
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
+from portal.mail import episode_notices
 from portal.models import (
     Account,
     Episode,

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.episode_notices import ANNOUNCING, MOVED
+from portal.mail.episode_notices import ANNOUNCING, MOVED
 from portal.models import Episode, EpisodeWarning, Notice, NoticeState, OutboxItem, Work
 
 

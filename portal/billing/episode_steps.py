@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import events, notices
+from portal import events
 from portal.audit import SYSTEM, record
 from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes
 from portal.billing.rules import dunning, overage
@@ -25,7 +25,8 @@ from portal.billing.rules.overage import (
     Wait,
 )
 from portal.billing.rules.period import DAY
-from portal.episode_notices import Because
+from portal.mail import notices
+from portal.mail.episode_notices import Because
 from portal.models import (
     Account,
     Episode,

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import episode_notices, events, notices
+from portal import events
 from portal.audit import SYSTEM, record
 from portal.billing import episode_facts, episode_mail, price_list, projections, usage
 from portal.billing.rules import describe, overage
@@ -17,6 +17,7 @@ from portal.billing.rules.counting import amount_of
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
+from portal.mail import episode_notices, notices
 from portal.models import (
     Account,
     Episode,

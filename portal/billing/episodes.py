@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import episode_notices, events
+from portal import events
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import episode_mail, payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
-from portal.episode_notices import Because
+from portal.mail import episode_notices
+from portal.mail.episode_notices import Because
 from portal.models import (
     Account,
     Episode,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from portal import episode_notices, events
+from portal import events
 from portal.audit import Actor, record
 from portal.billing import (
     episode_facts,
@@ -22,7 +22,8 @@ from portal.billing.rules import describe, overage, text
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
 from portal.billing.rules.overage import Delivery, EpisodeFacts, ParkReason
-from portal.episode_notices import Because
+from portal.mail import episode_notices
+from portal.mail.episode_notices import Because
 from portal.models import Account, Episode, EpisodeState
 from portal.transaction import after_commit
 

@@ -11,12 +11,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from portal import notices
 from portal.audit import Actor, record
 from portal.billing import accounts
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.mail import notices
+from portal.mail.notices import Person
 from portal.models import Account, CreditNote, Invoice, Membership, Operation, User
-from portal.notices import Person
 
 ACTION = "invoice_emails.sent_again"
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
-from portal import notices, outbox
+from portal import outbox
 from portal.audit import Actor, record
 from portal.billing import bounds, ledger, series, usage
 from portal.billing.rules import describe
@@ -22,6 +22,7 @@ from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from portal.billing.rules.tax import Tax
 from portal.billing.rules.terms import Charged
+from portal.mail import notices
 from portal.models import (
     Account,
     BillingDetails,

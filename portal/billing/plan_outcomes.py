@@ -6,11 +6,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import episode_notices, events
+from portal import events
 from portal.audit import Actor, record
 from portal.billing import climbs, drafts, episodes, former_plans, invoices, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.period import Cycle
+from portal.mail import episode_notices
 from portal.models import (
     Account,
     AddOnPrice,

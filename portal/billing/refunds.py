@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import credit_notices, outbox
+from portal import outbox
 from portal.audit import SYSTEM, record
 from portal.billing import ledger
 from portal.billing.gateways import Answer
 from portal.billing.payments import FINAL, STATE_AFTER
 from portal.billing.rules import describe
 from portal.billing.rules.money import Money
+from portal.mail import credit_notices
 from portal.models import Account, CreditNote, Payment, PaymentState, Refund, Work
 
 DECLINED = "The refund was declined."

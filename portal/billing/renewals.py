@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from portal import notices
 from portal.audit import SYSTEM, record
 from portal.billing import (
     bounds,
@@ -29,6 +28,7 @@ from portal.billing import (
 from portal.billing.next_cycle import NextCycle
 from portal.billing.rules import describe, invoicing
 from portal.billing.rules.period import Cycle
+from portal.mail import notices
 from portal.models import (
     Account,
     EndReason,

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import outbox, payment_notices
+from portal import outbox
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
     cancellations,
@@ -20,6 +20,8 @@ from portal.billing.gateways import Answer
 from portal.billing.payments import Stage
 from portal.billing.rules import describe, dunning
 from portal.billing.rules.period import DAY
+from portal.mail import payment_notices
+from portal.mail.payment_notices import Failure
 from portal.models import (
     Account,
     EndReason,
@@ -36,7 +38,6 @@ from portal.models import (
     SubscriptionStatus,
     Work,
 )
-from portal.payment_notices import Failure
 
 DECLINED = "The payment was declined."
 NOT_ARRIVED = "The transfer has not arrived."

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import credit_notices, events, queue
+from portal import events, queue
 from portal.audit import Actor, record
 from portal.billing import (
     credit_notes,
@@ -29,7 +29,8 @@ from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import Return
 from portal.billing.taking_back_offers import Offer
-from portal.credit_notices import Given
+from portal.mail import credit_notices
+from portal.mail.credit_notices import Given
 from portal.models import (
     Account,
     CreditNote,

@@ -5,13 +5,14 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import account_history, account_overview, clock, live, overruns
-from portal.access import Permission, find_principal, home_endpoint, principal, requires
+from portal import clock, live
 from portal.billing import accounts, plan_changes, taking_back_offers
+from portal.display import account_history, account_overview, overruns
 from portal.extensions import db
-from portal.htmx import redirect_after, wants_fragment
 from portal.models import Subscription
 from portal.transaction import transaction
+from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
+from portal.web.htmx import redirect_after, wants_fragment
 
 bp = Blueprint("account", __name__)
 

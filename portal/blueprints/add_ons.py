@@ -6,26 +6,21 @@ from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal import (
-    account_overview,
-    add_on_choice,
-    attempts,
-    clock,
-    formatting,
-    plan_display,
-)
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.audit import Actor
 from portal.billing import accounts, add_ons, capacity, intentions, price_list, subscriptions
 from portal.billing.intentions import StaleQuote
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import confirming, paying, ways_to_pay
-from portal.confirmations import Signed
+from portal.display import account_overview, add_on_choice, plan_display
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
 from portal.models import Account, PlanChange, PlanChangeState, Subscription
 from portal.transaction import transaction
+from portal.web import attempts, formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.confirmations import Signed
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("add_ons", __name__)
 

@@ -3,11 +3,11 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from portal.access import Permission, principal, requires
 from portal.billing import balance, ledger
 from portal.blueprints.paging import Paging
 from portal.extensions import db
-from portal.htmx import page_or_fragment
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment
 
 bp = Blueprint("balance", __name__)
 

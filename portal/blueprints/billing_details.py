@@ -11,7 +11,6 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.access import Permission, principal, requires
 from portal.billing import accounts, billing_details, countries, invoice_emails, taxes
 from portal.billing.billing_details import (
     ADDRESS_LINES,
@@ -29,6 +28,7 @@ from portal.blueprints.auth import places
 from portal.extensions import db
 from portal.models import Membership
 from portal.transaction import transaction
+from portal.web.access import Permission, principal, requires
 
 bp = Blueprint("billing_details", __name__)
 

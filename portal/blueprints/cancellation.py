@@ -3,13 +3,15 @@
 from flask import Blueprint, flash, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import account_overview, clock, formatting
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import accounts, cancellations
 from portal.billing.rules.errors import RuleBroken
+from portal.display import account_overview
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
 from portal.transaction import transaction
+from portal.web import formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("cancellation", __name__)
 

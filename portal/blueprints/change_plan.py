@@ -7,8 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import account_overview, add_on_choice, attempts, clock, plan_display
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.audit import Actor
 from portal.billing import (
     intentions,
@@ -26,9 +25,8 @@ from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import confirming, paying, ways_to_pay
-from portal.confirmations import Signed
+from portal.display import account_overview, add_on_choice, plan_display
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
 from portal.models import (
     Account,
     Invoice,
@@ -38,6 +36,10 @@ from portal.models import (
     Subscription,
 )
 from portal.papers import invoice_progress
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.confirmations import Signed
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("change_plan", __name__)
 

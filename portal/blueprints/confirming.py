@@ -9,16 +9,18 @@ from datetime import datetime
 from flask import request
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, confirmations
-from portal.access import principal
+from portal import clock
 from portal.audit import Actor
 from portal.billing import accounts, intentions, payment_methods, payments
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import ways_to_pay
-from portal.confirmations import NotSigned, Signed
+from portal.collecting import collection
 from portal.models import Account, PlanChange
 from portal.transaction import transaction
+from portal.web import confirmations
+from portal.web.access import principal
+from portal.web.confirmations import NotSigned, Signed
 
 Confirm = Callable[[Session, Account, Signed, datetime, Actor], PlanChange]
 

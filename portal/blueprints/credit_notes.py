@@ -6,11 +6,11 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.access import Permission, requires
 from portal.blueprints import own_papers, resending, stored_files
 from portal.extensions import db
-from portal.htmx import page_or_fragment
 from portal.papers import credit_note_display
+from portal.web.access import Permission, requires
+from portal.web.htmx import page_or_fragment
 
 bp = Blueprint("credit_notes", __name__)
 

@@ -21,13 +21,14 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length
 
-from portal import clock, enclosures, outbox
-from portal.access import Permission, find_principal, requires
+from portal import clock, outbox
 from portal.billing.rules.money import Money
 from portal.blueprints import downloads
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
+from portal.mail import enclosures
 from portal.models import Notice, Work
+from portal.web.access import Permission, find_principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("dev", __name__, url_prefix="/dev")
 

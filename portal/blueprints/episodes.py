@@ -7,15 +7,16 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from portal import clock, episode_story, overruns
-from portal.access import Permission, own, principal, requires
+from portal import clock
 from portal.billing import taking_back_offers
 from portal.billing.rules import counting, episode_words
 from portal.billing.rules.overage import CloseReason
+from portal.display import episode_story, overruns
+from portal.display.overruns import Overrun
 from portal.extensions import db
-from portal.htmx import page_or_fragment, wants_fragment
 from portal.models import Episode, EpisodeState, Invoice, PlanChange, PlanChangeState, Vendor
-from portal.overruns import Overrun
+from portal.web.access import Permission, own, principal, requires
+from portal.web.htmx import page_or_fragment, wants_fragment
 
 bp = Blueprint("episodes", __name__)
 

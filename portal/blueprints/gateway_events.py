@@ -3,10 +3,10 @@
 from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
-from portal import gateway_events
-from portal.access import Permission, requires
 from portal.billing.gateways.stripe import events
+from portal.collecting import gateway_events
 from portal.extensions import csrf
+from portal.web.access import Permission, requires
 
 bp = Blueprint("gateway_events", __name__)
 

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, current_app
 from sqlalchemy import func, select
 
 from portal import clock
-from portal.access import Permission, requires
 from portal.extensions import db
 from portal.models import ClockState, OutboxItem, OutboxState
+from portal.web.access import Permission, requires
 
 bp = Blueprint("health", __name__)
 

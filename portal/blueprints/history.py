@@ -9,17 +9,18 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, csv_file, formatting
-from portal.access import Permission, principal, requires
-from portal.account_history import entries
-from portal.account_history.entries import Asked, Entry
-from portal.account_history.kinds import Kind
+from portal import csv_file
 from portal.billing.rules import describe
 from portal.billing.rules.client_file import safe_cell
 from portal.blueprints import downloads, periods
 from portal.blueprints.paging import Paging
+from portal.display.account_history import entries
+from portal.display.account_history.entries import Asked, Entry
+from portal.display.account_history.kinds import Kind
 from portal.extensions import db
-from portal.htmx import page_or_fragment, wants_fragment
+from portal.web import attempts, formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, wants_fragment
 
 bp = Blueprint("history", __name__)
 

@@ -11,8 +11,7 @@ from flask import Blueprint, Response, abort, current_app, flash, request
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, csv_file, errors
-from portal.access import Permission, own, principal, requires
+from portal import clock, csv_file
 from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.invoice_lists import Asked, Paper
@@ -21,10 +20,12 @@ from portal.blueprints import downloads, invoice_listing
 from portal.blueprints.invoice_listing import STATES
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
-from portal.htmx import page_or_fragment, redirect_after
 from portal.models import ExportKind, ExportState, InvoiceExport
 from portal.papers import handing_out, spreadsheets
 from portal.transaction import transaction
+from portal.web import attempts, errors
+from portal.web.access import Permission, own, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("invoice_exports", __name__)
 

@@ -9,17 +9,18 @@ from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData
 
-from portal import attempts, clock, tokens
-from portal.access import Permission, own, principal, requires
+from portal import clock, tokens
 from portal.billing import accounts, invoice_links
 from portal.billing.invoice_links import DAYS, LinkRefused
 from portal.blueprints import own_papers
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
-from portal.links import outside_url
 from portal.models import Invoice, InvoiceLink
-from portal.signing import signer
 from portal.transaction import transaction
+from portal.web import attempts
+from portal.web.access import Permission, own, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.links import outside_url
+from portal.web.signing import signer
 
 bp = Blueprint("invoice_links", __name__)
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from portal.access import principal
 from portal.billing import credit_notes, invoice_lists
 from portal.billing.invoice_lists import LAST_YEAR, Asked, Paper, State
 from portal.billing.rules.money import Money
 from portal.blueprints.paging import Paging
 from portal.extensions import db
-from portal.forms import clean_text
-from portal.htmx import page_or_fragment, wants_fragment
 from portal.models import CreditNote, Invoice, InvoiceStatus
 from portal.papers import invoice_display, invoice_progress
+from portal.web.access import principal
+from portal.web.forms import clean_text
+from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE_LENGTH = 25
 BADGES = {

@@ -3,8 +3,8 @@
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.access import Permission, requires
 from portal.blueprints import own_papers, stored_files
+from portal.web.access import Permission, requires
 
 bp = Blueprint("invoice_xml", __name__)
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, collection, notices
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import accounts, credit_notes, open_invoices, payments, taking_back_offers
 from portal.billing.payments import Stage
 from portal.billing.rules.errors import NoPaymentMethod
@@ -20,11 +19,15 @@ from portal.blueprints import (
     resending,
     stored_files,
 )
+from portal.collecting import collection
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.mail import notices
 from portal.models import Invoice, InvoiceReason
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
 
 bp = Blueprint("invoices", __name__)
 

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from portal import attempts
-from portal.access import Permission, principal, requires
 from portal.billing import issued_files
 from portal.extensions import db
-from portal.htmx import page_or_fragment
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment
 
 bp = Blueprint("issued_files", __name__)
 

@@ -7,8 +7,8 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from portal import live
-from portal.access import Permission, find_principal, principal, requires
 from portal.extensions import db
+from portal.web.access import Permission, find_principal, principal, requires
 
 bp = Blueprint("live", __name__)
 

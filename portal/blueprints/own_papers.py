@@ -5,9 +5,9 @@ from typing import Any
 from flask import abort
 from sqlalchemy import select
 
-from portal.access import principal
 from portal.extensions import db
 from portal.models import CreditNote, Invoice
+from portal.web.access import principal
 
 
 def invoice(number: str) -> Invoice:

@@ -5,13 +5,13 @@ from flask.typing import ResponseReturnValue
 from htmx_flask import make_response, request
 from werkzeug.urls import iri_to_uri
 
-from portal import attempts
 from portal.billing import payments
 from portal.billing.payments import Stage
 from portal.billing.rules import describe
 from portal.extensions import db
-from portal.htmx import is_local, redirect_after
 from portal.models import Invoice, Payment, PlanChange
+from portal.web import attempts
+from portal.web.htmx import is_local, redirect_after
 
 
 def follow(payment: Payment) -> ResponseReturnValue:

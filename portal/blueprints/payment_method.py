@@ -10,18 +10,20 @@ from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from portal import attempts, clock, collection, gateways
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
 from portal.billing.payment_methods import WayToPay
 from portal.billing.payments import Stage
 from portal.blueprints import paying, ways_to_pay
+from portal.collecting import collection, gateways
 from portal.extensions import db
-from portal.htmx import is_local, page_or_fragment, redirect_after
 from portal.models import Account, GatewayCustomer, Invoice
 from portal.papers import invoice_progress
 from portal.transaction import assert_outside, transaction
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import is_local, page_or_fragment, redirect_after
 
 bp = Blueprint("payment_method", __name__)
 

@@ -4,14 +4,15 @@ from flask import Blueprint, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from portal import clock, collection
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import accounts, settlements
 from portal.blueprints import paying
+from portal.collecting import collection
 from portal.extensions import db
-from portal.htmx import redirect_after
 from portal.models import Payment, PlanChange
 from portal.transaction import transaction
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import redirect_after
 
 bp = Blueprint("payments", __name__)
 

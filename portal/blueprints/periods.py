@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from flask import request
 
-from portal import formatting
+from portal.web import formatting
 
 LONGEST_DATE = 20
 NOT_A_DATE = "Write a date like 2026-03-31."

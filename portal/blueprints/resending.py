@@ -8,17 +8,18 @@ from typing import Any
 from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import invoice_emails
 from portal.billing.rules.errors import RuleBroken
 from portal.blueprints import own_papers
 from portal.extensions import db
-from portal.htmx import redirect_after
 from portal.models import CreditNote, Invoice, User
 from portal.papers import sent
 from portal.papers.sent import Sending
 from portal.transaction import transaction
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import redirect_after
 
 bp = Blueprint("resending", __name__)
 

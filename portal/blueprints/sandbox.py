@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from portal import clock, clock_moves
-from portal.access import Permission, find_principal, home_endpoint, principal, requires
 from portal.billing import agenda
-from portal.errors import answer
 from portal.extensions import db, login
-from portal.htmx import is_local, redirect_after, wants_fragment
+from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
+from portal.web.errors import answer
+from portal.web.htmx import is_local, redirect_after, wants_fragment
 
 bp = Blueprint("sandbox", __name__)
 

@@ -3,11 +3,11 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.access import Permission, requires
 from portal.billing.gateways import sandbox
-from portal.errors import answer
-from portal.htmx import is_local, redirect_after
 from portal.transaction import assert_outside
+from portal.web.access import Permission, requires
+from portal.web.errors import answer
+from portal.web.htmx import is_local, redirect_after
 
 bp = Blueprint("sandbox_cards", __name__)
 

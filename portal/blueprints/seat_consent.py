@@ -6,15 +6,16 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectChoice
 from wtforms.validators import InputRequired
 
-from portal import clock, live, overruns
-from portal.access import Permission, principal, requires
+from portal import clock, live
 from portal.billing import accounts, seat_consents, subscriptions, usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
+from portal.display import overruns
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
 from portal.models import WhenFull
 from portal.transaction import transaction
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("seat_consent", __name__)
 

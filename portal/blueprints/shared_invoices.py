@@ -5,14 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, errors
-from portal.access import Permission, requires
+from portal import clock
 from portal.billing import credit_notes, invoice_links
 from portal.blueprints import invoice_listing, stored_files
 from portal.extensions import db
 from portal.models import Invoice, InvoiceLink
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
+from portal.web import attempts, errors
+from portal.web.access import Permission, requires
 
 bp = Blueprint("shared_invoices", __name__)
 

@@ -9,17 +9,18 @@ from typing import Any
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, formatting
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.rules import describe
 from portal.blueprints import invoice_exports, periods
 from portal.blueprints.periods import Period
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import ExportKind
 from portal.papers import statement_display
 from portal.papers.statement_display import ShownStatement
+from portal.web import attempts, formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
 
 bp = Blueprint("statements", __name__)
 

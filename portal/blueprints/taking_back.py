@@ -3,19 +3,20 @@
 from flask import Blueprint, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import clock, confirmations
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import accounts, payments, refunds, taking_back_offers, takings_back
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.taking_back_offers import Offer
 from portal.billing.takings_back import StaleOffer
 from portal.blueprints import confirming
-from portal.confirmations import Signed
 from portal.extensions import db
-from portal.htmx import page_or_fragment, redirect_after
+from portal.mail.usage_places import MAKE_ROOM
 from portal.models import PlanChange
 from portal.transaction import transaction
-from portal.usage_places import MAKE_ROOM
+from portal.web import confirmations
+from portal.web.access import Permission, principal, requires
+from portal.web.confirmations import Signed
+from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("taking_back", __name__)
 

@@ -7,15 +7,17 @@ from datetime import timedelta
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from portal import attempts, clock, csv_file, live, usage_charts
-from portal.access import Permission, principal, requires
+from portal import clock, csv_file, live
 from portal.billing import subscriptions, usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.usage_forecast import DayCount
 from portal.blueprints import downloads
+from portal.display import usage_charts
+from portal.display.usage_charts import Chart, Step
 from portal.extensions import db
 from portal.live import Meter
-from portal.usage_charts import Chart, Step
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
 
 bp = Blueprint("usage", __name__)
 

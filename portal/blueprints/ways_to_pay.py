@@ -10,13 +10,13 @@ from flask import current_app, request
 from wtforms import RadioField
 from wtforms.validators import AnyOf
 
-from portal.access import principal
 from portal.billing import payments
 from portal.billing.gateways import MANUAL, SANDBOX
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.payment_methods import WayToPay
 from portal.extensions import db
 from portal.models import PaymentMethod
+from portal.web.access import principal
 
 TRANSFER = WayToPay(MANUAL, "bank-transfer", "Bank transfer")
 

@@ -11,16 +11,17 @@ from wtforms import DateField, IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional, ValidationError
 
-from portal import attempts, clock, formatting, simulation
-from portal.access import Permission, principal, requires
+from portal import clock, simulation
 from portal.billing import price_list, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.period import Interval
-from portal.errors import answer
 from portal.extensions import db
-from portal.htmx import page_or_fragment
 from portal.simulation import Question, Refused, Story
 from portal.simulation.questions import key_of
+from portal.web import attempts, formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.errors import answer
+from portal.web.htmx import page_or_fragment
 
 bp = Blueprint("what_if", __name__)
 

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from portal import clock, collection, repayments
+from portal import clock
 from portal.billing import accounts, refunds, settlements
 from portal.billing.bounds import OutOfBounds
 from portal.billing.gateways import MANUAL, Answer, Outcome
@@ -17,6 +17,7 @@ from portal.billing.gateways.manual import written_reference
 from portal.billing.payments import FINAL
 from portal.billing.rules import describe
 from portal.cli.output import json_option, show_json, show_table
+from portal.collecting import collection, repayments
 from portal.extensions import db
 from portal.models import Account, Invoice, Payment, PaymentState, PlanChange, Refund
 from portal.transaction import transaction

@@ -15,9 +15,9 @@ from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.cli.accounts import one
 from portal.extensions import db
-from portal.forms import NAME_LENGTH
 from portal.models import Account
 from portal.transaction import transaction
+from portal.web.forms import NAME_LENGTH
 
 users = AppGroup("users", help="People and their sign-ins.")
 

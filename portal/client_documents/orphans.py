@@ -11,13 +11,14 @@ from itertools import islice
 
 from flask import current_app
 
-from portal import clock, file_store, notices
+from portal import clock, file_store
 from portal.billing import documents
 from portal.billing.rules import describe
 from portal.billing.verification.client_documents import stored_documents
 from portal.billing.verification.wrong import Wrong
 from portal.extensions import db
 from portal.file_store import StoreFailed
+from portal.mail import notices
 from portal.transaction import assert_outside, is_simulated, transaction
 
 AFTER = timedelta(days=1)

@@ -8,7 +8,7 @@ from itertools import islice
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import client_documents, clock, collection, notices
+from portal import client_documents, clock
 from portal.audit import Actor
 from portal.billing import (
     accounts,
@@ -30,11 +30,13 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
 from portal.client_documents import DiskFull, Upload
+from portal.collecting import collection
 from portal.example import invented
 from portal.extensions import db
-from portal.links import outside_url
+from portal.mail import notices
 from portal.models import Client, ClientStatus, Family, Membership, Price, Tier, User
 from portal.transaction import transaction
+from portal.web.links import outside_url
 
 CARD = "card_pays"
 

@@ -18,10 +18,10 @@ from portal.billing import catalog
 from portal.billing.rules import catalog as catalog_rules
 from portal.example.story import Calendar, events
 from portal.extensions import db
-from portal.formatting import date
 from portal.jobs import travel
 from portal.models import Account, ClockState
 from portal.transaction import transaction
+from portal.web.formatting import date
 
 CATALOG = Path(__file__).parent.parent.parent / "catalog" / "example.toml"
 PASSWORD = "an open door for a look around"  # noqa: S105 - it is there to be known

@@ -8,18 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import (
-    client_documents,
-    clock,
-    collection,
-    enclosures,
-    gateway_events,
-    mailer,
-    outbox,
-    repayments,
-)
+from portal import client_documents, clock, outbox
 from portal.billing import accounts, episode_steps, episode_warnings, invoice_exports
+from portal.collecting import collection, gateway_events, repayments
 from portal.extensions import db
+from portal.mail import enclosures, mailer
 from portal.models import (
     Account,
     Episode,

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import clock, document_store, enclosures, events
+from portal import clock, document_store, events
 from portal.billing import accounts
 from portal.extensions import db
+from portal.mail import enclosures
 from portal.models import Account, CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
 from portal.papers import (
     composing,

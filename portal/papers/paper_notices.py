@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import notices
+from portal.mail import notices
 from portal.models import Account, CreditNote, Invoice, Notice, OutboxItem, OutboxState, Work
 
 NO_E_INVOICE = "Documents go out without their electronic invoice"

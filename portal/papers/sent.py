@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import mailer
+from portal.mail import mailer
 from portal.models import CreditNote, Invoice, Notice, NoticeState
 
 MOST = 100

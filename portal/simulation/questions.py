@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from portal import clock, collection
+from portal import clock
 from portal.audit import Actor
 from portal.billing import accounts, overages, plan_changes, price_list, subscriptions, usage
 from portal.billing.plan_changes import Confirmation
@@ -13,6 +13,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of
 from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.billing.rules.period import Interval
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, Price
 from portal.transaction import transaction

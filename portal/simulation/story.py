@@ -8,12 +8,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.account_history.kinds import Kind
-from portal.account_history.words import ACTIONS
 from portal.billing import ledger, subscriptions, usage
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
+from portal.display.account_history.kinds import Kind
+from portal.display.account_history.words import ACTIONS
 from portal.models import (
     Account,
     AuditEntry,

@@ -21,10 +21,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.util import ScopedRegistry
 
-from portal import clock, enclosures, gateways
+from portal import clock
 from portal.billing.gateways import PaymentGateway
+from portal.collecting import gateways
 from portal.engine import WRITES
 from portal.extensions import db
+from portal.mail import enclosures
 from portal.models import Account, Episode, OutboxItem, Subscription, Usage, Work
 from portal.simulation.stand_ins import MovedClock
 from portal.transaction import SIMULATED, assert_outside

@@ -5,13 +5,13 @@ What is broken afterwards is found by the names that accounts have here.
 
 from datetime import timedelta
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, add_ons, cancellations, credit_notes, plan_changes, price_list
 from portal.billing.credit_notes import Wish
 from portal.billing.intentions import Confirmation
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, ChargingStop, GatewayEvent, Invoice, Price, RefundTo
 from portal.transaction import transaction

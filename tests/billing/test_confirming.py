@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, add_ons, plan_changes
 from portal.billing.rules.errors import (
@@ -14,6 +13,7 @@ from portal.billing.rules.errors import (
     InvoiceUnpaid,
     RuleBroken,
 )
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, PlanChange, PlanChangeState
 from portal.transaction import transaction

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from portal import collection, repayments
 from portal.audit import SYSTEM
 from portal.billing import (
     accounts,
@@ -24,6 +23,7 @@ from portal.billing.gateways.sandbox import SandboxGateway
 from portal.billing.rules.crediting import LineGivenBack, NoSuchLine, NothingLeft
 from portal.billing.rules.errors import ChangeUnderWay
 from portal.billing.rules.roles import Role
+from portal.collecting import collection, repayments
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import (
@@ -85,7 +85,7 @@ def test_a_number_that_is_not_used_is_given_back(
     credit(cast, newest(cast.acme))
     other = newest(cast.other)
     with monkeypatch.context() as patched:
-        kill_at(patched, "portal.credit_notices.issued", "after")
+        kill_at(patched, "portal.mail.credit_notices.issued", "after")
         with pytest.raises(Killed):
             credit(cast, other)
     assert credit(cast, newest(cast.other)).number_text == "CN-2026-000002"
@@ -250,11 +250,11 @@ def test_the_gateway_is_asked_outside_any_transaction(
 
 
 STEPS = {
-    "before it is claimed": ("portal.repayments._claim", "before"),
-    "after it was claimed": ("portal.repayments._ask", "before"),
-    "after the gateway gave it back": ("portal.repayments._ask", "after"),
-    "before it is put down": ("portal.repayments._put_down", "before"),
-    "before the commit": ("portal.repayments._put_down", "after"),
+    "before it is claimed": ("portal.collecting.repayments._claim", "before"),
+    "after it was claimed": ("portal.collecting.repayments._ask", "before"),
+    "after the gateway gave it back": ("portal.collecting.repayments._ask", "after"),
+    "before it is put down": ("portal.collecting.repayments._put_down", "before"),
+    "before the commit": ("portal.collecting.repayments._put_down", "after"),
 }
 
 

@@ -9,7 +9,6 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from portal import collection
 from portal.billing import (
     invoices,
     payments,
@@ -23,6 +22,7 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.billing.sign_ups import Application, Opened, Overtaken, Person, WayToPay
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, Invoice, PlanChangeState, Price, User, WhenFull
 from portal.transaction import transaction

@@ -12,12 +12,13 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from portal import clock as wall_clock
-from portal import collection, confirmations, formatting, outbox
+from portal import outbox
 from portal.billing import accounts, catalog, ledger, payments, plan_changes
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.jobs import renewals
 from portal.models import (
@@ -34,6 +35,7 @@ from portal.models import (
     Work,
 )
 from portal.transaction import transaction
+from portal.web import confirmations, formatting
 from tests.blueprints.pages import in_order, use, words
 from tests.cast import Cast, FixedClock
 from tests.conftest import CATALOG

@@ -7,8 +7,8 @@ from flask import Flask, g
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import formatting
 from portal.billing.rules.money import Money
+from portal.web import formatting
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

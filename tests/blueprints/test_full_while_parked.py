@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import mailer
 from portal.billing import people, usage
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, Membership, Notice, NoticeState
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from htmx_flask import Htmx
 from jinja2 import DictLoader, StrictUndefined
 
-from portal import htmx
+from portal.web import htmx
 
 PAGE = """
 <h1>{{ title }}</h1>

@@ -12,13 +12,14 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from portal import collection, document_store, outbox
+from portal import document_store, outbox
 from portal.audit import SYSTEM
 from portal.billing import accounts, invoices, payments, renewals, subscriptions
 from portal.billing.rules import invoicing
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, Invoice, InvoiceDocument, InvoiceReason, Payment, User, Work
 from portal.papers import making

@@ -7,12 +7,12 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from portal import page_context
 from portal.audit import SYSTEM
 from portal.billing import accounts, people
 from portal.billing.rules.roles import Role
 from portal.models import User
 from portal.transaction import transaction
+from portal.web import page_context
 from tests.cast import Cast
 
 Browser = Callable[[User | None], FlaskClient]

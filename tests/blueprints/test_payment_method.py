@@ -13,9 +13,9 @@ from portal.billing import accounts
 from portal.billing.gateways import BegunMethod, SavedMethod
 from portal.billing.gateways.sandbox import CARDS, SandboxGateway
 from portal.billing.rules.roles import Role
+from portal.collecting.gateways import EXTENSION
 from portal.config import StripeSettings
 from portal.extensions import db
-from portal.gateways import EXTENSION
 from portal.models import (
     Account,
     AuditEntry,

@@ -8,16 +8,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import mailer, payment_notices
 from portal.audit import SYSTEM
 from portal.billing import accounts, invoice_emails, people
 from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules.money import Money
 from portal.extensions import db, limiter
 from portal.jobs import schedule
+from portal.mail import mailer, payment_notices
+from portal.mail.payment_notices import Failure
 from portal.models import Account, AuditEntry, CreditNote, Invoice, Notice, NoticeState, User
 from portal.papers import making
-from portal.payment_notices import Failure
 from portal.transaction import transaction
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock

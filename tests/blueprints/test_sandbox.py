@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal import clock as the_clock
-from portal import collection, outbox
+from portal import outbox
 from portal.billing import accounts, agenda, episode_steps, episodes, overages, payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.config import Mode
 from portal.extensions import db
 from portal.jobs import renewals, travel

@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import add_on_choice
 from portal.billing import people, price_list, seat_consents, usage
 from portal.billing.rules.counting import Metric
+from portal.display import add_on_choice
 from portal.extensions import db
 from portal.models import Account, Invitation, Membership, Notice, SeatConsent, WhenFull
 from tests.blueprints.pages import in_order, words

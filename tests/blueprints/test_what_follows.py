@@ -15,9 +15,9 @@ from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.jobs import overages as jobs
+from portal.mail.usage_places import MAKE_ROOM
 from portal.models import Account, EpisodeState, Notice, PaymentState, User
 from portal.transaction import transaction
-from portal.usage_places import MAKE_ROOM
 from tests.blueprints.pages import in_order, use, words
 from tests.cast import Cast, FixedClock
 from tests.client_stories import ClientList

@@ -7,10 +7,10 @@ import pytest
 from click.testing import Result
 from sqlalchemy import select
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, bounds, payments, plan_changes, subscriptions, verify
 from portal.billing.gateways.manual import transfer_reference
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, Invoice, Payment, PlanChange
 from portal.transaction import transaction

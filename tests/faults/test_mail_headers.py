@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask_mail import Message
 
-from portal import mailer
 from portal.extensions import mail
-from portal.mailer import Letter
+from portal.mail import mailer
+from portal.mail.mailer import Letter
 from portal.models import NoticeState
 from tests.faults.mail_server import Mode, running
 

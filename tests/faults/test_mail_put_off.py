@@ -11,11 +11,12 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import select
 
-from portal import mailer, outbox
+from portal import outbox
 from portal.audit import SYSTEM
 from portal.billing import people
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import (
     Account,
     EpisodeState,

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal import mail_server, mailer, outbox
+from portal import outbox
 from portal.config import MailSettings
 from portal.extensions import db, mail
+from portal.mail import mail_server, mailer
 from portal.models import Notice, NoticeState, Work
 from portal.transaction import InsideTransaction, transaction
 from tests.cast import Cast, FixedClock

@@ -12,8 +12,8 @@ from portal.billing.gateways import Charge, Outcome, Repayment
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.billing.gateways.stripe.events import News
 from portal.billing.rules.money import Money
+from portal.collecting.gateway_events import keep
 from portal.extensions import db
-from portal.gateway_events import keep
 from portal.models import GatewayEvent, OutboxItem, SandboxCharge, SandboxRefund
 
 Found = TypeVar("Found")

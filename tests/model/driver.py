@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import (
     accounts,
@@ -36,6 +35,7 @@ from portal.billing.payments import FINAL
 from portal.billing.rules.client_details import ClientDetails
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import (
     Account,

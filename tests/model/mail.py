@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal import mailer
-from portal.mailer import Answer, Letter, Retry
+from portal.mail import mailer
+from portal.mail.mailer import Answer, Letter, Retry
 from portal.models import NoticeState
 from tests.cast import FixedClock
 

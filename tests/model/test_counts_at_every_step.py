@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import func, select
 
-from portal import live, mailer
+from portal import live
 from portal.audit import SYSTEM, Actor
 from portal.billing import (
     accounts,
@@ -49,6 +49,7 @@ from portal.billing.rules.counting import Metric, amount_of, count_reason, of_li
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import (
     Account,
     Client,

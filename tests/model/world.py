@@ -13,12 +13,13 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import engine, mailer
+from portal import engine
 from portal.billing import catalog, overages, subscriptions, verify
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.jobs import limit_checks, outbox_items, schedule
+from portal.mail import mailer
 from portal.models import OutboxItem, OutboxState, Work
 from portal.papers import making
 from portal.transaction import transaction

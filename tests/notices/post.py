@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from portal import mailer
 from portal.billing import accounts, episode_steps
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Episode, Notice, NoticeState
 from portal.transaction import transaction
 

@@ -9,12 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal import document_store, enclosures, letters, outbox
+from portal import document_store, outbox
 from portal.config import MailSettings
 from portal.document_store import DocumentMissing
 from portal.extensions import db, mail
 from portal.file_store import StoreFailed
 from portal.jobs import outbox_items, schedule
+from portal.mail import enclosures, letters
 from portal.models import (
     CreditNote,
     Invoice,
@@ -186,7 +187,7 @@ def test_a_worker_killed_after_the_server_took_it_sends_the_same_again(
     with running(Mode.ACCEPTS) as (office, port):
         _use(app, port)
         with monkeypatch.context() as patched:
-            patched.setattr("portal.mailer.record", broken)
+            patched.setattr("portal.mail.mailer.record", broken)
             mails_only()
         assert states(invoice) == {NoticeState.WAITING}
         clock.advance(minutes=5)

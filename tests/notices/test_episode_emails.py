@@ -10,8 +10,8 @@ from icalendar import Calendar
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, episodes, interventions
-from portal.episode_notices import Because
 from portal.extensions import db
+from portal.mail.episode_notices import Because
 from portal.models import Account, Episode, Notice
 from portal.transaction import transaction
 from tests.cast import FixedClock

@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal import mailer, outbox
+from portal import outbox
 from portal.config import Mode
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Episode, Notice, User, Work
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock

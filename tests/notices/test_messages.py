@@ -7,13 +7,15 @@ import pytest
 from flask import Flask, has_request_context
 from sqlalchemy import select
 
-from portal import collection, episode_notices, letters, notices, payment_notices
 from portal.billing import usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.blueprints.auth.passwords import LINK_LASTS
+from portal.collecting import collection
 from portal.extensions import db
+from portal.mail import episode_notices, letters, notices, payment_notices
+from portal.mail.payment_notices import Failure
 from portal.models import (
     Account,
     Episode,
@@ -26,7 +28,6 @@ from portal.models import (
     PlanChangeState,
     Usage,
 )
-from portal.payment_notices import Failure
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.notices.post import ESCAPED, ODD_NAME, deliver_all, named, newest, step

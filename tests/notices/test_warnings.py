@@ -9,10 +9,10 @@ from flask import Flask
 from icalendar import Calendar
 from sqlalchemy import select
 
-from portal import mailer, notice_facts
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.mailer import Answer
+from portal.mail import mailer, notice_facts
+from portal.mail.mailer import Answer
 from portal.models import Account, Episode, EpisodeWarning, Notice, NoticeState, OutboxItem, Work
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from portal import clock, confirmations
+from portal import clock
 from portal.audit import SYSTEM
 from portal.billing import (
     accounts,
@@ -41,6 +41,7 @@ from portal.models import (
     Work,
 )
 from portal.transaction import transaction
+from portal.web import confirmations
 from tests.faults.kills.stage import Stage
 from tests.races.situations import (
     CYCLE_OVER,

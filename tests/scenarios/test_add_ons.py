@@ -2,13 +2,13 @@
 
 import pytest
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, add_ons, ledger, subscriptions, usage
 from portal.billing.intentions import Confirmation, StaleQuote
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import DoesNotFit, DowngradeScheduled, NothingChosen
 from portal.billing.rules.period import Interval
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, Episode, EpisodeState, Invoice, Notice, PlanChangeState
 from portal.transaction import transaction

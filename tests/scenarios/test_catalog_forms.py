@@ -7,10 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from portal import confirmations
 from portal.billing import plan_changes, price_list
 from portal.extensions import db
 from portal.models import Account, Invoice, Payment, PlanChange, User
+from portal.web import confirmations
 from tests.blueprints.pages import in_order, words
 from tests.cast import PASSWORD, Cast, FixedClock
 from tests.scenarios.vendor import VendorsFile, add_on, in_dollars_alone, running

@@ -6,11 +6,11 @@ since 1 March 2026, 09:00 UTC.
 
 import pytest
 
-from portal import repayments
 from portal.billing.gateways import Answer, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.billing.rules.crediting import NotAboveZero, NothingLeft
 from portal.billing.rules.period import Interval
+from portal.collecting import repayments
 from portal.extensions import db
 from portal.models import (
     InvoiceStatus,

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal import client_documents, mailer
+from portal import client_documents
 from portal.billing import clients, document_removal
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, AuditEntry, Notice, NoticeState
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock

@@ -5,12 +5,13 @@ Acme is on Standard, 10 users since 1 March, 09:00. The daily check is at 06:00 
 
 import pytest
 
-from portal import events, overruns
-from portal.account_history import entries
-from portal.account_history.entries import Asked
-from portal.account_history.kinds import Kind
+from portal import events
 from portal.billing import agenda, overages, usage
 from portal.billing.rules.counting import Metric
+from portal.display import overruns
+from portal.display.account_history import entries
+from portal.display.account_history.entries import Asked
+from portal.display.account_history.kinds import Kind
 from portal.extensions import db
 from portal.live import meters_context
 from portal.models import Account, EpisodeState

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from portal import collection
 from portal.billing import accounts, payments
 from portal.billing.gateways import MANUAL
+from portal.collecting import collection
 from portal.extensions import db
 from portal.jobs import overages
 from portal.models import (

@@ -8,10 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal import episode_story, mailer
-from portal.account_history import entries
-from portal.account_history.entries import Asked
-from portal.account_history.kinds import Kind
 from portal.audit import SYSTEM
 from portal.billing import accounts, billing_details
 from portal.billing.billing_details import DetailsRefused
@@ -19,7 +15,12 @@ from portal.billing.rules import describe
 from portal.billing.rules.errors import FullWhileParked
 from portal.billing.rules.money import Money
 from portal.billing.rules.overage import ParkReason
+from portal.display import episode_story
+from portal.display.account_history import entries
+from portal.display.account_history.entries import Asked
+from portal.display.account_history.kinds import Kind
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, EpisodeState, NoticeState
 from portal.transaction import transaction
 from tests.cast import Cast

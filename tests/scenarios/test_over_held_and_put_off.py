@@ -9,7 +9,6 @@ import pytest
 from icalendar import Calendar
 from sqlalchemy import select
 
-from portal import mailer
 from portal.billing import forecast, foresight, subscriptions
 from portal.billing.interventions import NotNow
 from portal.billing.rules.counting import Metric
@@ -17,6 +16,7 @@ from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.billing.rules.text import TextRefused
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, AuditEntry, Episode, EpisodeState, NoticeState
 from tests.cast import Cast, FixedClock
 from tests.scenarios.over import (

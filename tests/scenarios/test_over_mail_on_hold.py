@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from portal import mailer, outbox
+from portal import outbox
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, Notice, NoticeState, OutboxItem, Work
 from tests.cast import Cast
 from tests.scenarios.over import Operator, emails, episode, sent, the_upgrade

@@ -8,13 +8,13 @@ import pytest
 from icalendar import Calendar
 from sqlalchemy import select
 
-from portal import episode_story
-from portal.account_history import entries
-from portal.account_history.entries import Asked
-from portal.account_history.kinds import Kind
 from portal.billing import clients
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
+from portal.display import episode_story
+from portal.display.account_history import entries
+from portal.display.account_history.entries import Asked
+from portal.display.account_history.kinds import Kind
 from portal.extensions import db
 from portal.models import (
     Account,

@@ -6,11 +6,11 @@ Acme is on Standard, 10 users since 1 March, 09:00. The daily check is at 06:00 
 import pytest
 from sqlalchemy import select
 
-from portal import mailer
 from portal.billing import foresight
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.mail import mailer
 from portal.models import Account, EpisodeState, Invoice, InvoiceReason
 from tests.cast import Cast, FixedClock
 from tests.scenarios.over import Operator, emails, episode, plan_amount, the_upgrade, upgrades

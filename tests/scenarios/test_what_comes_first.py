@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, bounds, plan_changes, renewals, settlements
 from portal.billing.gateways import Answer, Charge, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.billing.rules.roles import Role
+from portal.collecting import collection
 from portal.extensions import db
 from portal.jobs import schedule
 from portal.models import (

@@ -7,7 +7,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal import formatting
 from portal.billing import catalog, ledger
 from portal.billing.rules.catalog import parse
 from portal.billing.rules.money import Money
@@ -16,6 +15,7 @@ from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Account, Invoice, User
 from portal.transaction import transaction
+from portal.web import formatting
 from tests.blueprints.pages import in_order, words
 from tests.cast import PASSWORD, Cast, FixedClock
 from tests.rules.small_catalog import in_three_currencies

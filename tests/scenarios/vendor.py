@@ -4,12 +4,12 @@ import itertools
 import re
 from pathlib import Path
 
-from portal import collection
 from portal.audit import SYSTEM
 from portal.billing import accounts, add_ons, catalog, price_list, subscriptions
 from portal.billing.catalog import Report
 from portal.billing.intentions import Confirmation
 from portal.billing.rules.catalog import parse
+from portal.collecting import collection
 from portal.extensions import db
 from portal.models import Account, AddOnPrice, Invoice, PlanChange, PlanChangeState, Subscription
 from portal.transaction import rehearsal, transaction

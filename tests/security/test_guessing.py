@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal import attempts, passwords
+from portal import passwords
 from portal.extensions import limiter
+from portal.web import attempts
 from tests.cast import PASSWORD, Cast
 
 Browser = Callable[..., FlaskClient]

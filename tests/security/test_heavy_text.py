@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 
 from portal.billing import people
 from portal.billing.rules import client_file, look_alikes, text
-from portal.forms import clean_text
 from portal.printable import printable
+from portal.web.forms import clean_text
 
 # Marks that have to change places, so that sorting them takes the square of their number.
 ACUTE_AND_DOT = "\u0301\u0323"

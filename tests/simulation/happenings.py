@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from portal.account_history.kinds import Kind
-from portal.account_history.words import ACTIONS
 from portal.audit import operator
 from portal.billing import ledger, subscriptions, usage
 from portal.billing.gateways.sandbox import CARDS
+from portal.display.account_history.kinds import Kind
+from portal.display.account_history.words import ACTIONS
 from portal.extensions import db
 from portal.models import Account, AuditEntry, Invoice, Notice
 from portal.simulation import Question, Story, foretell

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from portal import mailer
 from portal.billing import accounts, bounds, foresight
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
+from portal.mail import mailer
 from portal.models import Account
 from portal.papers import making
 from portal.papers.invoice_display import IssuedInvoice

@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal import clock, events, gateways, mail_server, queue, simulation
+from portal import clock, events, queue, simulation
 from portal.audit import SYSTEM
 from portal.billing import accounts, renewals
 from portal.billing.gateways.sandbox import SandboxGateway
+from portal.collecting import gateways
 from portal.extensions import db
+from portal.mail import mail_server
 from portal.models import Account
 from portal.papers import making
 from portal.simulation import Question, Refused

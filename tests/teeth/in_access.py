@@ -2,7 +2,7 @@
 
 from tests.teeth.sabotage import Sabotage
 
-ACCESS = "portal/access.py"
+ACCESS = "portal/web/access.py"
 CHANGE_PLAN = "tests/blueprints/test_change_plan.py"
 ROLES = f"{CHANGE_PLAN}::test_roles_server_side"
 BOOKS = "tests/billing/test_books.py"

@@ -74,7 +74,7 @@ SABOTAGES = (
     Sabotage(
         name="refund-not-asked-about",
         breaks="a refund without an answer is sent again under another key",
-        file="portal/repayments.py",
+        file="portal/collecting/repayments.py",
         old="        idempotency_key=refund.idempotency_key,\n",
         new='        idempotency_key=f"{refund.idempotency_key}-{secrets.token_hex(4)}",\n',
         tests=(

@@ -38,7 +38,7 @@ SABOTAGES = (
     Sabotage(
         name="key-anew-each-time",
         breaks="a charge without an answer is sent again under another key",
-        file="portal/collection.py",
+        file="portal/collecting/collection.py",
         old="        idempotency_key=payment.idempotency_key,\n        amount=",
         new=(
             '        idempotency_key=f"{payment.idempotency_key}-{secrets.token_hex(4)}",\n'
@@ -49,7 +49,7 @@ SABOTAGES = (
     Sabotage(
         name="sent-again-without-asking",
         breaks="a charge without an answer is sent again instead of asked about",
-        file="portal/collection.py",
+        file="portal/collecting/collection.py",
         old="    if claim.step is Step.ENQUIRE:\n",
         new="    if claim.step is None:\n",
         tests=(f"{FIRST_THINGS}::test_pay_unknown_is_asked_about_and_never_sent_again",),
@@ -57,7 +57,7 @@ SABOTAGES = (
     Sabotage(
         name="gateway-inside-transaction",
         breaks="the gateway is called while rows are locked",
-        file="portal/collection.py",
+        file="portal/collecting/collection.py",
         old=(
             "        claim = _claim(session, item_id, owner)\n"
             "    if claim is None:\n"
@@ -76,7 +76,7 @@ SABOTAGES = (
     Sabotage(
         name="refund-inside-transaction",
         breaks="the gateway is asked for a refund while rows are locked",
-        file="portal/repayments.py",
+        file="portal/collecting/repayments.py",
         old=(
             "        claim = _claim(session, item_id, owner)\n"
             "    if claim is None:\n"
@@ -164,7 +164,7 @@ SABOTAGES = (
     Sabotage(
         name="credited-invoice-collected",
         breaks="a payment is sent although nothing is owed any more",
-        file="portal/collection.py",
+        file="portal/collecting/collection.py",
         old="if invoice is not None and invoice.status is not InvoiceStatus.OPEN:",
         new="if invoice is None and account is None:",
         tests=("tests/billing/test_nothing_owed.py::test_what_is_owed_no_more_is_not_collected",),
@@ -172,7 +172,7 @@ SABOTAGES = (
     Sabotage(
         name="parked-account-collected",
         breaks="an account that a person has to look at is collected from",
-        file="portal/collection.py",
+        file="portal/collecting/collection.py",
         old="if is_held and not payment.on_session:",
         new="if False:",
         tests=(f"{PAYMENTS}::test_what_is_charged_by_itself_waits_while_the_account_is_parked",),

@@ -36,7 +36,7 @@ SABOTAGES = (
     Sabotage(
         name="taken-back-unheard-of",
         breaks="the vendor doesn't hear how often an account takes upgrades back",
-        file="portal/credit_notices.py",
+        file="portal/mail/credit_notices.py",
         old='if times >= OFTEN else ""',
         new='if times > OFTEN else ""',
         tests=(f"{STORY}::test_the_vendor_hears_of_each_and_of_the_third_in_a_year",),

@@ -4,11 +4,11 @@ from flask import abort, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.access import Permission, find_principal, requires
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
-from portal.htmx import is_local
+from portal.web.access import Permission, find_principal, requires
+from portal.web.htmx import is_local
 
 
 @bp.get("/in/<public_id>/<path:page>")

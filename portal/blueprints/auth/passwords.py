@@ -14,16 +14,18 @@ from flask_wtf import FlaskForm
 from itsdangerous import BadData
 from sqlalchemy import select
 
-from portal import attempts, clock, notices, passwords, sign_ins
-from portal.access import Permission, find_principal, home_endpoint, requires
+from portal import clock, passwords
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
-from portal.forms import email_field, password_field
-from portal.links import outside_url
+from portal.mail import notices
 from portal.models import User
-from portal.signing import signer
 from portal.transaction import transaction
+from portal.web import attempts, sign_ins
+from portal.web.access import Permission, find_principal, home_endpoint, requires
+from portal.web.forms import email_field, password_field
+from portal.web.links import outside_url
+from portal.web.signing import signer
 
 SALT = "password-reset"
 LINK_LASTS = timedelta(minutes=30)

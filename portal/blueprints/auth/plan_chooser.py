@@ -7,8 +7,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from portal import add_on_choice
-from portal.add_on_choice import Choice
 from portal.billing import price_list, tax_ids, taxes
 from portal.billing.rules import invoicing
 from portal.billing.rules.errors import RuleBroken
@@ -16,6 +14,8 @@ from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle, Interval
 from portal.billing.rules.tax import Customer
+from portal.display import add_on_choice
+from portal.display.add_on_choice import Choice
 from portal.models import Family, Price, Tier
 
 MOVED = "The price is another one now: look at it again, then open the account."

@@ -7,15 +7,15 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
-from portal import attempts, sign_ins
-from portal.access import Permission, find_principal, home_endpoint, requires
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
-from portal.forms import EMAIL_LENGTH, password_field
-from portal.htmx import is_local, redirect_after
 from portal.models import User
 from portal.transaction import transaction
+from portal.web import attempts, sign_ins
+from portal.web.access import Permission, find_principal, home_endpoint, requires
+from portal.web.forms import EMAIL_LENGTH, password_field
+from portal.web.htmx import is_local, redirect_after
 
 # One sentence for an unknown email and a wrong password, so that neither can be told.
 NO_MATCH = "This email and password don't go together. Check both and try again."

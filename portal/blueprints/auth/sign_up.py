@@ -20,8 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from wtforms import HiddenField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Regexp
 
-from portal import add_on_choice, attempts, clock, collection, passwords, sign_ins
-from portal.access import Permission, requires
+from portal import clock, passwords
 from portal.billing import people, seat_consents, sign_ups, tax_ids
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.sign_ups import Application, Opened, Overtaken, Person
@@ -29,11 +28,15 @@ from portal.blueprints import paying, ways_to_pay
 from portal.blueprints.auth import bp, plan_chooser
 from portal.blueprints.auth.places import countries, time_zone_of
 from portal.blueprints.auth.plan_chooser import PlanChooser
+from portal.collecting import collection
+from portal.display import add_on_choice
 from portal.extensions import db
-from portal.forms import email_field, password_field, text_field
-from portal.htmx import page_or_fragment
 from portal.models import PlanChange, PlanChangeState, Price, WhenFull
 from portal.transaction import transaction
+from portal.web import attempts, sign_ins
+from portal.web.access import Permission, requires
+from portal.web.forms import email_field, password_field, text_field
+from portal.web.htmx import page_or_fragment
 
 NO_MATCH = (
     "This email and password don't go together. Whoever signs in here already opens another"

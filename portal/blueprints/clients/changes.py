@@ -16,7 +16,6 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.access import Permission, own, principal, requires
 from portal.billing import accounts, clients, statuses
 from portal.billing.client_changes import Done
 from portal.billing.clients import GoesOver, Selection
@@ -24,10 +23,11 @@ from portal.billing.rules.describe import counted
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.listing import DONE, Asked, row_response
 from portal.extensions import db
-from portal.htmx import wants_fragment
 from portal.models import Client, ClientStatus
 from portal.models.types import EPOCH
 from portal.transaction import transaction
+from portal.web.access import Permission, own, principal, requires
+from portal.web.htmx import wants_fragment
 
 Row = TypeVar("Row")
 METER = "clients/_meter.html"

@@ -17,8 +17,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from portal import attempts, client_documents, clock, errors
-from portal.access import Permission, find_principal, own, principal, requires
+from portal import client_documents, clock
 from portal.billing import accounts, client_list, documents, foresight, usage
 from portal.billing.documents import Counted
 from portal.billing.rules import describe
@@ -32,9 +31,11 @@ from portal.blueprints.paging import Paging
 from portal.client_documents import DiskFull, TooLarge, Upload
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
-from portal.htmx import page_or_fragment, wants_fragment
 from portal.models import Client, Document, Usage
 from portal.transaction import transaction
+from portal.web import attempts, errors
+from portal.web.access import Permission, find_principal, own, principal, requires
+from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE, LIST = "clients/documents.html", "clients/all_documents.html"
 PAGE_LENGTH = 50

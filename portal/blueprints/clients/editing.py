@@ -12,7 +12,6 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.access import Permission, Principal, own, principal, requires
 from portal.billing import accounts, client_list, clients, statuses
 from portal.billing.clients import GoesOver
 from portal.billing.rules.client_details import (
@@ -29,6 +28,7 @@ from portal.extensions import db
 from portal.live import clients_meter_context
 from portal.models import Client, ClientStatus
 from portal.transaction import transaction
+from portal.web.access import Permission, Principal, own, principal, requires
 
 FORM = "clients/form.html"
 

@@ -10,16 +10,17 @@ from typing import Any
 from flask import abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import clock, formatting
-from portal.access import Permission, principal, requires
+from portal import clock
 from portal.billing import client_list, documents, statuses
 from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
 from portal.billing.rules.counting import count_reason
 from portal.blueprints.clients import bp
 from portal.extensions import db
-from portal.htmx import page_or_fragment, wants_fragment
 from portal.live import clients_meter_context
 from portal.models import ClientStatus
+from portal.web import formatting
+from portal.web.access import Permission, principal, requires
+from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE = "clients/index.html"
 ROWS = "clients/_rows.html"

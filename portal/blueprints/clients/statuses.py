@@ -9,7 +9,6 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.access import Permission, own, principal, requires
 from portal.billing import accounts, client_list, statuses
 from portal.billing.rules.describe import counted
 from portal.billing.statuses import NAME_LENGTH, StatusRefused
@@ -19,6 +18,7 @@ from portal.blueprints.clients.listing import looks_of
 from portal.extensions import db
 from portal.models import ClientStatus
 from portal.transaction import transaction
+from portal.web.access import Permission, own, principal, requires
 
 STEPS = {"up": -1, "down": 1}
 

@@ -20,8 +20,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from portal import attempts, clock, csv_file
-from portal.access import Permission, principal, requires
+from portal import clock, csv_file
 from portal.billing import accounts, client_import, client_list, foresight, overages, statuses
 from portal.billing.client_import import Beyond, OtherImport
 from portal.billing.clients import GoesOver
@@ -35,8 +34,10 @@ from portal.blueprints.clients.changes import accepted_count, instant_in_form
 from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
 from portal.extensions import db
 from portal.models import ClientStatus
-from portal.signing import timed_signer
 from portal.transaction import transaction
+from portal.web import attempts
+from portal.web.access import Permission, principal, requires
+from portal.web.signing import timed_signer
 
 UPLOAD = "clients/import.html"
 DRY_RUN = "clients/import_check.html"

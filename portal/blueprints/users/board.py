@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from wtforms import RadioField, SelectChoice
 
 from portal import clock
-from portal.access import Permission, home_endpoint, principal
 from portal.billing import (
     foresight,
     invitations,
@@ -23,9 +22,10 @@ from portal.billing.rules.counting import Metric, seat_reason, takes_seat
 from portal.billing.rules.errors import FullWhileParked, SeatsFull
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.forms import email_field
-from portal.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.models import Account, Membership
+from portal.web.access import Permission, home_endpoint, principal
+from portal.web.forms import email_field
+from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
 
 ROLE_NOTES = {
     Role.ADMIN: "Everything, plan and users included. Takes a seat.",

@@ -4,8 +4,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from portal import attempts, clock, notices
-from portal.access import Permission, own, principal, requires
+from portal import clock
 from portal.billing import accounts, invitations
 from portal.billing.rules.counting import takes_seat
 from portal.billing.rules.errors import RuleBroken
@@ -20,9 +19,12 @@ from portal.blueprints.users.board import (
     page,
     refused,
 )
-from portal.links import outside_url
+from portal.mail import notices
 from portal.models import Invitation
 from portal.transaction import transaction
+from portal.web import attempts
+from portal.web.access import Permission, own, principal, requires
+from portal.web.links import outside_url
 
 
 @bp.post("/users/invitations")

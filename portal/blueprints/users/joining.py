@@ -7,8 +7,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import attempts, clock, passwords, sign_ins
-from portal.access import Permission, SignedIn, home_endpoint, requires
+from portal import clock, passwords
 from portal.audit import Actor
 from portal.billing import accounts, invitations, overages, people, subscriptions
 from portal.billing.rules.counting import Metric, takes_seat
@@ -23,9 +22,11 @@ from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
 from portal.extensions import db
-from portal.forms import password_field, text_field
 from portal.models import Invitation, User
 from portal.transaction import transaction
+from portal.web import attempts, sign_ins
+from portal.web.access import Permission, SignedIn, home_endpoint, requires
+from portal.web.forms import password_field, text_field
 
 WRONG = "This is not the password you sign in with here."
 

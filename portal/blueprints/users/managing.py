@@ -7,7 +7,6 @@ from flask import abort, request
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.access import Permission, own, principal, requires
 from portal.billing import accounts, people
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
@@ -15,6 +14,7 @@ from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, Question, confirm_seats, done, page, refused
 from portal.models import Membership
 from portal.transaction import transaction
+from portal.web.access import Permission, own, principal, requires
 
 
 @bp.get("/users")

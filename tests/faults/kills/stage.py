@@ -25,11 +25,12 @@ from flask_mail import Message
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
-from portal import clock, create_app, mail_server, outbox, passwords
+from portal import clock, create_app, outbox, passwords
 from portal.clock import EXTENSION
 from portal.config import MailSettings, Settings
 from portal.extensions import db, limiter
 from portal.jobs import schedule
+from portal.mail import mail_server
 from portal.models.types import EPOCH, MICROSECOND
 from portal.papers import rendering
 from tests.cast import START, Cast, sign_in

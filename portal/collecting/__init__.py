@@ -1,0 +1,1 @@
+"""Collecting what is due and paying back what is owed, through the gateways."""

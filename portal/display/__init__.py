@@ -1,0 +1,1 @@
+"""How an account stands, made ready for its pages: values, nothing left to work out."""

@@ -1,0 +1,171 @@
+"""What emails say about accounts, counts, quotes and invoices, ready for their templates."""
+
+from datetime import date as Date
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote as url_quote
+from zoneinfo import ZoneInfo
+
+from portal.billing.rules import describe
+from portal.billing.rules.counting import Metric, amount_of, of_limit
+from portal.billing.rules.lines import LineKind
+from portal.billing.rules.money import Money
+from portal.billing.rules.plan_change import Quote
+from portal.billing.rules.roles import Role
+from portal.mail.usage_places import MAKE_ROOM
+from portal.models import CreditNote, Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+ROLE_WORDS = {
+    Role.ADMIN: "an Admin",
+    Role.MEMBER: "a Member",
+    Role.BILLING: "a billing contact",
+}
+
+
+def of_invitation(invitation: Invitation) -> dict[str, Any]:
+    """Valid for whole days: those are true on every clock, a date only on one."""
+    return {
+        "role": invitation.role,
+        "role_words": ROLE_WORDS[invitation.role],
+        "days_valid": describe.days(round((invitation.expires_at - invitation.created_at) / DAY)),
+    }
+
+
+def of_warning(
+    warning: EpisodeWarning, quote: Quote | None, *, now: datetime, zone: str
+) -> dict[str, Any]:
+    metric, too_much = warning.episode.metric, warning.used - warning.limit_value
+    return {
+        **of_deadline(warning.episode, warning.deadline_at, quote, now=now, zone=zone),
+        **standing(metric, warning.used, warning.limit_value),
+        "warning": warning,
+        "excess": amount_of(metric, too_much, round_up=True),
+    }
+
+
+def of_deadline(
+    episode: Episode, deadline_at: datetime, quote: Quote | None, *, now: datetime, zone: str
+) -> dict[str, Any]:
+    """When an episode's upgrade comes, and what is charged then."""
+    return {
+        **of_episode(episode),
+        "deadline_at": deadline_at,
+        "when": ahead(deadline_at, now, zone),
+        "written_at": now,
+        "quote": quote,
+        "lines": quote_lines(quote) if quote else [],
+        "every": describe.every(quote.target.interval) if quote else "",
+    }
+
+
+def of_episode(episode: Episode) -> dict[str, Any]:
+    place = MAKE_ROOM[episode.metric]
+    return {
+        "episode": episode,
+        "metric": episode.metric.value,
+        "plan": episode.price.plan_name,
+        "make_room_path": place.path,
+        "make_room_button": place.label,
+        "episode_path": episode_path(episode),
+    }
+
+
+def episode_path(episode: Episode) -> str:
+    """Where all of an episode is told."""
+    return f"/account/over-limit/{episode.public_id}"
+
+
+def standing(metric: Metric, used: int, limit: int | None) -> dict[str, str]:
+    """Counts in words: "11 seats", "10 seats", and "11 of 10 seats"."""
+    if limit is None:
+        words = amount_of(metric, used)
+        return {"used": words, "limit": "unlimited", "standing": words}
+    return {
+        "used": amount_of(metric, used, round_up=used > limit),
+        "limit": amount_of(metric, limit),
+        "standing": of_limit(metric, used, limit),
+    }
+
+
+def of_invoice(invoice: Invoice) -> dict[str, Any]:
+    surplus = invoice.money(invoice.surplus_minor)
+    applied = invoice.money(invoice.balance_applied_minor)
+    plan = [line for line in invoice.lines if line.kind == LineKind.PLAN]
+    return {
+        "invoice": invoice,
+        "is_paid": invoice.status == InvoiceStatus.PAID,
+        "lines": [
+            *[_line(line.description, line.explanation, line.money) for line in invoice.lines],
+            *_taxes(invoice),
+            *_kept(surplus),
+            *_from_balance(applied),
+        ],
+        "surplus": surplus,
+        "plan_line": plan[0] if plan else None,
+        "bought": [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON],
+        "next_total": _whole_cycle(invoice) if plan else None,
+        "from_balance": applied,
+        "invoice_path": paper_path(invoice),
+    }
+
+
+def paper_path(paper: Invoice | CreditNote) -> str:
+    """Where an invoice or a credit note is shown."""
+    folder = "invoices" if isinstance(paper, Invoice) else "credit-notes"
+    return f"/{folder}/{url_quote(paper.number_text, safe='')}"
+
+
+def quote_lines(quote: Quote) -> list[dict[str, Any]]:
+    """What a quote adds up to what is due now: label, detail and signed amount of each line, of
+    the tax, and of what goes to the credit balance or comes from it."""
+    sums = quote.draft
+    return [
+        *[_line(line.description, line.explanation, line.amount) for line in sums.lines],
+        *[_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums.taxes],
+        *_kept(sums.surplus),
+        *_from_balance(sums.balance_applied),
+    ]
+
+
+def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
+    """How far off a deadline is, in days that will have gone by: "in 5 days", "tomorrow"."""
+    left = deadline_at - now
+    if left < DAY:
+        return f"in {describe.counted(max(left // HOUR, 1), 'hour')}"
+    nights = (_day(deadline_at, zone) - _day(now, zone)).days
+    return "tomorrow" if nights == 1 else f"in {describe.days(left // DAY)}"
+
+
+def _day(instant: datetime, zone: str) -> Date:
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
+    return {"label": label, "detail": detail, "amount": amount}
+
+
+def _taxes(invoice: Invoice) -> list[dict[str, Any]]:
+    sums = invoice.taxes
+    return [_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums]
+
+
+def _whole_cycle(invoice: Invoice) -> Money:
+    """What every later cycle is charged, tax included: what this one was, without its credits."""
+    charged = [line for line in invoice.lines if line.amount_minor > 0]
+    return sum(
+        (line.money + Money(line.tax_minor, line.currency) for line in charged), invoice.money(0)
+    )
+
+
+def _tax_on(base: Money) -> str:
+    return f"on {describe.money(base)}"
+
+
+def _kept(surplus: Money) -> list[dict[str, Any]]:
+    return [] if surplus.is_zero else [_line("Kept as your credit balance", "", surplus)]
+
+
+def _from_balance(applied: Money) -> list[dict[str, Any]]:
+    return [] if applied.is_zero else [_line("From your credit balance", "", -applied)]

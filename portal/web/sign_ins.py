@@ -1,0 +1,115 @@
+"""Signing a browser in and out: the row that vouches for it, and the cookie that names the row.
+
+The cookie holds a random id that exists nowhere else; the row holds its hash, and once the row
+has ended the cookie is worth nothing, wherever it was copied to. The id is new at every sign-in
+and every switch of account. Instants are wall time: moving the sandbox clock signs nobody out.
+"""
+
+from functools import partial
+
+from flask import Response, after_this_request, request, session
+from flask_login import current_user, login_user, logout_user
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal import clock, events, passwords, tokens
+from portal.billing import people
+from portal.extensions import db
+from portal.models import SignIn, User
+from portal.transaction import after_commit, transaction
+from portal.web import attempts
+from portal.web.access import SignedIn
+
+AGENT_LENGTH = 200
+IP_LENGTH = 45
+
+
+def proven(email: str | None, password: str | None) -> User | None:
+    """The person with that email, if the password is theirs; as slow where there is nobody.
+
+    A hash made with former parameters is made anew on the way.
+    """
+    user = people.find_by_email(db.session(), email or "")
+    if not passwords.verify(user.password_hash if user else None, password or ""):
+        return None
+    if user is not None and passwords.is_outdated(user.password_hash):
+        fresh = passwords.hash_of(password or "")
+        with transaction():
+            user.password_hash = fresh
+    return user
+
+
+def enter(user: User, account_id: int | None) -> None:
+    """Sign this browser in as `user`, in an account or (None) before choosing one."""
+    with transaction() as db_session:
+        signed_in = begin(db_session, user, account_id)
+    remember(signed_in)
+
+
+def begin(db_session: Session, user: User, account_id: int | None) -> SignedIn:
+    """Write that this browser is signed in, ending what it was signed in as.
+
+    Call `remember` with the result once that is committed.
+    """
+    end(db_session)
+    wall = clock.wall_now()
+    token = tokens.new()
+    row = SignIn(
+        token_sha256=tokens.hash_of(token),
+        user=user,
+        account_id=account_id,
+        created_at=wall,
+        last_seen_at=wall,
+        ip=(request.remote_addr or "")[:IP_LENGTH],
+        agent=request.user_agent.string[:AGENT_LENGTH],
+    )
+    db_session.add(row)
+    db_session.flush()
+    return SignedIn(row, token)
+
+
+def remember(signed_in: SignedIn) -> None:
+    """Give the browser its new id; whatever its session held before is dropped."""
+    session.clear()
+    login_user(signed_in)
+    email = signed_in.user.email
+    after_this_request(lambda response: attempts.recognise(response, email))
+
+
+def end(db_session: Session) -> None:
+    """Write that this browser is signed out, if it was in."""
+    if current_user.is_authenticated:
+        row = db_session.get_one(SignIn, current_user.sign_in.id)
+        row.ended_at = clock.wall_now()
+        _end_streams(db_session, row.account_id, row.user_id)
+
+
+def forget() -> None:
+    """Take the id from the browser, and everything else its session held."""
+    logout_user()
+    session.clear()
+
+
+def clear_site(response: Response) -> Response:
+    """Have the browser drop what it kept of the pages, so that Back shows none of them."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def end_all(db_session: Session, user_id: int) -> None:
+    """End every sign-in of a person, this browser's included."""
+    running = select(SignIn.account_id).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+    for account_id in db_session.scalars(running.distinct()).all():
+        _end_streams(db_session, account_id, user_id)
+    db_session.execute(
+        update(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+        .values(ended_at=clock.wall_now())
+    )
+
+
+def _end_streams(db_session: Session, account_id: int | None, user_id: int) -> None:
+    """Have the person's open pages ask to be let in again: a stream is let in when it begins."""
+    if account_id is not None:
+        publish = partial(events.publish, account_id, "people", user_id=user_id)
+        after_commit(db_session, publish)
