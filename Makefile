@@ -6,7 +6,7 @@ NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/teeth test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-fast test-sqlite test-postgresql soak teeth e2e bench screenshots lint types imports format lock clean dev browser
+.PHONY: help run test test-fast test-sqlite test-postgresql soak teeth e2e bench screenshots lint types imports format translations lock clean dev browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ imports: dev ## Who may import whom
 format: dev ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+translations: dev ## Bring the catalogs up to date with the messages
+	@$(BIN)/python scripts/translations
 
 lock: dev ## Write the lock files (UPGRADE=--upgrade takes the newest allowed versions)
 	@$(UV_LOCK) --output-file requirements.txt

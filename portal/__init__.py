@@ -45,7 +45,16 @@ from portal.blueprints import (
 )
 from portal.cli import register_commands
 from portal.config import Settings
-from portal.web import access, attempts, errors, formatting, htmx, page_context, security
+from portal.web import (
+    access,
+    attempts,
+    errors,
+    formatting,
+    htmx,
+    languages,
+    page_context,
+    security,
+)
 
 ACCOUNT = (
     *(account, change_plan, add_ons, seat_consent, taking_back, cancellation),
@@ -74,6 +83,8 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     redis_url = settings.redis_url
     app.extensions["portal.redis"] = queue.connect(redis_url) if redis_url else None
 
+    # First of what looks at a request: a refusal is told in the reader's language too.
+    languages.init_app(app)
     extensions.db.init_app(app)
     extensions.migrate.init_app(app, extensions.db, directory=str(settings.migrations))
     extensions.csrf.init_app(app)

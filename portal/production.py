@@ -46,8 +46,9 @@ def _example_sign_ins(session: Session) -> list[str]:
     count = session.scalar(select(func.count(User.id)).where(User.is_example))
     if not count:
         return []
+    sign_ins = describe.counted(count, "%(num)s example sign-in", "%(num)s example sign-ins")
     return [
-        f"The database has {describe.counted(count, 'example sign-in')}, whose password everybody"
+        f"The database has {sign_ins}, whose password everybody"
         " knows: start production on a database of its own."
     ]
 
@@ -69,7 +70,8 @@ def _test_cards(session: Session) -> list[str]:
     )
     if not count:
         return []
+    accounts = describe.counted(count, "%(num)s account", "%(num)s accounts")
     return [
-        f"The database has {describe.counted(count, 'account')} that would be charged by the"
+        f"The database has {accounts} that would be charged by the"
         " sandbox, which moves no money: start production on a database of its own."
     ]

@@ -244,10 +244,10 @@ def _record(
         number=note.number_text,
         invoice=invoice.number_text,
         reason=note.reason,
-        total=describe.money(note.total),
-        off_invoice=describe.money(note.division.off_invoice),
-        to_method=describe.money(note.division.to_method),
-        to_balance=describe.money(note.division.to_balance),
+        total=describe.kept_money(note.total),
+        off_invoice=describe.kept_money(note.division.off_invoice),
+        to_method=describe.kept_money(note.division.to_method),
+        to_balance=describe.kept_money(note.division.to_balance),
     )
 
 

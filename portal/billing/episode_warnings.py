@@ -273,6 +273,6 @@ def _send(
         limit=warning.limit_value,
         deadline=warning.deadline_at.isoformat(),
         plan=warning.target_price.plan_name if warning.target_price else None,
-        due=describe.money(quote.due_now) if quote else None,
+        due=describe.kept_money(quote.due_now) if quote else None,
         recipients=[notice.recipient for notice in written],
     )

@@ -170,7 +170,7 @@ def _move(said: _Said, deadline_at: datetime) -> None:
     said.record(
         "episode.extended",
         deadline=deadline_at.isoformat(),
-        due=None if due is None else describe.money(Money(due, said.account.currency)),
+        due=None if due is None else describe.kept_money(Money(due, said.account.currency)),
     )
 
 

@@ -224,8 +224,8 @@ def _record(session: Session, account: Account, invoice: Invoice, *, actor: Acto
         actor=actor,
         number=invoice.number_text,
         reason=invoice.reason,
-        total=describe.money(invoice.total),
-        due=describe.money(invoice.due),
+        total=describe.kept_money(invoice.total),
+        due=describe.kept_money(invoice.due),
     )
 
 

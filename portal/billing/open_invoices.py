@@ -99,7 +99,7 @@ def _by_hand(
         at=now,
         actor=actor,
         invoice=invoice.number_text,
-        amount=describe.money(invoice.outstanding),
+        amount=describe.kept_money(invoice.outstanding),
     )
     waiting = payments.in_flight(session, invoice)
     if waiting is not None and waiting.state is PaymentState.CREATED:

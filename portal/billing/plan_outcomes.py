@@ -216,7 +216,7 @@ def _add(
         actor=actor,
         what=what(session, change),
         invoice=invoice.number_text,
-        paid=describe.money(invoice.due),
+        paid=describe.kept_money(invoice.due),
     )
     episodes.limits_raised(session, account, now=invoice.issued_at, actor=actor)
 
@@ -286,5 +286,5 @@ def _record_change(
         after=change.to_price.plan_name,
         interval=change.to_price.interval,
         invoice=invoice.number_text,
-        paid=describe.money(invoice.due),
+        paid=describe.kept_money(invoice.due),
     )

@@ -86,7 +86,7 @@ def settle(
         at=now,
         actor=SYSTEM,
         credit_note=refund.credit_note.number_text,
-        amount=describe.money(refund.money),
+        amount=describe.kept_money(refund.money),
         method=refund.payment.method.label,
         reason=refund.failure,
         reference=refund.gateway_reference,

@@ -71,7 +71,7 @@ def apply(
         f"payment.{payment.state}",
         at=now,
         actor=SYSTEM,
-        amount=describe.money(payment.money),
+        amount=describe.kept_money(payment.money),
         reference=payment.gateway_reference,
         invoice=invoice.number_text if invoice else None,
     )

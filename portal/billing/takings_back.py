@@ -185,7 +185,7 @@ def _record(
         cycle_ends=former.cycle.end_at.isoformat(),
         scheduled=former.scheduled.to_price.plan_name if former.scheduled else None,
         credit_note=session.get_one(CreditNote, row.credit_note_id).number_text,
-        back=describe.money(terms.total),
+        back=describe.kept_money(terms.total),
     )
 
 

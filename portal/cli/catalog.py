@@ -90,7 +90,7 @@ def _text_of(file: Path) -> str:
 
 
 def _counted(report: billing_catalog.Report) -> str:
-    return describe.counted(len(report.changes), "change")
+    return describe.counted(len(report.changes), "%(num)s change", "%(num)s changes")
 
 
 def _catalog(session: Session) -> dict[str, Any]:

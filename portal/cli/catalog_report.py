@@ -63,7 +63,7 @@ def _line(told: Told) -> str:
 
 
 def _who(change: Change, touched: Touched) -> str:
-    accounts = describe.counted(touched.accounts, "account")
+    accounts = describe.counted(touched.accounts, "%(num)s account", "%(num)s accounts")
     keep = "keeps" if touched.accounts == 1 else "keep"
     if touched.price is not None:
         return f"{accounts} {keep} {describe.money(touched.price)}"
@@ -85,7 +85,7 @@ def _show_exceeded(exceeded: Sequence[Exceeded]) -> None:
 def _counted(accounts: Sequence[Exceeded]) -> str:
     before = sum(each.was_over for each in accounts)
     upgrades = sum(each.moves_to is not None for each in accounts)
-    told = describe.counted(len(accounts), "account")
+    told = describe.counted(len(accounts), "%(num)s account", "%(num)s accounts")
     if before:
         told += f", {describe.number(before)} over before"
     lead = "leads" if upgrades == 1 else "lead"

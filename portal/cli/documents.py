@@ -32,10 +32,10 @@ def sweep(remove: bool, as_json: bool) -> None:
         click.echo(f"{key}  belongs to no document")
     for lacking in found.documents:
         click.echo(f"{lacking.subject}: {lacking.found} instead of {lacking.expected}")
-    files = describe.counted(len(found.files), "file")
+    files = describe.counted(len(found.files), "%(num)s file", "%(num)s files")
     click.echo(f"{files} without a document, {len(found.documents)} without bytes.")
     if removed:
-        click.echo(f"{describe.counted(removed, 'file')} removed.")
+        click.echo(f"{describe.counted(removed, '%(num)s file', '%(num)s files')} removed.")
 
 
 def _facts(found: Found, removed: int) -> dict[str, object]:

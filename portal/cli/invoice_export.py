@@ -122,8 +122,10 @@ def _show(folder: Path, papers: list[Filed], without_pdf: list[str], outcome: Ou
     if not papers and not without_pdf:
         click.echo("Nothing was issued in that year.")
         return
-    count = describe.counted(len(papers), "invoice or credit note", "invoices and credit notes")
-    written = describe.counted(outcome.written, "file")
+    count = describe.counted(
+        len(papers), "%(num)s invoice or credit note", "%(num)s invoices and credit notes"
+    )
+    written = describe.counted(outcome.written, "%(num)s file", "%(num)s files")
     click.echo(f"{count} in {folder}: {written} written, {describe.number(outcome.kept)} there.")
     for name, why in outcome.unreadable:
         click.echo(f"{name} could not be read: {why}", err=True)

@@ -96,6 +96,10 @@ def _lacking(paper: Paper) -> Flaw | str:
 def _sum_up(report: Report) -> None:
     if report.on_their_way:
         click.echo(f"On their way: {', '.join(report.on_their_way)}")
-    papers = describe.counted(report.checked, "invoice or credit note", "invoices and credit notes")
-    wrong = describe.counted(len(report.flaws), "thing is wrong", "things are wrong")
+    papers = describe.counted(
+        report.checked, "%(num)s invoice or credit note", "%(num)s invoices and credit notes"
+    )
+    wrong = describe.counted(
+        len(report.flaws), "%(num)s thing is wrong", "%(num)s things are wrong"
+    )
     click.echo(f"{papers}: {wrong if report.flaws else 'every file is what was issued'}.")

@@ -72,14 +72,14 @@ def vendor_of_taking_back(
     notes = describe.listing(
         [f"{note.number_text} ({goes(note, refund)})" for note, refund in given]
     )
+    upgrades = describe.counted(times, "%(num)s automatic upgrade", "%(num)s automatic upgrades")
     return notices.vendor_told(
         session,
         account,
         subject=f"{account.name} took back an automatic upgrade{how_often}: {back}",
         text=f"The automatic upgrade to {change.to_price.plan_name} was taken back;"
         f" {terms.former.plan.name} runs again. {back} was given back by {notes}.\n\n"
-        f"In the last 12 months this account took back"
-        f" {describe.counted(times, 'automatic upgrade')}, this one included.",
+        f"In the last 12 months this account took back {upgrades}, this one included.",
         now=now,
     )
 

@@ -133,7 +133,7 @@ def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
     """How far off a deadline is, in days that will have gone by: "in 5 days", "tomorrow"."""
     left = deadline_at - now
     if left < DAY:
-        return f"in {describe.counted(max(left // HOUR, 1), 'hour')}"
+        return f"in {describe.counted(max(left // HOUR, 1), '%(num)s hour', '%(num)s hours')}"
     nights = (_day(deadline_at, zone) - _day(now, zone)).days
     return "tomorrow" if nights == 1 else f"in {describe.days(left // DAY)}"
 

@@ -8,15 +8,16 @@ from datetime import date as Date
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 from flask import Flask, g, has_app_context
 
+from portal import language
 from portal.billing.rules import counting, describe
 from portal.billing.rules.money import Money
+from portal.language import gettext as _
 
-LOCALE = "en"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-DATE_PATTERN = "d MMM y"
+DATE_PATTERN, DATE_SKELETON = "d MMM y", "yMMMd"
 TIME_PATTERN = "HH:mm"
 # −$25.00, −CHF 80.00
 BELOW_ZERO = re.compile(rf"({describe.MINUS}[^\s\d]*\s?[\d.,]*\d)")
@@ -39,8 +40,11 @@ def at_negatives(sentence: str) -> list[str]:
 
 
 def date(value: Date, zone: str | None = None) -> str:
-    """27 Nov 2026. An instant is first brought to the zone of the account."""
-    return format_date(local_day(value, zone), DATE_PATTERN, locale=LOCALE)
+    """27 Nov 2026, in the language spoken now; an instant first brought to the account's zone."""
+    day = local_day(value, zone)
+    if language.spoken() == language.ENGLISH:
+        return format_date(day, DATE_PATTERN, locale=language.ENGLISH)
+    return format_skeleton(DATE_SKELETON, day, locale=language.locale())
 
 
 def date_time(value: datetime, zone: str | None = None) -> str:
@@ -51,16 +55,18 @@ def date_time(value: datetime, zone: str | None = None) -> str:
 def time(value: datetime, zone: str | None = None) -> str:
     """14:00 CET, in the zone of the account."""
     local = value.astimezone(zone_of(zone))
-    return f"{format_datetime(local, TIME_PATTERN, locale=LOCALE)} {zone_name(local)}"
+    return f"{format_datetime(local, TIME_PATTERN, locale=language.locale())} {zone_name(local)}"
 
 
 def relative_days(value: Date, now: datetime, zone: str | None = None) -> str:
     """Today, tomorrow, in 3 days, 2 days ago: whole calendar days of the account's zone."""
     days = (local_day(value, zone) - local_day(now, zone)).days
-    near = {0: "today", 1: "tomorrow", -1: "yesterday"}
+    near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
     if days in near:
         return near[days]
-    return f"in {describe.days(days)}" if days > 0 else f"{describe.days(-days)} ago"
+    if days > 0:
+        return describe.counted(days, "in %(num)s day", "in %(num)s days")
+    return describe.counted(-days, "%(num)s day ago", "%(num)s days ago")
 
 
 def local_day(value: Date, zone: str | None = None) -> Date:

@@ -54,7 +54,7 @@ def test_days(count: int, text: str) -> None:
 
 
 def test_other_plurals() -> None:
-    assert describe.counted(2, "company", "companies") == "2 companies"
+    assert describe.counted(2, "%(num)s company", "%(num)s companies") == "2 companies"
     assert describe.counted(1, "company", "companies") == "1 company"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from portal import language
 from portal.billing.rules import describe
 from portal.billing.rules.look_alikes import folded, skeleton
 from portal.billing.rules.roles import Role
@@ -195,7 +196,9 @@ def amount_of(metric: Metric, count: int, *, round_up: bool = False) -> str:
     """As in "1 seat", "300 clients", "5 GB"; bytes are rounded down, or up."""
     if metric is Metric.STORAGE:
         return describe.storage(count, round_up=round_up)
-    return describe.counted(count, metric.value.removesuffix("s"))
+    if metric is Metric.SEATS:
+        return describe.counted(count, "%(num)s seat", "%(num)s seats")
+    return describe.counted(count, "%(num)s client", "%(num)s clients")
 
 
 def in_use(metric: Metric, used: int, limit: int | None) -> str:
@@ -210,10 +213,14 @@ def of_limit(metric: Metric, used: int, limit: int) -> str:
     figure, most = in_use(metric, used, limit), amount_of(metric, limit)
     if metric is Metric.STORAGE and figure.split()[1] == most.split()[1]:
         figure = figure.split()[0]
-    return f"{figure} of {most}"
+    return language.gettext("%(figure)s of %(most)s", figure=figure, most=most)
 
 
 def standing(metric: Metric, used: int, limit: int) -> str:
     """As in "11 of 10 seats", "5.4 of 5 GB of documents"."""
     figures = of_limit(metric, used, limit)
-    return f"{figures} of documents" if metric is Metric.STORAGE else figures
+    return (
+        language.gettext("%(figures)s of documents", figures=figures)
+        if metric is Metric.STORAGE
+        else figures
+    )

@@ -1,9 +1,13 @@
-"""Figures in plain English: the product's own words for amounts, days, counts and bytes."""
+"""Figures in plain words, in the language spoken now: amounts, days, counts and bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from babel.numbers import format_currency, format_decimal, get_decimal_symbol
+
+from portal import language
 from portal.billing.rules.money import Money, minor_digits
 from portal.billing.rules.period import Interval
 
@@ -15,7 +19,17 @@ _BYTE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def money(value: Money) -> str:
-    """As in "$50.00", "€1,234.50", "¥5,000", "−$25.00", "CHF 12.00"."""
+    """As in "$50.00", "€1,234.50", "¥5,000", "−$25.00"; in German "1.234,50 €"."""
+    if language.spoken() == language.ENGLISH:
+        return kept_money(value)
+    digits = minor_digits(value.currency)
+    figure = Decimal(value.amount).scaleb(-digits)
+    written = format_currency(figure, value.currency, locale=language.locale())
+    return written.replace("-", MINUS)
+
+
+def kept_money(value: Money) -> str:
+    """An amount as it is kept in the trail, whatever language is spoken; `money_in` reads it."""
     digits = minor_digits(value.currency)
     whole, minor = divmod(abs(value.amount), 10**digits)
     figure = f"{whole:,}" + (f".{minor:0{digits}}" if digits else "")
@@ -31,35 +45,38 @@ def plain(value: Money) -> str:
 
 
 def money_in(text: str, currency: str) -> Money:
-    """The amount that `money` wrote as `text`. Raises AmountNotUnderstood."""
+    """The amount that `kept_money` wrote as `text`. Raises AmountNotUnderstood."""
     symbol = _SYMBOLS.get(currency, f"{currency} ")
     amount = Money.parse(text.removeprefix(MINUS).removeprefix(symbol).replace(",", ""), currency)
     return -amount if text.startswith(MINUS) else amount
 
 
 def number(count: int) -> str:
-    return f"{count:,}".replace("-", MINUS)
+    """As in "1,200"; in German "1.200"."""
+    return _grouped(count).replace("-", MINUS)
 
 
-def counted(count: int, singular: str, plural: str | None = None) -> str:
-    """As in "1 seat", "1,200 clients"."""
-    return f"{number(count)} {singular if count == 1 else plural or singular + 's'}"
+def counted(count: int, one: str, many: str) -> str:
+    """As in "1 seat", "1,200 clients": both forms are messages with %(num)s."""
+    return language.ngettext(one, many, count, num=number(count))
 
 
 def days(count: int) -> str:
-    return counted(count, "day")
+    """As in "1 day", "30 days"."""
+    return counted(count, "%(num)s day", "%(num)s days")
 
 
 def every(interval: Interval) -> str:
     """As in "every 30 days": the day of the month moves, so it is never called a month."""
-    return f"every {days(interval.days)}"
+    one, many = "every %(num)s day", "every %(num)s days"
+    return counted(interval.days, one, many)
 
 
 def percent(basis_points: int) -> str:
     """As in "19 %", "7.7 %", "8.25 %", from hundredths of a percent."""
     whole, hundredths = divmod(basis_points, 100)
     fraction = f"{hundredths:02}".rstrip("0")
-    return f"{whole}.{fraction} %" if fraction else f"{whole} %"
+    return f"{whole}{_point()}{fraction} %" if fraction else f"{whole} %"
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
@@ -71,11 +88,25 @@ def storage(size: int, *, round_up: bool = False) -> str:
         tenths = -(-10 * size // unit) if round_up else 10 * size // unit
         if tenths >= 10:
             whole, tenth = divmod(tenths, 10)
-            return f"{number(whole)}{f'.{tenth}' if tenth else ''} {name}"
-    return counted(size, "byte")
+            return f"{number(whole)}{f'{_point()}{tenth}' if tenth else ''} {name}"
+    return counted(size, "%(num)s byte", "%(num)s bytes")
 
 
 def listing(things: Sequence[str]) -> str:
     """As in "a", "a and b", "a, b and c"."""
     *others, last = things
-    return f"{', '.join(others)} and {last}" if others else last
+    if not others:
+        return last
+    return language.gettext("%(others)s and %(last)s", others=", ".join(others), last=last)
+
+
+def _grouped(count: int) -> str:
+    if language.spoken() == language.ENGLISH:
+        return f"{count:,}"
+    return format_decimal(count, locale=language.locale())
+
+
+def _point() -> str:
+    if language.spoken() == language.ENGLISH:
+        return "."
+    return get_decimal_symbol(language.locale())

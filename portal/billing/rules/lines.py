@@ -13,6 +13,7 @@ from portal.billing.rules.period import Cycle
 from portal.billing.rules.proration import unused_time
 from portal.billing.rules.tax import Tax
 from portal.billing.rules.terms import Basket, Charged, Item, PlanTerms
+from portal.language import gettext as _
 
 
 class LineKind(StrEnum):
@@ -127,11 +128,11 @@ def _plan_line(plan: PlanTerms, cycle: Cycle, tax: Tax) -> Line:
 
 def _unused_line(charged: Charged, now: datetime) -> Line:
     unused = unused_time(charged.amount, charged.period, now)
-    days = f"{unused.days_unused} of {describe.days(unused.days_in_cycle)}"
+    days = _part(unused.days_unused, unused.days_in_cycle)
     base, credit = describe.money(charged.amount), describe.money(-unused.credit)
     return Line(
         kind=LineKind.UNUSED_TIME,
-        description=f"Unused time on {charged.name}",
+        description=_("Unused time on %(plan)s", plan=charged.name),
         explanation=f"{days} {describe.TIMES} {base} = {credit}",
         base=charged.amount,
         quantity=1,
@@ -152,10 +153,17 @@ def _add_on_arithmetic(item: Item, days: int, days_in_cycle: int, amount: Money)
     each, total = describe.money(item.add_on.price), describe.money(amount)
     how_many = f"{describe.number(item.quantity)} {describe.TIMES} " if item.quantity > 1 else ""
     if days == days_in_cycle:
-        return f"{how_many}{each} for {describe.days(days)} = {total}"
-    share = f"{days} of {describe.days(days_in_cycle)}"
-    return f"{how_many}{each} {describe.TIMES} {share} = {total}"
+        price = f"{how_many}{each}"
+        return _(
+            "%(price)s for %(days)s = %(total)s", price=price, days=describe.days(days), total=total
+        )
+    return f"{how_many}{each} {describe.TIMES} {_part(days, days_in_cycle)} = {total}"
 
 
 def _full_price(days: int, price: Money) -> str:
-    return f"Full price for {describe.days(days)}: {describe.money(price)}"
+    amount = describe.money(price)
+    return _("Full price for %(days)s: %(amount)s", days=describe.days(days), amount=amount)
+
+
+def _part(days: int, days_in_cycle: int) -> str:
+    return _("%(part)s of %(days)s", part=describe.number(days), days=describe.days(days_in_cycle))

@@ -277,7 +277,7 @@ def room_needed(shortfall: Shortfall) -> str:
     """As in "13 of 10 seats: 3 too many. Remove 3 people first."."""
     what = shortfall.to_remove
     if shortfall.metric is Metric.SEATS:
-        what = describe.counted(shortfall.too_many, "person", "people")
+        what = describe.counted(shortfall.too_many, "%(num)s person", "%(num)s people")
     return f"{shortfall.sentence}. Remove {what} first."
 
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 from math import ceil
 
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Metric
+from portal.billing.rules.counting import Metric, amount_of
 
 WEEKS = 4
 WEEK = 7
@@ -103,9 +103,8 @@ def _pace(metric: Metric, weekly: Fraction) -> str:
     """As in "2.5 clients", "1 client", "120 MB": what is counted is counted in halves at most."""
     if metric is Metric.STORAGE:
         return describe.storage(int(weekly))
-    singular = metric.value.removesuffix("s")
     if weekly.denominator == 1:
-        return describe.counted(int(weekly), singular)
+        return amount_of(metric, int(weekly))
     return f"{describe.number(int(weekly))}.5 {metric.value}"
 
 

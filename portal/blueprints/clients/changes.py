@@ -82,7 +82,9 @@ def change_many(name: str) -> ResponseReturnValue:
         done = _carry_out(CHANGES[name], chosen)
     except GoesOver as over:
         return _ask(CHANGES[name], over)
-    return _back_to_list(CHANGES[name], done, counted(done.clients, "client"))
+    return _back_to_list(
+        CHANGES[name], done, counted(done.clients, "%(num)s client", "%(num)s clients")
+    )
 
 
 @bp.post("/clients/chosen/status")
@@ -96,7 +98,7 @@ def set_status_of_many() -> ResponseReturnValue:
         done = _carry_out(change, chosen)
     except GoesOver as over:
         return _ask(change, over)
-    return _back_to_list(change, done, counted(done.clients, "client"))
+    return _back_to_list(change, done, counted(done.clients, "%(num)s client", "%(num)s clients"))
 
 
 def accepted_count() -> int | None:

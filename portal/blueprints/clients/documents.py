@@ -298,7 +298,8 @@ def _names(name: str) -> dict[str, str]:
 def _told(outcome: Outcome) -> str:
     if len(outcome.kept) == 1:
         return f"{outcome.kept[0]} was added."
-    return f"{describe.counted(len(outcome.kept), 'document')} were added."
+    one, many = "%(num)s document was added.", "%(num)s documents were added."
+    return describe.counted(len(outcome.kept), one, many)
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -96,7 +96,11 @@ def delete_status(public_id: str) -> ResponseReturnValue:
             moved = statuses.delete(session, account, status, to, now=now, actor=actor)
     except StatusRefused as refused:
         return _page(public_id, None, str(refused)), 422
-    moving = f" {counted(moved, 'client')} moved to the status you chose." if moved else ""
+    moving = (
+        f" {counted(moved, '%(num)s client', '%(num)s clients')} moved to the status you chose."
+        if moved
+        else ""
+    )
     flash(f"The status {name} was deleted.{moving}", "success")
     return redirect(url_for("clients.list_statuses"), 303)
 

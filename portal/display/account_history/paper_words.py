@@ -9,7 +9,9 @@ from portal.web import formatting
 
 def _file_asked(details: Details) -> Words:
     papers = details["papers"]
-    count = describe.counted(papers, "invoice or credit note", "invoices and credit notes")
+    count = describe.counted(
+        papers, "%(num)s invoice or credit note", "%(num)s invoices and credit notes"
+    )
     told = f"With {count}." if papers else ""
     return f"File asked for: {details['title']}", told, "neutral"
 
@@ -25,7 +27,7 @@ def _link_made(details: Details) -> Words:
 
 
 def _link_withdrawn(details: Details) -> Words:
-    told = f"It was opened {describe.counted(details['opened'], 'time')}."
+    told = f"It was opened {describe.counted(details['opened'], '%(num)s time', '%(num)s times')}."
     return f"Link to invoice {details['invoice']} withdrawn", told, "neutral"
 
 

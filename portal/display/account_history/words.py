@@ -226,7 +226,7 @@ def _role(name: str) -> str:
 
 
 def _documents_removed(details: Details) -> Words:
-    what = describe.counted(details["count"], "document")
+    what = describe.counted(details["count"], "%(num)s document", "%(num)s documents")
     return f"{what} removed, {details['size']}", sentence(details["why"]), "neutral"
 
 
