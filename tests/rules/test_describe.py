@@ -55,7 +55,7 @@ def test_days(count: int, text: str) -> None:
 
 def test_other_plurals() -> None:
     assert describe.counted(2, "%(num)s company", "%(num)s companies") == "2 companies"
-    assert describe.counted(1, "company", "companies") == "1 company"
+    assert describe.counted(1, "%(num)s company", "%(num)s companies") == "1 company"
 
 
 def test_a_number_below_zero_has_a_real_minus_sign() -> None:
