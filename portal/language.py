@@ -73,7 +73,14 @@ def of_pages(wished: str) -> str:
 
 def gettext(message: str, **values: object) -> str:
     """The message in the language spoken now, with %(name)s replaced; %% is a percent sign."""
-    return catalog().gettext(message) % values
+    return look_up(message) % values
+
+
+def look_up(text: str) -> str:
+    """A text as it is kept in a row, in the language spoken now if a catalog has it as a message;
+    nothing is put into it."""
+    # A catalog has its own header under the empty message.
+    return catalog().gettext(text) if text else text
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:

@@ -17,7 +17,7 @@ def init_app(app: Flask) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda message: language.catalog().gettext(message),
+        gettext=language.look_up,
         ngettext=lambda one, many, count: language.catalog().ngettext(one, many, count),
         pgettext=lambda context, message: language.catalog().pgettext(context, message),
         newstyle=True,
