@@ -1,8 +1,9 @@
 """on paper
 
 Invoices for accounting software beside the PDFs, files of many invoices, links for people who
-don't sign in, and who is sent what. What is added is empty at first; everybody who got invoices
-by email goes on getting them.
+don't sign in, who is sent what, and in which language. What is added is empty at first; everybody
+who got invoices by email goes on getting them: the addresses of the billing details count as
+confirmed.
 """
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ WORKS = (
     *("notice", "invoice_pdf", "credit_note_pdf", "payment", "refund", "gateway_event"),
     *("document_removal", "invoice_export"),
 )
+LANGUAGES = ("en", "de", "fr", "es", "pt", "nl")
 
 
 def upgrade() -> None:
@@ -33,6 +35,7 @@ def upgrade() -> None:
     _let_exports_be_made()
 
 
+    _choose_languages()
 def _make_exports() -> None:
     op.create_table(
         "invoice_export",
@@ -137,3 +140,24 @@ def _let_exports_be_made() -> None:
     with op.batch_alter_table("outbox") as batch:
         batch.drop_constraint(batch.f("ck_outbox_work_known"), type_="check")
         batch.create_check_constraint(batch.f("ck_outbox_work_known"), f"work IN ({works})")
+
+
+def _choose_languages() -> None:
+    """What an account's documents are written in, and what each was: so far all were English.
+
+    In SQL, as SQLite would make the tables anew for a check, without their triggers.
+    """
+    languages = ", ".join(f"'{language}'" for language in LANGUAGES)
+    for table in ("account", "invoice", "credit_note"):
+        op.execute(
+            f"ALTER TABLE {table} ADD COLUMN language VARCHAR(2) DEFAULT 'en' NOT NULL"
+            f" CONSTRAINT ck_{table}_language_known CHECK (language IN ({languages}))"
+        )
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    head = "CREATE TRIGGER invoice_language_no_update BEFORE UPDATE OF language ON invoice"
+    does = (
+        "EXECUTE FUNCTION refuse_change()"
+        if is_postgresql
+        else "BEGIN SELECT RAISE(ABORT, 'invoice never changes'); END"
+    )
+    op.execute(f"{head} FOR EACH ROW {does}")

@@ -7,19 +7,31 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.billing.rules.roles import Role
 from portal.extensions import Model
-from portal.models.types import Instant, Name, new_public_id, one_of, owned, partial_index
+from portal.language import ENGLISH
+from portal.models.types import (
+    Instant,
+    Name,
+    language_known,
+    new_public_id,
+    one_of,
+    owned,
+    partial_index,
+)
 
 
 class Account(Model):
     """A customer company of the vendor: the tenant. Its row is the lock of every command."""
 
     __tablename__ = "account"
+    __table_args__ = (language_known(),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     name: Mapped[str] = mapped_column(String(120))
     currency: Mapped[str] = mapped_column(String(3))
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    # What invoices and emails are written in: a key of LANGUAGES.
+    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
     created_at: Mapped[datetime] = mapped_column(Instant)
     audit_length: Mapped[int] = mapped_column(default=0)
     audit_head: Mapped[str] = mapped_column(String(64), default="0" * 64)

@@ -12,9 +12,19 @@ from portal.billing.rules.lines import TaxSum, sums_by_rate
 from portal.billing.rules.money import Money
 from portal.billing.rules.tax import Tax
 from portal.extensions import Model
+from portal.language import ENGLISH
 from portal.models.invoices import Invoice, InvoiceLine
 from portal.models.payments import Payment, PaymentState
-from portal.models.types import Instant, MinorUnits, Name, one_of, owned, same_account
+from portal.models.types import (
+    Instant,
+    MinorUnits,
+    Name,
+    language_known,
+    one_of,
+    owned,
+    partial_index,
+    same_account,
+)
 
 
 class RefundTo(StrEnum):
@@ -57,6 +67,7 @@ class CreditNote(Model):
     currency: Mapped[str] = mapped_column(String(3))
     subtotal_minor: Mapped[int] = mapped_column(MinorUnits)
     tax_minor: Mapped[int] = mapped_column(MinorUnits)
+        language_known(),
     total_minor: Mapped[int] = mapped_column(MinorUnits)
     off_invoice_minor: Mapped[int] = mapped_column(MinorUnits)
     to_balance_minor: Mapped[int] = mapped_column(MinorUnits)
@@ -77,6 +88,8 @@ class CreditNote(Model):
     )
 
     def money(self, amount_minor: int) -> Money:
+    # That of the invoice it corrects.
+    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
         return Money(amount_minor, self.currency)
 
     @property

@@ -11,10 +11,12 @@ from portal.billing.rules.lines import TaxSum, sums_by_rate
 from portal.billing.rules.money import Money
 from portal.billing.rules.tax import Tax
 from portal.extensions import Model
+from portal.language import ENGLISH
 from portal.models.types import (
     Instant,
     MinorUnits,
     Name,
+    language_known,
     one_of,
     owned,
     partial_index,
@@ -96,6 +98,7 @@ class Invoice(Model):
     subtotal_minor: Mapped[int] = mapped_column(MinorUnits)
     tax_minor: Mapped[int] = mapped_column(MinorUnits)
     total_minor: Mapped[int] = mapped_column(MinorUnits)
+        language_known(),
     balance_applied_minor: Mapped[int] = mapped_column(MinorUnits)
     due_minor: Mapped[int] = mapped_column(MinorUnits)
     surplus_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
@@ -114,6 +117,8 @@ class Invoice(Model):
         back_populates="invoice", order_by="InvoiceLine.position"
     )
     document: Mapped["InvoiceDocument | None"] = relationship(
+    # What it was written in, whatever the account's documents are now.
+    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
         primaryjoin="Invoice.id == foreign(InvoiceDocument.invoice_id)", viewonly=True
     )
 

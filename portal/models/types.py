@@ -17,6 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from portal.language import LANGUAGES
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -74,6 +76,12 @@ def one_of(column: str, enum: type[StrEnum]) -> CheckConstraint:
     """A check that `column` holds a value of `enum`, in the database too."""
     values = ", ".join(f"'{member.value}'" for member in enum)
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
+
+
+def language_known() -> CheckConstraint:
+    """A check that `language` is one that documents are written in."""
+    known = ", ".join(f"'{language}'" for language in LANGUAGES)
+    return CheckConstraint(f"language IN ({known})", name="language_known")
 
 
 def owned() -> UniqueConstraint:
