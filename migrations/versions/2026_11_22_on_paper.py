@@ -153,11 +153,3 @@ def _choose_languages() -> None:
             f"ALTER TABLE {table} ADD COLUMN language VARCHAR(2) DEFAULT 'en' NOT NULL"
             f" CONSTRAINT ck_{table}_language_known CHECK (language IN ({languages}))"
         )
-    is_postgresql = op.get_bind().dialect.name == "postgresql"
-    head = "CREATE TRIGGER invoice_language_no_update BEFORE UPDATE OF language ON invoice"
-    does = (
-        "EXECUTE FUNCTION refuse_change()"
-        if is_postgresql
-        else "BEGIN SELECT RAISE(ABORT, 'invoice never changes'); END"
-    )
-    op.execute(f"{head} FOR EACH ROW {does}")
