@@ -9,25 +9,32 @@ from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from portal import clock
+from portal.billing.rules import describe
 from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.extensions import limiter
+from portal.language import gettext as _
+from portal.language import message
 from portal.web.htmx import wants_fragment
 
 TITLES = {
-    400: "The portal could not read that",
-    403: "Your role doesn't include this",
-    404: "There is nothing here",
-    405: "That can't be done here",
-    409: "This changed while you were looking at it",
-    413: "That is too large",
-    422: "Something needs correcting",
-    429: "Too many attempts",
-    503: "Busy for a moment",
+    400: message("The portal could not read that"),
+    403: message("Your role doesn't include this"),
+    404: message("There is nothing here"),
+    405: message("That can't be done here"),
+    409: message("This changed while you were looking at it"),
+    413: message("That is too large"),
+    422: message("Something needs correcting"),
+    429: message("Too many attempts"),
+    503: message("Busy for a moment"),
 }
 PAGES = {400, 403, 404, 409, 413, 422, 429, 500, 503}
-EXPIRED_FORM = "This form is too old or came from elsewhere. Load the page again and send it anew."
-UNKNOWN_HOST = "Ask for the portal by its own address."
-BUSY = "Somebody is changing this account right now. Nothing was done: try again in a moment."
+EXPIRED_FORM = message(
+    "This form is too old or came from elsewhere. Load the page again and send it anew."
+)
+UNKNOWN_HOST = message("Ask for the portal by its own address.")
+BUSY = message(
+    "Somebody is changing this account right now. Nothing was done: try again in a moment."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -35,7 +42,7 @@ def init_app(app: Flask) -> None:
     for code in default_exceptions:
         app.register_error_handler(code, _http_error)
     app.register_error_handler(SecurityError, _unknown_host)
-    app.register_error_handler(CSRFError, lambda _: answer(400, EXPIRED_FORM))
+    app.register_error_handler(CSRFError, lambda error: answer(400, _(EXPIRED_FORM)))
     app.register_error_handler(ReadOnly, lambda error: answer(403, str(error)))
     app.register_error_handler(RuleBroken, lambda error: answer(409, str(error)))
     app.register_error_handler(OperationalError, _database_busy)
@@ -46,7 +53,7 @@ def answer(code: int, message: str | None = None, *, title: str = "") -> Respons
     """The error page of `code`, or its fragment shown above the page that htmx is on; `title` is
     that of the fragment, where the one of the code says too little."""
     if wants_fragment():
-        title = title or TITLES.get(code, "That did not work")
+        title = title or _(TITLES.get(code, message("That did not work")))
         body = render_template("errors/_message.html", title=title, message=message or "")
         return body, code, {"HX-Retarget": "#error-message", "HX-Reswap": "outerHTML"}
     page = code if code in PAGES else (500 if code >= 500 else 400)
@@ -71,20 +78,23 @@ def _when_again(error: HTTPException) -> str | None:
     if limit is None:
         return None
     minutes = round((limit.reset_at - clock.wall_now().timestamp()) / 60)
-    wait = "a minute" if minutes <= 1 else f"{minutes} minutes"
-    return f"To keep accounts safe, this can be tried only so often. Try again in {wait}."
+    return describe.counted(
+        max(minutes, 1),
+        "To keep accounts safe, this can be tried only so often. Try again in a minute.",
+        "To keep accounts safe, this can be tried only so often. Try again in %(num)s minutes.",
+    )
 
 
 def _unknown_host(_error: SecurityError) -> ResponseReturnValue:
     """Asked for by a name that isn't the portal's: no page, for its links would carry that name."""
-    return UNKNOWN_HOST, 400, {"Content-Type": "text/plain; charset=utf-8"}
+    return _(UNKNOWN_HOST), 400, {"Content-Type": "text/plain; charset=utf-8"}
 
 
 def _database_busy(error: OperationalError) -> ResponseReturnValue:
     """A lock that was not free in time: nothing was changed, so asking again is safe."""
     text = str(error.orig)
     if "database is locked" in text or "lock timeout" in text or "deadlock" in text:
-        return answer(503, BUSY)
+        return answer(503, _(BUSY))
     raise error
 
 

@@ -23,15 +23,17 @@ from portal.billing.rules.roles import Role
 from portal.display import overruns
 from portal.display.overruns import Overrun
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, Membership, Vendor
 from portal.web import access
 from portal.web.access import Permission
 
 PLACES = (
-    ("account.show", "My account", Permission.SEE_ACCOUNT),
-    ("clients.index", "Clients", Permission.WORK_WITH_CLIENTS),
-    ("users.index", "Users", Permission.MANAGE_USERS),
-    ("invoices.index", "Invoices", Permission.SEE_INVOICES),
+    ("account.show", message("My account"), Permission.SEE_ACCOUNT),
+    ("clients.index", message("Clients"), Permission.WORK_WITH_CLIENTS),
+    ("users.index", message("Users"), Permission.MANAGE_USERS),
+    ("invoices.index", message("Invoices"), Permission.SEE_INVOICES),
 )
 # Pages that belong to a place without being of its blueprint.
 WITHIN = {
@@ -163,7 +165,7 @@ def _navigation() -> tuple[Place, ...]:
         return ()
     here = WITHIN.get(request.blueprint or "", request.blueprint)
     return tuple(
-        Place(endpoint, label, endpoint.partition(".")[0] == here)
+        Place(endpoint, _(label), endpoint.partition(".")[0] == here)
         for endpoint, label, permission in PLACES
         if found.may(permission)
     )
