@@ -19,6 +19,7 @@ from portal.blueprints import (
     episodes,
     health,
     history,
+    invoice_addresses,
     invoice_exports,
     invoice_links,
     invoice_xml,
@@ -64,7 +65,7 @@ BILLING = (
     *(invoices, credit_notes, invoice_exports, invoice_links, invoice_xml, issued_files),
     statements,
     shared_invoices,
-    *(billing_details, resending, payment_method, payments),
+    *(billing_details, invoice_addresses, resending, payment_method, payments),
 )
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),

@@ -24,6 +24,8 @@ LANGUAGES = ("en", "de", "fr", "es", "pt", "nl")
 def upgrade() -> None:
     _make_exports()
     _make_links()
+    _make_addresses()
+    _confirm_those_of_before()
     for table in ("invoice_document", "credit_note_document"):
         op.add_column(table, sa.Column("ubl_sha256", sa.String(length=64)))
         op.add_column(table, sa.Column("ubl_size_bytes", sa.Integer()))
@@ -33,9 +35,9 @@ def upgrade() -> None:
     )
     _name_papers_of_notices()
     _let_exports_be_made()
-
-
     _choose_languages()
+
+
 def _make_exports() -> None:
     op.create_table(
         "invoice_export",
@@ -52,6 +54,7 @@ def _make_exports() -> None:
         sa.Column("before_at", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("made_of", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
         sa.Column("stored_as", sa.String(length=64), nullable=True),
         sa.Column("size_bytes", sa.Integer(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
@@ -121,12 +124,53 @@ def _make_links() -> None:
     op.create_index("ix_invoice_link_invoice", "invoice_link", ["invoice_id"])
 
 
+def _make_addresses() -> None:
+    op.create_table(
+        "invoice_address",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_invoice_address_account_id_account")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_address")),
+        sa.UniqueConstraint(
+            "account_id", "email", name=op.f("uq_invoice_address_account_id_email")
+        ),
+    )
+
+
+def _confirm_those_of_before() -> None:
+    """Since when they are there nobody wrote down: since the account is."""
+    details = sa.table(
+        "billing_details", sa.column("account_id"), sa.column("invoice_emails", sa.JSON())
+    )
+    account = sa.table("account", sa.column("id"), sa.column("created_at"))
+    names = ("account_id", "email", "added_at", "confirmed_at")
+    address = sa.table("invoice_address", *(sa.column(name) for name in names))
+    found = op.get_bind().execute(
+        sa.select(account.c.id, account.c.created_at, details.c.invoice_emails).join_from(
+            account, details, details.c.account_id == account.c.id
+        )
+    )
+    rows = [
+        dict(zip(names, (account_id, email, at, at), strict=True))
+        for account_id, at, emails in found
+        for email in dict.fromkeys(each.lower() for each in emails)
+    ]
+    op.bulk_insert(address, rows)
+
+
 def _name_papers_of_notices() -> None:
-    """What an email was about, so that a paper's page can say to whom it was sent, and when; and
-    which PDF it brings."""
+    """What an email was about, so that a paper's page can say to whom it was sent, and when; which
+    PDF it brings; and the link by which an address says that invoices come there, or no more."""
     with op.batch_alter_table("notice") as batch:
         batch.add_column(sa.Column("document_by", sa.BigInteger()))
         batch.add_column(sa.Column("enclosed_sha256", sa.String(length=64)))
+        batch.add_column(sa.Column("token_sha256", sa.String(length=64)))
+        batch.create_unique_constraint(batch.f("uq_notice_token_sha256"), ["token_sha256"])
         for table in ("invoice", "credit_note"):
             batch.add_column(sa.Column(f"{table}_id", sa.Integer()))
             batch.create_index(batch.f(f"ix_notice_{table}_id"), [f"{table}_id"])

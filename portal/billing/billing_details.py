@@ -13,7 +13,8 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor, record
-from portal.billing import countries, episodes, invoice_emails, tax_ids, taxes
+from portal.billing import countries, episodes, invoice_addresses, invoice_emails, tax_ids, taxes
+from portal.billing.invoice_addresses import AskedOften
 from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules import overage, text
 from portal.billing.rules.errors import RuleBroken, TaxConfirmed
@@ -96,14 +97,17 @@ def change(
 ) -> bool:
     """Keep `details` from now on; the account must be locked. False where nothing is different.
 
-    Raises DetailsRefused where the country is another and the tax id still that of the former,
-    where nobody would be left to get invoices, or while a plan change waits for the payment of
-    what was worked out for them.
+    Addresses that are new among those that get invoices are asked first. Raises DetailsRefused
+    where the country is another and the tax id still that of the former, where nobody would be
+    left to get invoices or too many would be asked today, or while a plan change waits for the
+    payment of what was worked out for them.
     """
     before = of(account)
     if details == before:
         return False
     _refuse_former_tax_id(before, details)
+    if details.invoice_emails != before.invoice_emails:
+        _send_elsewhere(session, account, before, now=now, actor=actor)
     _refuse_another_tax(session, account, before, details)
     changed = _difference(before, details)
     _put(account.billing, details)
@@ -193,10 +197,13 @@ def _refuse_another_tax(
         raise DetailsRefused({differing[0]: TOLD_OFTEN})
 
 
-def _refuse_no_reader(session: Session, account: Account) -> None:
+def _send_elsewhere(
+    session: Session, account: Account, before: Details, *, now: datetime, actor: Actor
+) -> None:
+    session.flush()
     try:
         invoice_emails.keep_a_reader(session, account)
-    except NobodyReads as refusal:
+    except (AskedOften, NobodyReads) as refusal:
         raise DetailsRefused({"invoice_emails": str(refusal)}) from refusal
 
 

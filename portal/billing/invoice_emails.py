@@ -1,7 +1,8 @@
 """Who gets invoices and credit notes by email: who wants them, and who is sent one once more.
 
 Admins and billing contacts choose for themselves; the addresses of the billing details get every
-one. Somebody always does: what would leave nobody is refused.
+one once they have agreed (`invoice_addresses`). Somebody always does: what would leave nobody is
+refused.
 """
 
 import hashlib
@@ -12,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.audit import Actor, record
-from portal.billing import accounts
+from portal.billing import accounts, invoice_addresses
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.mail import notices
-from portal.mail.notices import Person
+from portal.mail import readers as mail_readers
+from portal.mail.readers import RECEIPTS, Person
 from portal.models import Account, CreditNote, Invoice, Membership, Operation, User
 
 ACTION = "invoice_emails.sent_again"
@@ -41,18 +43,20 @@ class NoReader(RuleBroken):
 @dataclass(frozen=True)
 class Reader:
     """An address that could get invoices, and whether it does; `role` is "" of one from the
-    billing details."""
+    billing details. `asked_at` is since when that one hasn't agreed, if it was asked."""
 
     email: str
     name: str
     role: str
     gets: bool
+    asked_at: datetime | None = None
 
 
 def readers(session: Session, account: Account) -> list[Reader]:
     """Every active Admin and billing contact, in the order in which they came, then the addresses
     of the billing details."""
-    getting = {person.email for person in notices.invoice_readers(session, account)}
+    getting = {person.email for person in mail_readers.of_invoices(session, account)}
+    asked_at = invoice_addresses.waiting_since(session, account)
     memberships = _might_want(session, account)
     known = {each.user.email for each in memberships}
     return [
@@ -61,7 +65,7 @@ def readers(session: Session, account: Account) -> list[Reader]:
             for each in memberships
         ),
         *(
-            Reader(email, "", "", gets=True)
+            Reader(email, "", "", gets=email in getting, asked_at=asked_at.get(email.lower()))
             for email in account.billing.invoice_emails
             if email.lower() not in known
         ),
@@ -88,14 +92,14 @@ def want(
 def keep_a_reader(session: Session, account: Account) -> None:
     """Raise NobodyReads where nobody wants invoices and no address is there to get them."""
     wanted = any(each.wants_invoices for each in _might_want(session, account))
-    if not wanted and not account.billing.invoice_emails:
+    if not wanted and not mail_readers.listed(session, account):
         raise NobodyReads
 
 
 def may_get(session: Session, account: Account, asker: User) -> list[Person]:
     """To whom `asker` may have an invoice sent once more: themselves, then who gets them anyway."""
     own = Person(asker.email, asker.name, asker.id)
-    others = notices.invoice_readers(session, account)
+    others = mail_readers.of_invoices(session, account)
     return [own, *(person for person in others if person.email.lower() != own.email)]
 
 
@@ -139,7 +143,7 @@ def _might_want(session: Session, account: Account) -> list[Membership]:
         .options(joinedload(Membership.user))
         .where(
             Membership.account_id == account.id,
-            Membership.role.in_(notices.RECEIPTS),
+            Membership.role.in_(RECEIPTS),
             Membership.deactivated_at.is_(None),
         )
         .order_by(Membership.id)

@@ -11,7 +11,14 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.billing import accounts, billing_details, countries, invoice_emails, taxes
+from portal.billing import (
+    accounts,
+    billing_details,
+    countries,
+    invoice_addresses,
+    invoice_emails,
+    taxes,
+)
 from portal.billing.billing_details import (
     ADDRESS_LINES,
     COMPANY_LENGTH,
@@ -21,13 +28,16 @@ from portal.billing.billing_details import (
     Details,
     DetailsRefused,
 )
+from portal.billing.invoice_addresses import AskedOften, NotWaiting
 from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules import describe
 from portal.billing.rules.tax import Tax
 from portal.blueprints.auth import places
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
+from portal.web import attempts
 from portal.web.access import Permission, principal, requires
 
 bp = Blueprint("billing_details", __name__)
@@ -69,8 +79,8 @@ class BillingDetailsForm(FlaskForm):
     invoice_emails = TextAreaField(
         "Send invoices also to",
         description=(
-            f"Email addresses, one a line, at most {MOST_EMAILS}. Admins and billing contacts"
-            " choose for themselves below."
+            f"Email addresses, one a line, at most {MOST_EMAILS}. Each new one is asked first, by"
+            " email. Admins and billing contacts choose for themselves below."
         ),
         render_kw={"rows": 3, "autocomplete": "off", "spellcheck": "false", "inputmode": "email"},
     )
@@ -111,6 +121,24 @@ def choose_for_myself() -> ResponseReturnValue:
     except NobodyReads as refusal:
         return _page(_form_of(billing_details.of(principal().account)), str(refusal)), 422
     flash(CHOSEN[wants] if is_new else "It was so already.", "success")
+    return redirect(url_for("billing_details.show"), 303)
+
+
+@bp.post("/billing/addresses")
+@attempts.emails_again
+@requires(Permission.MANAGE_BILLING)
+def ask_again() -> ResponseReturnValue:
+    """Ask the reader of an address once more whether invoices are to come there."""
+    account_id, actor = principal().account.id, principal().actor
+    email = request.form.get("email", "")
+    try:
+        with transaction() as session:
+            account = accounts.lock(session, account_id)
+            invoice_addresses.ask_again(session, account, email, now=clock.now(), actor=actor)
+    except (AskedOften, NotWaiting) as refusal:
+        flash(str(refusal), "error")
+    else:
+        flash(_("An email that asks for it is on its way to %(email)s.", email=email), "success")
     return redirect(url_for("billing_details.show"), 303)
 
 

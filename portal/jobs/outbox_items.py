@@ -12,7 +12,7 @@ from portal import client_documents, clock, outbox
 from portal.billing import accounts, episode_steps, episode_warnings, invoice_exports
 from portal.collecting import collection, gateway_events, repayments
 from portal.extensions import db
-from portal.mail import enclosures, mailer
+from portal.mail import enclosures, mailer, readers
 from portal.models import (
     Account,
     Episode,
@@ -123,6 +123,8 @@ def _give_up_file(session: Session, item: OutboxItem) -> None:
 
 
 def _deliver(notice_id: int) -> str | None:
+    if not _may_still_be_had(notice_id):
+        return None
     if not _is_still_to_be_sent(notice_id):
         _go_on_without(notice_id)
         return None
@@ -138,6 +140,18 @@ def _deliver(notice_id: int) -> str | None:
     if warning_id is not None:
         _go_on_after(warning_id)
     return None
+
+
+def _may_still_be_had(notice_id: int) -> bool:
+    """An invoice that waited for its PDF, or for the mail server, isn't sent to who has left."""
+    may = readers.may_have(db.session(), db.session.get_one(Notice, notice_id))
+    db.session.rollback()
+    if not may:
+        withdrawn = mailer.Answer(NoticeState.WITHDRAWN, "")
+        with transaction() as session:
+            notice = session.get_one(Notice, notice_id)
+            mailer.record(session, notice, withdrawn, now=clock.now())
+    return may
 
 
 def _is_still_to_be_sent(notice_id: int) -> bool:

@@ -10,7 +10,7 @@ from portal.billing.rules import crediting, describe
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import Return
-from portal.mail import notice_facts, notices
+from portal.mail import notice_facts, notices, readers
 from portal.mail.notices import Message
 from portal.models import Account, CreditNote, Notice, PlanChange, Refund
 from portal.printable import printable
@@ -33,10 +33,10 @@ def issued(
     where the money goes. People of the roles `told_otherwise` read that elsewhere."""
     account = session.get_one(Account, note.account_id)
     know = notices.people(session, account, *told_otherwise) if told_otherwise else []
-    readers = [who for who in notices.invoice_readers(session, account) if who not in know]
+    to = [who for who in readers.of_invoices(session, account) if who not in know]
     facts, columns = _of_note(note) | {"goes": goes(note, refund)}, {"credit_note_id": note.id}
     message = Message("credit_note_issued", account, facts, columns, encloses=True)
-    notices.write(session, message, readers, now=now)
+    notices.write(session, message, to, now=now)
 
 
 def upgrade_taken_back(
@@ -55,6 +55,7 @@ def upgrade_taken_back(
         "cycle": terms.cycle,
         "scheduled": terms.scheduled,
         "charged_now": terms.charged_now,
+        "kept": terms.kept,
         "next_charge": terms.next_charge,
     }
     columns = {"episode_id": change.episode_id, "credit_note_id": note.id}

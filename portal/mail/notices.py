@@ -6,7 +6,7 @@ person once: an invoice's email is also the news of its plan change, and the Adm
 an auto-upgrade is also their receipt. Those that bring a PDF wait for it (`enclosures`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,16 +15,16 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import outbox
+from portal import outbox, tokens
 from portal.billing.rules.roles import Role
-from portal.mail import enclosures, letters, notice_facts
+from portal.mail import enclosures, letters, notice_facts, readers
+from portal.mail.readers import RECEIPTS, Person
 from portal.models import (
     Account,
     CreditNote,
     Invitation,
     Invoice,
     InvoiceReason,
-    Membership,
     Notice,
     PlanChange,
     Subscription,
@@ -36,17 +36,7 @@ from portal.printable import printable
 
 NAME = 120
 PARAGRAPH = 2000
-RECEIPTS = (Role.ADMIN, Role.BILLING)
 DOCUMENTS_LEAVE = "documents_leave"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who a message goes to; `user_id` is None for somebody who has no sign-in yet."""
-
-    email: str
-    name: str
-    user_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ def invited(session: Session, invitation: Invitation, link: str, *, now: datetim
 def password_reset(session: Session, user: User, link: str, *, now: datetime) -> Notice:
     """To the person: the link that sets a new password."""
     message = Message("password_reset", None, {"link": link})
-    return write(session, message, [_person(user)], now=now)[0]
+    return write(session, message, [readers.person_of(user)], now=now)[0]
 
 
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
@@ -86,13 +76,13 @@ def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list
     Of an auto-upgrade's invoice Admins are told by `episode_notices`, so not here again.
     """
     account = session.get_one(Account, invoice.account_id)
-    readers = invoice_readers(session, account)
+    to = readers.of_invoices(session, account)
     if invoice.reason == InvoiceReason.AUTO_UPGRADE:
         told_already = people(session, account, Role.ADMIN)
-        readers = [person for person in readers if person not in told_already]
+        to = [person for person in to if person not in told_already]
     facts, columns = notice_facts.of_invoice(invoice), {"invoice_id": invoice.id}
     message = Message("invoice_issued", account, facts, columns, encloses=True)
-    return write(session, message, readers, now=now)
+    return write(session, message, to, now=now)
 
 
 def sent_again(
@@ -210,7 +200,10 @@ def rewrite(session: Session, message: Message, waiting: Iterable[Notice]) -> No
 def _notice(
     session: Session, message: Message, person: Person, account_id: int | None, now: datetime
 ) -> Notice:
-    letter = letters.write(message.name, _all_facts(session, message, person))
+    # Only its hash is kept, so the next email brings another that works as well.
+    token = tokens.new() if person.is_listed else ""
+    facts = _all_facts(session, message, person) | {"address_link": _address_link(token)}
+    letter = letters.write(message.name, facts)
     notice = Notice(
         account_id=account_id,
         user_id=person.user_id,
@@ -219,6 +212,7 @@ def _notice(
         subject=letter.subject,
         body_text=letter.text,
         body_html=letter.html,
+        token_sha256=tokens.hash_of(token) if token else None,
         created_at=now,
         **message.columns,
     )
@@ -229,43 +223,12 @@ def _notice(
 
 def people(session: Session, account: Account, *roles: Role) -> list[Person]:
     """The account's active people of these roles."""
-    return [_person(user) for user, _ in _active(session, account, roles)]
-
-
-def _active(
-    session: Session, account: Account, roles: Sequence[Role]
-) -> list[tuple[User, Membership]]:
-    statement = (
-        select(User, Membership)
-        .join(Membership, Membership.user_id == User.id)
-        .where(
-            Membership.account_id == account.id,
-            Membership.role.in_(roles),
-            Membership.deactivated_at.is_(None),
-        )
-        .order_by(Membership.id)
-    )
-    return [(user, membership) for user, membership in session.execute(statement)]
+    return [readers.person_of(user) for user, _ in readers.active(session, account, roles)]
 
 
 def _ending(subscription: Subscription) -> dict[str, Any]:
     plan = subscription.price.plan_name
     return {"plan": plan, "ends_at": subscription.ended_at or subscription.cycle_end_at}
-
-
-def invoice_readers(session: Session, account: Account) -> list[Person]:
-    """Active Admins and billing contacts who want invoices, and the addresses that these are sent
-    to besides. Never nobody: where none is left, every Admin."""
-    active = _active(session, account, RECEIPTS)
-    found = [_person(user) for user, membership in active if membership.wants_invoices]
-    known = {person.email for person in found}
-    others = [email for email in account.billing.invoice_emails if email.lower() not in known]
-    readers = [*found, *(Person(email, account.billing.company) for email in others)]
-    return readers or [_person(user) for user, member in active if member.role is Role.ADMIN]
-
-
-def _person(user: User) -> Person:
-    return Person(user.email, user.name, user.id)
 
 
 def _all_facts(session: Session, message: Message, person: Person) -> dict[str, Any]:
@@ -276,11 +239,17 @@ def _all_facts(session: Session, message: Message, person: Person) -> dict[str, 
         "account_name": printable(account.name, NAME) if account else "",
         "person_name": printable(person.name, NAME),
         "has_sign_in": person.user_id is not None,
+        "address_link": "",
         "zone": account.time_zone if account else "UTC",
         # In emails about an account, links lead to that one, whichever the reader is in.
         "base_url": f"{_base_url()}/in/{account.public_id}" if account else _base_url(),
         **message.facts,
     }
+
+
+def _address_link(token: str) -> str:
+    """Where the reader of an address says whether invoices come there; "" for anybody else."""
+    return f"{_base_url()}/invoice-address/{token}" if token else ""
 
 
 def _base_url() -> str:

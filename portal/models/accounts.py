@@ -45,8 +45,8 @@ class Account(Model):
 class BillingDetails(Model):
     """Who an account's invoices are made out to, and where they are sent.
 
-    `invoice_emails` get each invoice besides the Admins and billing contacts. Only the vendor
-    sets `tax_exempt_reason`.
+    `invoice_emails` get each invoice besides the Admins and billing contacts, once they have said
+    so (`InvoiceAddress`). Only the vendor sets `tax_exempt_reason`.
     """
 
     __tablename__ = "billing_details"
@@ -61,6 +61,20 @@ class BillingDetails(Model):
     tax_exempt_reason: Mapped[str | None] = mapped_column(String(200))
 
     account: Mapped[Account] = relationship(back_populates="billing")
+
+
+class InvoiceAddress(Model):
+    """An address of the billing details, in small letters, whose reader was asked whether invoices
+    are to come there; none do before `confirmed_at`."""
+
+    __tablename__ = "invoice_address"
+    __table_args__ = (UniqueConstraint("account_id", "email"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    added_at: Mapped[datetime] = mapped_column(Instant)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class User(Model):

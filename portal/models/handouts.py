@@ -32,8 +32,9 @@ class InvoiceExport(Model):
     """A file about invoices that somebody asked for; the worker makes it.
 
     An archive is of the papers in `numbers`, in that order; `made_of` says how many of them are in
-    it so far. A statement is of the time from `since_at` on and before `before_at`. The file is
-    stored under `stored_as`, a name that no other file ever gets.
+    it so far, `left_out` which are not, because their files could not be made. A statement is of
+    the time from `since_at` on and before `before_at`. The file is stored under `stored_as`, a name
+    that no other file ever gets.
     """
 
     __tablename__ = "invoice_export"
@@ -63,6 +64,7 @@ class InvoiceExport(Model):
     before_at: Mapped[datetime | None] = mapped_column(Instant)
     state: Mapped[ExportState] = mapped_column(Name(ExportState), default=ExportState.WAITING)
     made_of: Mapped[int] = mapped_column(default=0)
+    left_out: Mapped[list[str]] = mapped_column(JSON, default=list)
     stored_as: Mapped[str | None] = mapped_column(String(64), unique=True)
     size_bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))

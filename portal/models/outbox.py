@@ -33,7 +33,8 @@ class OutboxState(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """`WITHDRAWN`: never sent, because what it announces will not happen any more."""
+    """`WITHDRAWN`: never sent, because what it announces will not happen any more, or because who
+    it was for has left."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -75,7 +76,9 @@ class Notice(Model):
     """One email to one person, as it was written and as the mail server answered.
 
     One that brings the PDF of its invoice or credit note waits for it until `document_by`, and
-    not any more once that is None. `enclosed_sha256` is the hash of the PDF it brings then.
+    not any more once that is None. `enclosed_sha256` is the hash of the PDF it brings then. One to
+    an address of the billing details carries a link by which its reader says whether invoices come
+    there: `token_sha256` is the hash of its secret.
     """
 
     __tablename__ = "notice"
@@ -100,6 +103,7 @@ class Notice(Model):
     calendar: Mapped[str | None] = mapped_column(Text)
     document_by: Mapped[datetime | None] = mapped_column(Instant)
     enclosed_sha256: Mapped[str | None] = mapped_column(String(64))
+    token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     state: Mapped[NoticeState] = mapped_column(Name(NoticeState), default=NoticeState.WAITING)
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)

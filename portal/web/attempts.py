@@ -203,6 +203,9 @@ invitations = limiter.limit("60 per hour", key_func=_user_key, methods=["POST"])
 # Reading a file of thousands of lines, or writing one, keeps a process busy for a second or two.
 bulk_files = limiter.limit("20 per minute", key_func=_user_key)
 public_invoices = limiter.limit("60 per minute", key_func=_address_key)
+invoice_addresses = limiter.limit("30 per minute", key_func=_address_key)
+# Whoever has one may hand it on: so many are no oversight.
+invoice_links = limiter.limit("30 per hour", key_func=_account_key, methods=["POST"])
 # Emails to people who did not ask for them, as far as the mail server knows.
 emails_again = limiter.shared_limit(
     "30 per hour", scope="emails-again", key_func=_account_key, methods=["POST"]
