@@ -106,14 +106,12 @@ def change(
     if details == before:
         return False
     _refuse_former_tax_id(before, details)
-    if details.invoice_emails != before.invoice_emails:
-        _send_elsewhere(session, account, before, now=now, actor=actor)
     _refuse_another_tax(session, account, before, details)
     changed = _difference(before, details)
     _put(account.billing, details)
-    if details.invoice_emails != before.invoice_emails:
-        _refuse_no_reader(session, account)
     record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
+    if details.invoice_emails != before.invoice_emails:
+        _send_elsewhere(session, account, before, now=now, actor=actor)
     return True
 
 
@@ -202,6 +200,7 @@ def _send_elsewhere(
 ) -> None:
     session.flush()
     try:
+        invoice_addresses.keep(session, account, before.invoice_emails, now=now, actor=actor)
         invoice_emails.keep_a_reader(session, account)
     except (AskedOften, NobodyReads) as refusal:
         raise DetailsRefused({"invoice_emails": str(refusal)}) from refusal
