@@ -37,6 +37,7 @@ from portal.models import (
     Account,
     CreditNote,
     CreditNoteLine,
+    CreditNotePurpose,
     Invoice,
     InvoiceStatus,
     Payment,
@@ -71,6 +72,7 @@ class Wish:
     reason: str
     to: RefundTo = RefundTo.METHOD
     positions: frozenset[int] | None = None
+    purpose: CreditNotePurpose = CreditNotePurpose.CREDIT
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def _row(session: Session, invoice: Invoice, wish: Wish, terms: Draft, now: date
         series=key,
         number=number,
         number_text=number_text(series.CREDIT_NOTES, now.year, number),
+        purpose=wish.purpose,
         reason=wish.reason,
         currency=invoice.currency,
         subtotal_minor=terms.subtotal.amount,

@@ -32,11 +32,20 @@ class RefundTo(StrEnum):
     BALANCE = "balance"
 
 
+class CreditNotePurpose(StrEnum):
+    CREDIT = "credit"
+    # All that was owed on an invoice is called off.
+    VOID = "void"
+    # The invoice was issued again with other details.
+    REISSUE = "reissue"
+
+
 class CreditNote(Model):
     """An issued credit note for one invoice. Nothing in it ever changes; a trigger refuses it.
 
     Its total, tax included, is divided: what was still owed on the invoice is taken off it, what
-    was paid goes back to the payment method or to the credit balance.
+    was paid goes back to the payment method or to the credit balance. An invoice is voided or
+    issued again by one note at most.
     """
 
     __tablename__ = "credit_note"
@@ -45,6 +54,9 @@ class CreditNote(Model):
         same_account("invoice_id", "invoice"),
         UniqueConstraint("series", "number"),
         Index("ix_credit_note_account", "account_id", "issued_at"),
+        partial_index(
+            "uq_credit_note_ending", "invoice_id", where="purpose <> 'credit'", unique=True
+        ),
         CheckConstraint("total_minor > 0", name="total_positive"),
         CheckConstraint("total_minor = subtotal_minor + tax_minor", name="total_adds_up"),
         CheckConstraint(
@@ -55,6 +67,7 @@ class CreditNote(Model):
             "off_invoice_minor >= 0 AND to_balance_minor >= 0 AND to_method_minor >= 0",
             name="parts_not_negative",
         ),
+        language_known(),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -63,11 +76,11 @@ class CreditNote(Model):
     series: Mapped[str] = mapped_column(ForeignKey("invoice_series.key"))
     number: Mapped[int]
     number_text: Mapped[str] = mapped_column(String(32), unique=True)
+    purpose: Mapped[CreditNotePurpose] = mapped_column(Name(CreditNotePurpose))
     reason: Mapped[str] = mapped_column(String(300))
     currency: Mapped[str] = mapped_column(String(3))
     subtotal_minor: Mapped[int] = mapped_column(MinorUnits)
     tax_minor: Mapped[int] = mapped_column(MinorUnits)
-        language_known(),
     total_minor: Mapped[int] = mapped_column(MinorUnits)
     off_invoice_minor: Mapped[int] = mapped_column(MinorUnits)
     to_balance_minor: Mapped[int] = mapped_column(MinorUnits)
@@ -75,6 +88,8 @@ class CreditNote(Model):
     issued_at: Mapped[datetime] = mapped_column(Instant)
     vendor: Mapped[dict[str, Any]] = mapped_column(JSON)
     customer: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # That of the invoice it corrects.
+    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
 
     invoice: Mapped[Invoice] = relationship(
         primaryjoin="foreign(CreditNote.invoice_id) == Invoice.id", viewonly=True
@@ -88,8 +103,6 @@ class CreditNote(Model):
     )
 
     def money(self, amount_minor: int) -> Money:
-    # That of the invoice it corrects.
-    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
         return Money(amount_minor, self.currency)
 
     @property

@@ -4,7 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.billing.rules.lines import TaxSum, sums_by_rate
@@ -23,7 +33,8 @@ from portal.models.types import (
     same_account,
 )
 
-RECURRING = "reason IN ('initial', 'renewal')"
+# The invoice of a cycle that was first issued for it.
+RECURRING = "reason IN ('initial', 'renewal') AND original_id IS NULL"
 
 
 class InvoiceStatus(StrEnum):
@@ -31,6 +42,11 @@ class InvoiceStatus(StrEnum):
     PAID = "paid"
     # Nothing is owed on it any more, because credit notes took off what was.
     CREDITED = "credited"
+    # Not paid, and called off by the vendor: one credit note took off all that was owed.
+    VOID = "void"
+    # Issued again with other details: a credit note took off all of it, and its payments are the
+    # next edition's.
+    REPLACED = "replaced"
 
 
 class InvoiceReason(StrEnum):
@@ -57,13 +73,21 @@ class Invoice(Model):
     subtotal + tax + surplus = total: the surplus is the credit beyond what is charged, kept as
     credit balance. total − balance applied = due; `credited_minor` is what credit notes took off
     the due amount before it was paid.
+
+    One that is issued again with other details is the next `edition` of the `original_id`; of each
+    edition there is one.
     """
 
     __tablename__ = "invoice"
     __table_args__ = (
         owned(),
         same_account("subscription_id", "subscription"),
+        same_account("original_id", "invoice"),
         UniqueConstraint("series", "number"),
+        UniqueConstraint("original_id", "edition"),
+        CheckConstraint(
+            "edition >= 1 AND (edition = 1) = (original_id IS NULL)", name="editions_counted"
+        ),
         partial_index(
             "uq_invoice_recurring",
             "subscription_id",
@@ -84,6 +108,7 @@ class Invoice(Model):
         CheckConstraint("credited_minor BETWEEN 0 AND due_minor", name="credited_within_due"),
         one_of("status", InvoiceStatus),
         one_of("reason", InvoiceReason),
+        language_known(),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -98,11 +123,12 @@ class Invoice(Model):
     subtotal_minor: Mapped[int] = mapped_column(MinorUnits)
     tax_minor: Mapped[int] = mapped_column(MinorUnits)
     total_minor: Mapped[int] = mapped_column(MinorUnits)
-        language_known(),
     balance_applied_minor: Mapped[int] = mapped_column(MinorUnits)
     due_minor: Mapped[int] = mapped_column(MinorUnits)
     surplus_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
     credited_minor: Mapped[int] = mapped_column(MinorUnits, default=0)
+    # What it was written in, whatever the account's documents are now.
+    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
     # Why no tax is charged, where a law wants it said.
     tax_note: Mapped[str] = mapped_column(String(300), default="")
     period_start_at: Mapped[datetime] = mapped_column(Instant)
@@ -112,15 +138,25 @@ class Invoice(Model):
     vendor: Mapped[dict[str, Any]] = mapped_column(JSON)
     customer: Mapped[dict[str, Any]] = mapped_column(JSON)
     evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    original_id: Mapped[int | None]
+    edition: Mapped[int] = mapped_column(default=1)
 
     lines: Mapped[list["InvoiceLine"]] = relationship(
         back_populates="invoice", order_by="InvoiceLine.position"
     )
     document: Mapped["InvoiceDocument | None"] = relationship(
-    # What it was written in, whatever the account's documents are now.
-    language: Mapped[str] = mapped_column(String(2), default=ENGLISH)
         primaryjoin="Invoice.id == foreign(InvoiceDocument.invoice_id)", viewonly=True
     )
+
+    @hybrid_property
+    def first_id(self) -> int:
+        """The first edition's id, its own if it is that."""
+        return self.original_id or self.id
+
+    @first_id.inplace.expression
+    @classmethod
+    def _first_id(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.original_id, cls.id)
 
     def money(self, amount_minor: int) -> Money:
         return Money(amount_minor, self.currency)
