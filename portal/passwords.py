@@ -13,6 +13,8 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from portal.language import gettext as _
+
 SHORTEST = 12
 LONGEST = 128
 AT_ONCE = BoundedSemaphore(4)
@@ -61,16 +63,19 @@ def refusal(password: str, about: Iterable[str] = ()) -> str | None:
     """
     length = len(_normal(password))
     if length < SHORTEST:
-        return f"Use at least {SHORTEST} characters: a few unrelated words are easy to remember."
+        return _(
+            "Use at least %(least)s characters: a few unrelated words are easy to remember.",
+            least=SHORTEST,
+        )
     if length > LONGEST:
-        return f"Use at most {LONGEST} characters."
+        return _("Use at most %(max)s characters.", max=LONGEST)
     cores = _cores(password)
     if not all(cores):
-        return "Digits and signs alone are guessed quickly: add a few words."
+        return _("Digits and signs alone are guessed quickly: add a few words.")
     if cores & _common() or min(map(len, cores)) < SHORTEST_UNIT:
-        return "Passwords like this one are tried first. Choose something less common."
+        return _("Passwords like this one are tried first. Choose something less common.")
     if cores & _words(about):
-        return "This is too close to your name, email or company. Choose something unrelated."
+        return _("This is too close to your name, email or company. Choose something unrelated.")
     return None
 
 

@@ -21,7 +21,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 from portal import language
 from portal.billing.rules.text import normal
 from portal.language import gettext as _
-from portal.language import message
+from portal.language import look_up, message
 
 NAME_LENGTH = 120
 EMAIL_LENGTH = 254
@@ -39,8 +39,8 @@ class Form(FlaskForm):
     class Meta(FlaskForm.Meta):
         def bind_field(self, form: Any, unbound_field: UnboundField, options: Any) -> Field:
             field = super().bind_field(form, unbound_field, options)
-            field.label.text = _looked_up(field.label.text)
-            field.description = _looked_up(field.description)
+            field.label.text = look_up(field.label.text)
+            field.description = look_up(field.description)
             field.validators = [_speaking(validator) for validator in field.validators]
             return field
 
@@ -101,18 +101,16 @@ def clean_text(text: str | None) -> str | None:
     return " ".join("".join(kept).split())
 
 
-def _looked_up(text: str) -> str:
-    """Without putting anything into it: a validator puts its figures in by itself."""
-    return language.catalog().gettext(text) if text else text
-
-
 def _speaking(validator: Any) -> Any:
-    """A validator of this form alone, with its message looked up; the class's is everybody's."""
+    """A validator of this form alone, with its message looked up; the class's is everybody's.
+
+    It puts its figures into the message by itself.
+    """
     said = getattr(validator, "message", None)
     if not isinstance(said, str):
         return validator
     spoken = copy(validator)
-    spoken.message = _looked_up(said)
+    spoken.message = look_up(said)
     return spoken
 
 

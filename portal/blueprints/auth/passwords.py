@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from itsdangerous import BadData
 from sqlalchemy import select
 
@@ -18,31 +17,35 @@ from portal import clock, passwords
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.mail import notices
 from portal.models import User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
 from portal.web.access import Permission, find_principal, home_endpoint, requires
-from portal.web.forms import email_field, password_field
+from portal.web.forms import Form, email_field, password_field
 from portal.web.links import outside_url
 from portal.web.signing import signer
 
 SALT = "password-reset"
 LINK_LASTS = timedelta(minutes=30)
-WRONG = "This is not your password."
+WRONG = message("This is not your password.")
 
 
-class ChangeForm(FlaskForm):
-    current = password_field("Current password", "Enter the password you have now.")
-    new = password_field("New password", "Enter a new password.", new=True)
+class ChangeForm(Form):
+    current = password_field(
+        message("Current password"), message("Enter the password you have now.")
+    )
+    new = password_field(message("New password"), message("Enter a new password."), new=True)
 
 
-class RequestForm(FlaskForm):
+class RequestForm(Form):
     email = email_field(autocomplete="username")
 
 
-class ResetForm(FlaskForm):
-    new = password_field("New password", "Enter a new password.", new=True)
+class ResetForm(Form):
+    new = password_field(message("New password"), message("Enter a new password."), new=True)
 
 
 @bp.route("/account/password", methods=["GET", "POST"])
@@ -55,9 +58,9 @@ def change_password() -> ResponseReturnValue:
         if passwords.verify(user.password_hash, form.current.data or ""):
             _set_password(user, form.new.data or "")
             sign_ins.enter(user, account_id)
-            flash("Your password is changed. Other browsers were signed out.", "success")
+            flash(_("Your password is changed. Other browsers were signed out."), "success")
             return redirect(_home(), 303)
-        form.current.errors = [WRONG]
+        form.current.errors = [_(WRONG)]
     return render_template("auth/change_password.html", form=form), 422 if form.errors else 200
 
 
@@ -88,7 +91,7 @@ def reset_password(token: str) -> ResponseReturnValue:
     if form.validate_on_submit() and _takes(form.new, user):
         _set_password(user, form.new.data or "", link=token)
         sign_ins.forget()
-        flash("Your password is set. Sign in with it.", "success")
+        flash(_("Your password is set. Sign in with it."), "success")
         return redirect(url_for("auth.login"), 303)
     page = render_template("auth/reset_password.html", form=form, email=user.email)
     return page, 422 if form.errors else 200

@@ -6,6 +6,9 @@ from importlib.resources import files
 from babel import Locale
 from wtforms import SelectChoice
 
+from portal import language
+from portal.billing.rules.text import search_form
+
 # Where a country has several zones: the one most of its companies are in.
 BUSIEST = {
     "AR": "America/Argentina/Buenos_Aires",
@@ -37,13 +40,9 @@ BUSIEST = {
 }
 
 
-@cache
 def countries() -> list[SelectChoice]:
-    """Code and English name of every country in ISO 3166, by name."""
-    names = Locale("en").territories
-    codes = [line.split("\t")[0] for line in _table("iso3166.tab")]
-    named = sorted((names[code], code) for code in codes)
-    return [SelectChoice(code, name) for name, code in named]
+    """Code of every country in ISO 3166 and its name in the language spoken now, by name."""
+    return list(_countries(language.spoken()))
 
 
 @cache
@@ -56,6 +55,14 @@ def time_zone_of(country: str) -> str:
         if code == country:
             return zone
     return "UTC"
+
+
+@cache
+def _countries(tag: str) -> tuple[SelectChoice, ...]:
+    names = Locale.parse(language.LOCALES[tag]).territories
+    codes = (line.split("\t")[0] for line in _table("iso3166.tab"))
+    named = sorted((search_form(names[code]), names[code], code) for code in codes)
+    return tuple(SelectChoice(code, name) for _folded, name, code in named)
 
 
 def _table(name: str) -> list[str]:

@@ -16,11 +16,13 @@ from portal.billing.rules.period import Cycle, Interval
 from portal.billing.rules.tax import Customer
 from portal.display import add_on_choice
 from portal.display.add_on_choice import Choice
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Family, Price, Tier
 
-MOVED = "The price is another one now: look at it again, then open the account."
-MISSING = "Choose a plan."
-WITH_TAX = "Look at what is due with tax and add-ons, then open the account."
+MOVED = message("The price is another one now: look at it again, then open the account.")
+MISSING = message("Choose a plan.")
+WITH_TAX = message("Look at what is due with tax and add-ons, then open the account.")
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,11 @@ def read(session: Session, values: MultiDict[str, str], *, now: datetime) -> Pla
     draft = _draft(session, chosen, add_ons, values, now) if chosen else None
     error = None
     if chosen is None:
-        error = MISSING
+        error = _(MISSING)
     elif chosen is not asked:
-        error = MOVED
+        error = _(MOVED)
     elif draft and not _was_shown(draft, chosen, values):
-        error = WITH_TAX
+        error = _(WITH_TAX)
     return PlanChooser(interval, currency, currencies, prices, chosen, add_ons, draft, error, now)
 
 

@@ -3,34 +3,35 @@
 from flask import abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
 from portal.web.access import Permission, find_principal, home_endpoint, requires
-from portal.web.forms import EMAIL_LENGTH, password_field
+from portal.web.forms import EMAIL_LENGTH, Form, password_field
 from portal.web.htmx import is_local, redirect_after
 
 # One sentence for an unknown email and a wrong password, so that neither can be told.
-NO_MATCH = "This email and password don't go together. Check both and try again."
+NO_MATCH = message("This email and password don't go together. Check both and try again.")
 
 
-class LoginForm(FlaskForm):
+class LoginForm(Form):
     email = StringField(
-        "Email",
+        message("Email"),
         validators=[
-            InputRequired("Enter your email."),
+            InputRequired(message("Enter your email.")),
             Length(max=EMAIL_LENGTH, message=NO_MATCH),
         ],
         render_kw={"type": "email", "autocomplete": "username"},
     )
-    password = password_field("Password", "Enter your password.")
+    password = password_field(message("Password"), message("Enter your password."))
     next = HiddenField()
 
 
@@ -46,7 +47,7 @@ def login() -> ResponseReturnValue:
         user = sign_ins.proven(form.email.data, form.password.data)
         if user is not None:
             return _enter(user, form)
-        form.password.errors = [NO_MATCH]
+        form.password.errors = [_(NO_MATCH)]
     return render_template("auth/login.html", form=form), 422 if form.errors else 200
 
 

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
 from wtforms import HiddenField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Regexp
@@ -31,44 +30,52 @@ from portal.blueprints.auth.plan_chooser import PlanChooser
 from portal.collecting import collection
 from portal.display import add_on_choice
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import look_up, message
 from portal.models import PlanChange, PlanChangeState, Price, WhenFull
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
 from portal.web.access import Permission, requires
-from portal.web.forms import email_field, password_field, text_field
+from portal.web.forms import Form, email_field, password_field, text_field
 from portal.web.htmx import page_or_fragment
 
-NO_MATCH = (
+NO_MATCH = message(
     "This email and password don't go together. Whoever signs in here already opens another"
     " account with the same password."
 )
+RULE_CHANGED = message(
+    "What happens when seats run out reads otherwise now: read it again, then go on."
+)
 
-RULE_CHANGED = "What happens when seats run out reads otherwise now: read it again, then go on."
 
-
-class SignUpForm(FlaskForm):
+class SignUpForm(Form):
     op_id = HiddenField(
         default=lambda: secrets.token_urlsafe(24),
         validators=[
-            Regexp(r"[\w-]{32}\Z", message="This form is not complete: load the page again.")
+            Regexp(
+                r"[\w-]{32}\Z",
+                message=message("This form is not complete: load the page again."),
+            )
         ],
     )
     seats_rule = HiddenField()
-    company = text_field("Company", "Enter your company's name.", autocomplete="organization")
+    company = text_field(
+        message("Company"), message("Enter your company's name."), autocomplete="organization"
+    )
     country = SelectField(
-        "Country",
-        choices=lambda: [SelectChoice("", "Choose a country"), *countries()],
-        validators=[DataRequired("Choose a country.")],
+        message("Country"),
+        choices=lambda: [SelectChoice("", _("Choose a country")), *countries()],
+        validators=[DataRequired(message("Choose a country."))],
         render_kw={"autocomplete": "country"},
     )
     tax_id = StringField(
-        "Tax id",
-        description="Such as a VAT number. It decides which tax is charged.",
+        message("Tax id"),
+        description=message("Such as a VAT number. It decides which tax is charged."),
         render_kw={"autocomplete": "off", "maxlength": "60"},
     )
-    name = text_field("Your name", "Enter your name.", autocomplete="name")
+    name = text_field(message("Your name"), message("Enter your name."), autocomplete="name")
     email = email_field(autocomplete="username")
-    password = password_field("Password", "Enter a password.", new=True)
+    password = password_field(message("Password"), message("Enter a password."), new=True)
     card = ways_to_pay.card_field()
 
 
@@ -130,7 +137,7 @@ def _has_read_the_rule(form: SignUpForm) -> bool:
     current = seat_consents.mark(_seats_rule())
     is_same = form.seats_rule.data in (None, "", current)
     if not is_same:
-        form.form_errors.append(RULE_CHANGED)
+        form.form_errors.append(_(RULE_CHANGED))
     return is_same
 
 
@@ -160,7 +167,7 @@ def _open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
 def _try_to_open(form: SignUpForm, chooser: PlanChooser) -> Opened | None:
     person = _person(form)
     if person is None or chooser.chosen is None:
-        form.password.errors = [NO_MATCH]
+        form.password.errors = [_(NO_MATCH)]
         return None
     application = _application(form, chooser.chosen, chooser.wanted, person)
     try:
@@ -209,7 +216,9 @@ def _application(
 
 def _ask_for_card(chooser: PlanChooser) -> ResponseReturnValue:
     """Cards are entered on the gateway's own page; then the plan is confirmed."""
-    flash("Your account is open. Add a card, and your plan begins when you confirm it.", "success")
+    flash(
+        _("Your account is open. Add a card, and your plan begins when you confirm it."), "success"
+    )
     plan = chooser.chosen.id if chooser.chosen else 0
     fields = {add_on_choice.field_of(key): count for key, count in chooser.wanted.items()}
     page = url_for("change_plan.quote", price_id=plan)
@@ -221,15 +230,20 @@ def _land(change: PlanChange) -> ResponseReturnValue:
     plan = change.to_price.plan_name
     match change.state:
         case PlanChangeState.APPLIED:
-            flash(f"Welcome. {plan} is running; the invoice is on its way to you.", "success")
+            said = _("Welcome. %(plan)s is running; the invoice is on its way to you.", plan=plan)
+            flash(said, "success")
         case PlanChangeState.FAILED:
-            flash(
-                f"Your account is open, but without a plan: {change.failure} Nothing was charged."
+            said = _(
+                "Your account is open, but without a plan: %(failure)s Nothing was charged."
                 " Choose a plan to try again.",
-                "error",
+                failure=look_up(change.failure or ""),
             )
+            flash(said, "error")
             return redirect(url_for("change_plan.show"), 303)
         case _:
-            flash(f"Your account is open. {plan} starts when the payment is confirmed.", "info")
+            said = _(
+                "Your account is open. %(plan)s starts when the payment is confirmed.", plan=plan
+            )
+            flash(said, "info")
             return paying.follow_change(change)
     return redirect(url_for("account.show"), 303)
