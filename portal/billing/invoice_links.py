@@ -1,17 +1,18 @@
 """Links by which somebody who doesn't sign in sees one invoice, until a date.
 
-Only the hash of a link's secret is kept, so it can be shown once and never again.
+Only the hash of a link's secret is kept, so it can be shown once and never again. A link is worth
+no more than who made it may see: it ends when they leave.
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from portal import tokens
 from portal.audit import Actor, record
 from portal.billing.rules.errors import RuleBroken
-from portal.models import Account, Invoice, InvoiceLink
+from portal.models import Account, Invoice, InvoiceLink, User
 
 DAYS = (7, 30, 90)
 LIVE_AT_MOST = 10
@@ -63,11 +64,40 @@ def withdraw(
 ) -> None:
     """Nobody gets in by it any more; the account must be locked. Twice is once."""
     session.refresh(link)
-    if link.withdrawn_at is not None or link.expires_at <= now:
-        return
-    link.withdrawn_at = now
-    facts = {"invoice": link.invoice.number_text, "opened": link.opened}
-    record(session, account, "invoice_link.withdrawn", at=now, actor=actor, **facts)
+    if link.withdrawn_at is None and link.expires_at > now:
+        _withdraw(session, account, link, now=now, actor=actor)
+
+
+def withdraw_all(session: Session, account: Account, *, now: datetime, actor: Actor) -> int:
+    """Nobody gets in by any link of the account, which must be locked; returns how many ended."""
+    links = session.scalars(_of_account(account.id, now)).all()
+    for link in links:
+        _withdraw(session, account, link, now=now, actor=actor)
+    return len(links)
+
+
+def end_those_of(
+    session: Session, account: Account, maker: User, *, now: datetime, actor: Actor
+) -> None:
+    """Somebody sees no invoices any more, and nobody by a link of theirs; the account must be
+    locked."""
+    made = _of_account(account.id, now).where(InvoiceLink.made_by_id == maker.id)
+    for link in session.scalars(made).all():
+        _withdraw(session, account, link, now=now, actor=actor, left=maker.name)
+
+
+def of_account(
+    session: Session, account_id: int, *, now: datetime, limit: int, offset: int
+) -> list[InvoiceLink]:
+    """The links that lead to any invoice of the account now, newest first."""
+    statement = _of_account(account_id, now).limit(limit).offset(offset)
+    return list(session.scalars(statement))
+
+
+def count_of_account(session: Session, account_id: int, *, now: datetime) -> int:
+    """How many links lead to invoices of the account now."""
+    statement = select(func.count()).where(InvoiceLink.account_id == account_id, _is_live(now))
+    return session.execute(statement).scalar_one()
 
 
 def live(session: Session, invoice: Invoice, *, now: datetime) -> list[InvoiceLink]:
@@ -111,6 +141,29 @@ def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None
         raise LinkRefused(
             f"{LIVE_AT_MOST} links to this invoice work already. Withdraw one, then make another."
         )
+
+
+def _of_account(account_id: int, now: datetime) -> Select[tuple[InvoiceLink]]:
+    return (
+        select(InvoiceLink)
+        .options(joinedload(InvoiceLink.made_by), joinedload(InvoiceLink.invoice))
+        .where(InvoiceLink.account_id == account_id, _is_live(now))
+        .order_by(InvoiceLink.id.desc())
+    )
+
+
+def _withdraw(
+    session: Session,
+    account: Account,
+    link: InvoiceLink,
+    *,
+    now: datetime,
+    actor: Actor,
+    **facts: str,
+) -> None:
+    link.withdrawn_at = now
+    kept = {"invoice": link.invoice.number_text, "opened": link.opened, **facts}
+    record(session, account, "invoice_link.withdrawn", at=now, actor=actor, **kept)
 
 
 def _is_live(now: datetime) -> ColumnElement[bool]:

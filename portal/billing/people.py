@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal import events
 from portal.audit import Actor, record
-from portal.billing import accounts, overages
+from portal.billing import accounts, invoice_links, overages
 from portal.billing.rules.counting import Metric, takes_seat
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
@@ -118,6 +118,8 @@ def set_role(
         session, membership, "user.role_changed", seats, now=now, actor=actor,
         before=before, after=role,
     )  # fmt: skip
+    if role is Role.MEMBER:
+        _end_links(session, membership, now=now, actor=actor)
 
 
 def deactivate(session: Session, membership: Membership, *, now: datetime, actor: Actor) -> None:
@@ -130,6 +132,7 @@ def deactivate(session: Session, membership: Membership, *, now: datetime, actor
     membership.deactivated_at = now
     membership.deactivated_by_id = actor.user_id
     _changed(session, membership, "user.deactivated", seats, now=now, actor=actor)
+    _end_links(session, membership, now=now, actor=actor)
 
 
 def reactivate(session: Session, membership: Membership, *, now: datetime, actor: Actor) -> None:
@@ -171,6 +174,12 @@ def _keep_an_admin(session: Session, membership: Membership) -> None:
     )
     if session.execute(others).scalar_one() == 0:
         raise LastAdmin
+
+
+def _end_links(session: Session, membership: Membership, *, now: datetime, actor: Actor) -> None:
+    """Who sees no invoices shows them to nobody."""
+    account, maker = membership.account, membership.user
+    invoice_links.end_those_of(session, account, maker, now=now, actor=actor)
 
 
 def _changed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData
 
@@ -13,7 +13,10 @@ from portal import clock, tokens
 from portal.billing import accounts, invoice_links
 from portal.billing.invoice_links import DAYS, LinkRefused
 from portal.blueprints import own_papers
+from portal.blueprints.paging import Paging
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import ngettext
 from portal.models import Invoice, InvoiceLink
 from portal.transaction import transaction
 from portal.web import attempts
@@ -25,7 +28,45 @@ from portal.web.signing import signer
 bp = Blueprint("invoice_links", __name__)
 
 SALT = "invoice-link"
+PAGE_LENGTH = 50
 OLD_FORM = "This form can't be used any more. Choose again for how long the link is to work."
+
+
+@bp.get("/invoices/links")
+@requires(Permission.MANAGE_BILLING)
+def index() -> ResponseReturnValue:
+    """Every link of the account that works, whoever made it."""
+    session, account, now = db.session(), principal().account, clock.now()
+    total = invoice_links.count_of_account(session, account.id, now=now)
+    paging = Paging.asked(total, PAGE_LENGTH)
+    links = invoice_links.of_account(
+        session, account.id, now=now, limit=PAGE_LENGTH, offset=paging.offset
+    )
+    return render_template(
+        "invoice_links/index.html", links=links, paging=paging, zone=account.time_zone
+    )
+
+
+@bp.post("/invoices/links/withdrawals")
+@requires(Permission.MANAGE_BILLING)
+def withdraw_all() -> ResponseReturnValue:
+    """None of them works any more."""
+    account_id, actor = _who()
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        count = invoice_links.withdraw_all(session, account, now=clock.now(), actor=actor)
+    flash(
+        ngettext("%(num)s link was withdrawn.", "%(num)s links were withdrawn.", count), "success"
+    )
+    return redirect_after(url_for("invoice_links.index"))
+
+
+@bp.post("/invoices/links/<public_id>/withdrawal")
+@requires(Permission.MANAGE_BILLING)
+def withdraw_one(public_id: str) -> ResponseReturnValue:
+    """The same as `withdraw`, from the list of all."""
+    _withdraw(own(InvoiceLink, public_id).id)
+    return redirect_after(url_for("invoice_links.index"))
 
 
 @bp.get("/invoices/<number>/links")
@@ -36,6 +77,7 @@ def show(number: str) -> ResponseReturnValue:
 
 
 @bp.post("/invoices/<number>/links")
+@attempts.invoice_links
 @attempts.bulk_files
 @requires(Permission.SEE_INVOICES)
 def make(number: str) -> ResponseReturnValue:
@@ -59,12 +101,7 @@ def withdraw(number: str, public_id: str) -> ResponseReturnValue:
     found = own(InvoiceLink, public_id)
     if found.invoice.number_text != number:
         abort(404)
-    link_id, account_id, actor = found.id, *_who()
-    with transaction() as session:
-        account = accounts.lock(session, account_id)
-        link = session.get_one(InvoiceLink, link_id)
-        invoice_links.withdraw(session, account, link, now=clock.now(), actor=actor)
-    flash("The link was withdrawn.", "success")
+    _withdraw(found.id)
     return redirect_after(url_for("invoice_links.show", number=number))
 
 
@@ -97,6 +134,15 @@ def _make(invoice_id: int, token: str, days: int) -> datetime:
             session, account, invoice, token, days, now=clock.now(), actor=actor
         )
         return link.expires_at
+
+
+def _withdraw(link_id: int) -> None:
+    account_id, actor = _who()
+    with transaction() as session:
+        account = accounts.lock(session, account_id)
+        link = session.get_one(InvoiceLink, link_id)
+        invoice_links.withdraw(session, account, link, now=clock.now(), actor=actor)
+    flash(_("The link was withdrawn."), "success")
 
 
 def _page(

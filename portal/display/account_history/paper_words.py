@@ -29,6 +29,9 @@ def _link_made(details: Details) -> Words:
 
 def _link_withdrawn(details: Details) -> Words:
     told = f"It was opened {describe.counted(details['opened'], '%(num)s time', '%(num)s times')}."
+    if details.get("left"):
+        left = _("%(person)s, who made it, sees no invoices any more.", person=details["left"])
+        told = f"{left} {told}"
     return f"Link to invoice {details['invoice']} withdrawn", told, "neutral"
 
 
