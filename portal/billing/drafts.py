@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from portal import language
 from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.lines import Line, LineKind
 from portal.billing.rules.money import Money
@@ -23,6 +24,8 @@ def load(kept: dict[str, Any]) -> InvoiceDraft:
         lines=tuple(_line(line) for line in kept["lines"]),
         currency=kept["currency"],
         tax_note=kept["tax_note"],
+        # Kept before there were others.
+        language=kept.get("language", language.ENGLISH),
         **{
             name: _money(kept[name])
             for name in ("subtotal", "tax", "surplus", "total", "balance_applied", "due")

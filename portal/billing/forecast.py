@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from portal import language
 from portal.billing import episodes, next_cycle, projections, subscriptions, taxes
 from portal.billing.rules import invoicing
 from portal.billing.rules.invoicing import InvoiceDraft
@@ -80,7 +81,8 @@ def coming(
             told = None
         elif after is not None and state.cycle.end_at <= until:
             cycle = Cycle.starting(state.cycle.end_at, after.plan.interval)
-            draft = invoicing.for_cycle(after, cycle, state.balance, tax)
+            with language.speaking(account.language):
+                draft = invoicing.for_cycle(after, cycle, state.balance, tax)
             charge = ComingCharge(cycle.start_at, cause, after, draft)
         else:
             return charges

@@ -111,6 +111,7 @@ def circumstances(session: Session, account: Account, *, now: datetime) -> Circu
         balance=ledger.credit_balance(session, account),
         tax=taxes.applying(session, account),
         zone=ZoneInfo(account.time_zone),
+        language=account.language,
     )
 
 

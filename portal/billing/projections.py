@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from portal import language
 from portal.billing import ledger, next_cycle, price_list, subscriptions, taxes
 from portal.billing.rules import invoicing
 from portal.billing.rules import plan_change as rules
@@ -33,15 +34,19 @@ def quote_at(
     basket = following.basket if following else running.renewing
     while running.cycle.end_at <= at:
         cycle = Cycle.starting(running.cycle.end_at, basket.plan.interval)
-        draft = invoicing.for_cycle(basket, cycle, balance, tax)
+        with language.speaking(account.language):
+            draft = invoicing.for_cycle(basket, cycle, balance, tax)
         balance -= draft.balance_applied
         running = Running(basket, basket, cycle, tuple(_charged(line) for line in draft.lines))
     carried = price_list.carried_over(session, subscription, price)
-    return rules.quote(
-        running,
-        price_list.basket(session, price, carried),
-        Circumstances(now=at, balance=balance, tax=tax, zone=ZoneInfo(account.time_zone)),
+    given = Circumstances(
+        now=at,
+        balance=balance,
+        tax=tax,
+        zone=ZoneInfo(account.time_zone),
+        language=account.language,
     )
+    return rules.quote(running, price_list.basket(session, price, carried), given)
 
 
 def _charged(line: Line) -> Charged:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from portal import language
 from portal.audit import SYSTEM, record
 from portal.billing import (
     bounds,
@@ -124,12 +125,9 @@ def _charge(
     now: datetime,
 ) -> Invoice:
     cycle = Cycle.starting(subscription.cycle_end_at, coming.price.interval)
-    draft = invoicing.for_cycle(
-        coming.basket,
-        cycle,
-        ledger.credit_balance(session, account),
-        taxes.applying(session, account),
-    )
+    balance, tax = ledger.credit_balance(session, account), taxes.applying(session, account)
+    with language.speaking(account.language):
+        draft = invoicing.for_cycle(coming.basket, cycle, balance, tax)
     # All that needs no invoice comes before it: from its number on, other renewals wait.
     _tell_what_stays(session, account, coming, now=now)
     former, add_ons = subscription.price, intentions.wanted(coming.basket.add_ons)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import language
 from portal.audit import Actor, record
 from portal.billing.rules import tax, text
 from portal.billing.rules.errors import TaxConfirmed
@@ -15,16 +16,16 @@ REASON_LENGTH = 200
 
 
 def applying(session: Session, account: Account) -> Tax:
-    """The tax that a sale to `account` carries today. Needs a vendor: a catalog was applied."""
+    """The tax that a sale to `account` carries today, with what has to be told of it in the
+    account's language. Needs a vendor: a catalog was applied."""
     details = account.billing
-    return for_customer(
-        session,
-        Customer(
-            country=details.country,
-            has_tax_id=bool(details.tax_id),
-            exempt_reason=details.tax_exempt_reason,
-        ),
+    customer = Customer(
+        country=details.country,
+        has_tax_id=bool(details.tax_id),
+        exempt_reason=details.tax_exempt_reason,
     )
+    with language.speaking(account.language):
+        return for_customer(session, customer)
 
 
 def for_customer(session: Session, customer: Customer) -> Tax:

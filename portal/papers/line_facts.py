@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from portal.billing.rules import tax
 from portal.billing.rules.money import Money
-from portal.billing.rules.tax import REVERSE_CHARGE
 from portal.models import CreditNoteLine, InvoiceLine
 from portal.printable import printable
 
@@ -55,12 +55,17 @@ NOT_SUBJECT = LineTax(TaxCase.NOT_SUBJECT)
 
 
 def tax_of(line: InvoiceLine | CreditNoteLine, note: str) -> LineTax:
-    """The tax of a line; `note` says why none was charged, on the invoice that charged it."""
+    """The tax of a line; `note` says why none was charged, on the invoice that charged it.
+
+    Where the customer accounts for the tax that is told in the language spoken now, whichever the
+    invoice was in: of what is exempt only the invoice knows the reason.
+    """
     if line.tax_basis_points:
         return LineTax(TaxCase.STANDARD, line.tax_basis_points)
+    if note and line.tax_name:
+        return LineTax(TaxCase.REVERSE_CHARGE, note=tax.reverse_charge())
     if note:
-        case = TaxCase.REVERSE_CHARGE if note == REVERSE_CHARGE else TaxCase.EXEMPT
-        return LineTax(case, note=printable(note, NOTE_LENGTH))
+        return LineTax(TaxCase.EXEMPT, note=printable(note, NOTE_LENGTH))
     return LineTax(TaxCase.ZERO_RATE) if line.tax_name else NOT_SUBJECT
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from portal import language
 from portal.billing.rules import describe
 from portal.billing.rules.look_alikes import folded, skeleton
 from portal.billing.rules.roles import Role
+from portal.language import gettext as _
 
 
 class Metric(StrEnum):
@@ -68,14 +68,15 @@ class Shortfall:
         """As in "312 of 300 clients: 12 too many"."""
         standing = of_limit(self.metric, self.used, self.limit)
         if self.metric is Metric.STORAGE:
-            return f"{standing}: {self._excess} too much"
-        return f"{standing}: {describe.number(self.too_many)} too many"
+            return _("%(standing)s: %(excess)s too much", standing=standing, excess=self._excess)
+        excess = describe.number(self.too_many)
+        return _("%(standing)s: %(excess)s too many", standing=standing, excess=excess)
 
     @property
     def to_remove(self) -> str:
         """What has to go before the plan fits: "12 clients"."""
         if self.metric is Metric.STORAGE:
-            return f"{self._excess} of documents"
+            return _("%(figures)s of documents", figures=self._excess)
         return amount_of(self.metric, self.too_many)
 
     @property
@@ -119,10 +120,10 @@ def is_counted(built_in_key: str | None) -> bool:
 def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -> str:
     """Why a client counts or not: "counted: status Round 3", "not counted: suspended"."""
     if deleted:
-        return "not counted: deleted"
+        return _("not counted: deleted")
     if is_counted(built_in_key):
-        return f"counted: status {status_name}"
-    return f"not counted: {status_name.lower()}"
+        return _("counted: status %(status)s", status=status_name)
+    return _("not counted: %(status)s", status=status_name.lower())
 
 
 def takes_seat(role: Role, active: bool) -> bool:
@@ -133,13 +134,17 @@ def takes_seat(role: Role, active: bool) -> bool:
 def seat_reason(role: Role, active: bool) -> str:
     """Why a user counts or not: "counted: active Admin", "not counted: deactivated"."""
     if takes_seat(role, active):
-        return f"counted: active {role.label}"
-    return f"not counted: {role.label.lower() if active else 'deactivated'}"
+        return _("counted: active %(role)s", role=role.label)
+    if not active:
+        return _("not counted: deactivated")
+    return _("not counted: %(role)s", role=role.label.lower())
 
 
 def storage_reason(*, client_deleted: bool) -> str:
     """Why a document counts or not: "counted: kept with a client"."""
-    return "not counted: its client is deleted" if client_deleted else "counted: kept with a client"
+    if client_deleted:
+        return _("not counted: its client is deleted")
+    return _("counted: kept with a client")
 
 
 def status_name_key(name: str) -> str:
@@ -211,16 +216,13 @@ def in_use(metric: Metric, used: int, limit: int | None) -> str:
 def of_limit(metric: Metric, used: int, limit: int) -> str:
     """As in "11 of 10 seats", "5.4 of 5 GB", "1.2 TB of 900 GB"."""
     figure, most = in_use(metric, used, limit), amount_of(metric, limit)
-    if metric is Metric.STORAGE and figure.split()[1] == most.split()[1]:
-        figure = figure.split()[0]
-    return language.gettext("%(figure)s of %(most)s", figure=figure, most=most)
+    if metric is Metric.STORAGE:
+        bare, _space, unit = figure.rpartition(" ")
+        figure = bare if most.endswith(f" {unit}") else figure
+    return _("%(figure)s of %(most)s", figure=figure, most=most)
 
 
 def standing(metric: Metric, used: int, limit: int) -> str:
     """As in "11 of 10 seats", "5.4 of 5 GB of documents"."""
     figures = of_limit(metric, used, limit)
-    return (
-        language.gettext("%(figures)s of documents", figures=figures)
-        if metric is Metric.STORAGE
-        else figures
-    )
+    return _("%(figures)s of documents", figures=figures) if metric is Metric.STORAGE else figures

@@ -15,7 +15,12 @@ MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_BYTE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+_BYTE_UNITS = (
+    (10**12, language.message("TB")),
+    (10**9, language.message("GB")),
+    (10**6, language.message("MB")),
+    (10**3, language.message("kB")),
+)
 
 
 def money(value: Money) -> str:
@@ -76,7 +81,8 @@ def percent(basis_points: int) -> str:
     """As in "19 %", "7.7 %", "8.25 %", from hundredths of a percent."""
     whole, hundredths = divmod(basis_points, 100)
     fraction = f"{hundredths:02}".rstrip("0")
-    return f"{whole}{_point()}{fraction} %" if fraction else f"{whole} %"
+    rate = f"{whole}{_point()}{fraction}" if fraction else str(whole)
+    return language.gettext("%(rate)s %%", rate=rate)
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
@@ -88,7 +94,8 @@ def storage(size: int, *, round_up: bool = False) -> str:
         tenths = -(-10 * size // unit) if round_up else 10 * size // unit
         if tenths >= 10:
             whole, tenth = divmod(tenths, 10)
-            return f"{number(whole)}{f'{_point()}{tenth}' if tenth else ''} {name}"
+            figure = f"{number(whole)}{_point()}{tenth}" if tenth else number(whole)
+            return f"{figure} {language.gettext(name)}"
     return counted(size, "%(num)s byte", "%(num)s bytes")
 
 

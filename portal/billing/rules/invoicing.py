@@ -10,6 +10,7 @@ from portal.billing.rules.money import Money
 from portal.billing.rules.period import Cycle
 from portal.billing.rules.tax import NO_TAX, Tax
 from portal.billing.rules.terms import Basket
+from portal.language import ENGLISH, spoken
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class InvoiceDraft:
 
     `surplus` is the credit beyond what is charged, kept as the account's credit balance: an
     invoice with a surplus has nothing to pay. `tax_note` says why no tax is charged, where that
-    has to be told.
+    has to be told. Its texts are in `language`, and so is the invoice that it becomes.
     """
 
     lines: tuple[Line, ...]
@@ -30,6 +31,7 @@ class InvoiceDraft:
     balance_applied: Money
     due: Money
     tax_note: str
+    language: str = ENGLISH
 
     @property
     def taxes(self) -> tuple[TaxSum, ...]:
@@ -37,8 +39,11 @@ class InvoiceDraft:
 
 
 def draft(lines: Sequence[Line], balance: Money, tax: Tax = NO_TAX) -> InvoiceDraft:
-    """Sum lines up; `balance` is the account's credit balance, zero or more, used before anything
-    is to be paid, and `tax` what sales of now carry."""
+    """Sum lines up, which were made in the language spoken now.
+
+    `balance` is the account's credit balance, zero or more, used before anything is to be paid,
+    and `tax` what sales of now carry.
+    """
     nothing = Money.zero(balance.currency)
     subtotal = sum((line.amount for line in lines), nothing)
     taxes = sum((line.tax_amount for line in lines), nothing)
@@ -55,6 +60,7 @@ def draft(lines: Sequence[Line], balance: Money, tax: Tax = NO_TAX) -> InvoiceDr
         balance_applied=applied,
         due=total - applied,
         tax_note=tax.note,
+        language=spoken(),
     )
 
 

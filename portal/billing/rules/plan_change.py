@@ -18,6 +18,7 @@ from portal.billing.rules.money import Money
 from portal.billing.rules.period import DAY, Cycle, Interval
 from portal.billing.rules.tax import NO_TAX, Tax
 from portal.billing.rules.terms import Basket, Item, PlanTerms, Running
+from portal.language import ENGLISH, speaking
 
 QUOTE_HOLDS = timedelta(minutes=15)
 
@@ -36,13 +37,14 @@ class Circumstances:
     """What a quote depends on besides the plans.
 
     `balance` is the account's credit balance, zero or more; `tax` what sales of now carry; `zone`
-    is where the dates of the quote are read.
+    is where the dates of the quote are read, `language` what its lines are written in.
     """
 
     now: datetime
     balance: Money
     tax: Tax = NO_TAX
     zone: tzinfo = UTC
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,10 @@ def quote(current: Running | None, target: Basket, given: Circumstances) -> Quot
     if way is Direction.SAME:
         raise SamePlan(target.plan.name)
     _refuse_ended(current, given.now)
-    if current and way is Direction.DOWNGRADE:
-        return _at_cycle_end(current, target, given)
-    return _at_once(current, target, way, given)
+    with speaking(given.language):
+        if current and way is Direction.DOWNGRADE:
+            return _at_cycle_end(current, target, given)
+        return _at_once(current, target, way, given)
 
 
 def add_ons_quote(
@@ -158,17 +161,18 @@ def add_ons_quote(
     left = current.cycle.unused(given.now)
     if left is None:
         raise CycleEnded
-    lines = tuple(add_on_line(item, left, current.cycle, given.tax) for item in bought)
-    return _quote(
-        Direction.ADD_ONS,
-        lines,
-        current.cycle,
-        after=after,
-        renewing=renewing,
-        current=current,
-        given=given,
-        bought=bought,
-    )
+    with speaking(given.language):
+        lines = tuple(add_on_line(item, left, current.cycle, given.tax) for item in bought)
+        return _quote(
+            Direction.ADD_ONS,
+            lines,
+            current.cycle,
+            after=after,
+            renewing=renewing,
+            current=current,
+            given=given,
+            bought=bought,
+        )
 
 
 def cheapest_fitting(offers: Iterable[PlanTerms], usage: Usage) -> PlanTerms | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portal.billing.rules import describe
 from portal.billing.rules.money import Money
-
 from portal.language import gettext as _
 from portal.language import message
+
 BASIS_POINTS = 10_000
 REVERSE_CHARGE = message("Reverse charge: the customer accounts for the tax.")
 # What a vendor's table may call a tax that has a name of its own in other languages.
@@ -35,7 +36,8 @@ class Customer:
 
 @dataclass(frozen=True)
 class Tax:
-    """What a line carries: a name such as "VAT", a rate, and a sentence where it must be told."""
+    """What a line carries: a name such as "VAT", as the vendor's table has it, a rate, and a
+    sentence where it must be told."""
 
     name: str
     basis_points: int
@@ -55,13 +57,13 @@ class Tax:
 NO_TAX = Tax("", 0)
 
 
-def treatment(rate: Rate | None, customer: Customer, *, vendor_country: str) -> Tax:
-    """The tax on a sale to `customer`, whose country's row is `rate` (None: not in the table).
 def reverse_charge() -> str:
     """What has to be told, in the language spoken now, where the customer accounts for the tax."""
     return _(REVERSE_CHARGE)
 
 
+def treatment(rate: Rate | None, customer: Customer, *, vendor_country: str) -> Tax:
+    """The tax on a sale to `customer`, whose country's row is `rate` (None: not in the table).
 
     Reverse charge is for businesses of another country than the vendor's: a valid tax id is what
     makes a customer one.
