@@ -158,6 +158,7 @@ def _values(
         "due_minor": draft.due.amount,
         "surplus_minor": draft.surplus.amount,
         "credited_minor": 0,
+        "language": draft.language,
         "tax_note": draft.tax_note,
         "period_start_at": occasion.cycle.start_at,
         "period_end_at": occasion.cycle.end_at,
