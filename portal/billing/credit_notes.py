@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import outbox
+from portal import language, outbox
 from portal.audit import Actor, record
 from portal.billing import (
     credited_lines,
@@ -145,7 +145,8 @@ def issue(
     note = _row(session, invoice, wish, terms, now)
     session.add(note)
     session.flush()
-    note.lines = _lines(note, terms)
+    with language.speaking(note.language):
+        note.lines = _lines(note, terms)
     session.flush()
     ledger.credit_note_issued(session, note)
     _take_off(session, invoice, note, now=now)
@@ -192,7 +193,7 @@ def _payment_of(session: Session, invoice: Invoice) -> Payment | None:
 def _row(session: Session, invoice: Invoice, wish: Wish, terms: Draft, now: datetime) -> CreditNote:
     """The note with the next number, without its lines; not yet added to the session.
 
-    Vendor and customer are those of the invoice: it is that document which is corrected.
+    Vendor, customer and language are those of the invoice: that is the document corrected.
     """
     key, number = series.next_number(session, series.CREDIT_NOTES, now)
     return CreditNote(
@@ -220,6 +221,7 @@ def _lines(note: CreditNote, terms: Draft) -> list[CreditNoteLine]:
     return [
         CreditNoteLine(
             account_id=note.account_id,
+        language=invoice.language,
             credit_note_id=note.id,
             position=position,
             invoice_line_id=line.line_id,
