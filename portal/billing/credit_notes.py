@@ -214,6 +214,7 @@ def _row(session: Session, invoice: Invoice, wish: Wish, terms: Draft, now: date
         issued_at=now,
         vendor=invoice.vendor,
         customer=invoice.customer,
+        language=invoice.language,
     )
 
 
@@ -221,7 +222,6 @@ def _lines(note: CreditNote, terms: Draft) -> list[CreditNoteLine]:
     return [
         CreditNoteLine(
             account_id=note.account_id,
-        language=invoice.language,
             credit_note_id=note.id,
             position=position,
             invoice_line_id=line.line_id,

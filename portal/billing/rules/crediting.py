@@ -9,6 +9,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
 from portal.billing.rules.tax import Tax
+from portal.language import gettext as _
 
 
 class NothingLeft(RuleBroken):
@@ -137,12 +138,20 @@ def divide(total: Money, *, owed: Money, returnable: Money) -> Division:
     return Division(off_invoice, to_method, total - off_invoice - to_method)
 
 
-def destinations(division: Division, invoice: str, method: str, *, whose: str = "your") -> str:
+def destinations(division: Division, invoice: str, method: str, *, whose: str = "") -> str:
     """Where the money goes, in words: "$20.00 off what is owed on INV-2026-000004, $70.00 back to
-    Visa ending in 4242 and $30.00 to your credit balance"."""
-    ways = (
-        (division.off_invoice, f"off what is owed on {invoice}"),
-        (division.to_method, f"back to {method}"),
-        (division.to_balance, f"to {whose} credit balance"),
+    Visa ending in 4242 and $30.00 to your credit balance". `whose` where it isn't the reader's."""
+    off, back, kept = (
+        describe.money(amount)
+        for amount in (division.off_invoice, division.to_method, division.to_balance)
     )
-    return describe.listing([f"{describe.money(sum)} {way}" for sum, way in ways if sum.amount])
+    own = _("%(amount)s to your credit balance", amount=kept)
+    ways = (
+        (
+            division.off_invoice,
+            _("%(amount)s off what is owed on %(invoice)s", amount=off, invoice=invoice),
+        ),
+        (division.to_method, _("%(amount)s back to %(method)s", amount=back, method=method)),
+        (division.to_balance, f"{kept} to {whose} credit balance" if whose else own),
+    )
+    return describe.listing([way for amount, way in ways if amount.amount])
