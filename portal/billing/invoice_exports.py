@@ -43,11 +43,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Made:
-    """A file in the store: under which key, how large, and its sha256 in hex."""
+    """A file in the store: under which key, how large, its sha256 in hex, and the numbers of papers
+    that are not in it."""
 
     stored_as: str
     size_bytes: int
     sha256: str
+    left_out: tuple[str, ...] = ()
 
 
 def ask(
@@ -105,6 +107,7 @@ def ready(session: Session, export: InvoiceExport, made: Made, *, now: datetime)
     """The file is there, for some days."""
     export.state = ExportState.READY
     export.made_of = len(export.numbers)
+    export.left_out = list(made.left_out)
     export.stored_as, export.sha256 = made.stored_as, made.sha256
     export.size_bytes = made.size_bytes
     export.ready_at, export.expires_at = now, now + KEPT_FOR

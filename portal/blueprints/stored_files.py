@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 from flask import Response, current_app, render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy import exists, select
 
 from portal import document_store
 from portal.blueprints import downloads
 from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
 from portal.file_store import StoreFailed
-from portal.models import CreditNote, Invoice, OutboxItem, OutboxState, Work
+from portal.models import CreditNote, Invoice
+from portal.papers import given_up
 
 AGAIN_SOON, AGAIN_LATER = {"Retry-After": "5"}, {"Retry-After": "60"}
 Paper = Invoice | CreditNote
@@ -44,14 +44,7 @@ def xml(paper: Paper, page: str) -> ResponseReturnValue:
 
 def is_given_up(paper: Paper) -> bool:
     """Whether its files were tried to be made so often that they are not any more."""
-    if paper.document is not None:
-        return False
-    dead = exists().where(
-        OutboxItem.work == (Work.INVOICE_PDF if _is_invoice(paper) else Work.CREDIT_NOTE_PDF),
-        OutboxItem.subject_id == paper.id,
-        OutboxItem.state == OutboxState.DEAD,
-    )
-    return bool(db.session.scalar(select(dead)))
+    return given_up.is_given_up(db.session(), paper)
 
 
 def _not_yet(paper: Paper, page: str) -> ResponseReturnValue:

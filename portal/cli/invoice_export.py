@@ -16,7 +16,7 @@ from portal.cli.output import json_option, show_json
 from portal.extensions import db
 from portal.models import Account
 from portal.papers import archive, filing
-from portal.papers.archive import INDEX, Filed
+from portal.papers.archive import INDEX, Filed, NotMadeYet
 from portal.papers.filing import ForeignFiles, Outcome
 
 AT_ONCE = 200
@@ -47,7 +47,8 @@ def export(
     """Write the PDFs and XML of a year into a folder, with an index of them.
 
     Files that are there already are left alone, so that it can be stopped and run again; a folder
-    with other files of the same names is refused. The exit status is 1 when one is missing.
+    with other files of the same names is refused. One whose PDF could not be made is left out, and
+    the index says so. The exit status is 1 when one is missing.
     """
     if wants_all == bool(account_name):
         raise click.UsageError("Name an --account, or say --all.")
@@ -57,7 +58,7 @@ def export(
         show_json(_facts(folder, papers, without_pdf, outcome))
     else:
         _show(folder, papers, without_pdf, outcome)
-    sys.exit(1 if without_pdf or outcome.unreadable else 0)
+    sys.exit(1 if without_pdf or archive.left_out(papers) or outcome.unreadable else 0)
 
 
 def _gathered(account_name: str | None, year: int) -> tuple[list[Filed], list[str]]:
@@ -66,10 +67,10 @@ def _gathered(account_name: str | None, year: int) -> tuple[list[Filed], list[st
     without_pdf: list[str] = []
     for account in [one(account_name)] if account_name else _accounts():
         for paper in _issued(account, year):
-            if paper.document is None:
+            try:
+                papers += archive.filed(db.session(), [paper], account.time_zone)
+            except NotMadeYet:
                 without_pdf.append(paper.number_text)
-            else:
-                papers += archive.filed([paper], account.time_zone)
     # No snapshot is held while files are written.
     db.session.rollback()
     return sorted(papers, key=lambda paper: paper.at), without_pdf
@@ -107,13 +108,15 @@ def _written(folder: Path, papers: list[Filed]) -> Outcome:
 def _facts(
     folder: Path, papers: list[Filed], without_pdf: list[str], outcome: Outcome
 ) -> dict[str, object]:
+    left_out = archive.left_out(papers)
     return {
         "folder": str(folder),
-        "papers": len(papers),
+        "papers": len(papers) - len(left_out),
         "index": str(folder / INDEX) if papers else None,
         "files_written": outcome.written,
         "files_there_before": outcome.kept,
         "without_pdf": without_pdf,
+        "left_out": list(left_out),
         "unreadable": [{"file": name, "why": why} for name, why in outcome.unreadable],
     }
 
@@ -122,12 +125,17 @@ def _show(folder: Path, papers: list[Filed], without_pdf: list[str], outcome: Ou
     if not papers and not without_pdf:
         click.echo("Nothing was issued in that year.")
         return
+    left_out = archive.left_out(papers)
     count = describe.counted(
-        len(papers), "%(num)s invoice or credit note", "%(num)s invoices and credit notes"
+        len(papers) - len(left_out),
+        "%(num)s invoice or credit note",
+        "%(num)s invoices and credit notes",
     )
     written = describe.counted(outcome.written, "%(num)s file", "%(num)s files")
     click.echo(f"{count} in {folder}: {written} written, {describe.number(outcome.kept)} there.")
     for name, why in outcome.unreadable:
         click.echo(f"{name} could not be read: {why}", err=True)
+    if left_out:
+        click.echo(f"Left out, as the PDF could not be made: {', '.join(left_out)}.", err=True)
     if without_pdf:
         click.echo(f"No PDF so far, and not among them: {', '.join(without_pdf)}.", err=True)

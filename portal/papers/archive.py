@@ -1,6 +1,8 @@
 """Many invoices and credit notes in one ZIP: the files as they were issued, and an index of them.
 
 2026/INV-2026-000123.pdf    2026/INV-2026-000123.xml    index.csv
+
+One whose PDF could not be made is only in the index, which says so: the others are not held up.
 """
 
 import zipfile
@@ -10,35 +12,45 @@ from datetime import datetime
 from typing import IO
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
 from portal import csv_file, document_store
 from portal.billing.invoice_lists import Paper
-from portal.papers import spreadsheets
+from portal.papers import given_up, spreadsheets
 
 INDEX = "index.csv"
-FILE_COLUMNS = ("PDF", "SHA-256 of the PDF", "XML", "SHA-256 of the XML")
+FILE_COLUMNS = ("PDF", "SHA-256 of the PDF", "XML", "SHA-256 of the XML", "File")
+LEFT_OUT = "left out: its PDF could not be made, and the vendor was told"
 INDEX_COLUMNS = spreadsheets.PAPER_COLUMNS + FILE_COLUMNS
 # A ZIP tells years from 1980 on.
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 class NotMadeYet(Exception):
-    """A paper has no PDF so far; `str()` names it."""
+    """A paper has no PDF so far, and gets one; `str()` names it."""
 
 
 @dataclass(frozen=True)
 class Filed:
     """A paper as it is put into a ZIP, detached from its row: its files by their names and hashes,
-    and its row of the index. `at` is when it was issued, as the clocks of its account show."""
+    none where it is left out, and its row of the index. `at` is when it was issued, as the clocks
+    of its account show."""
 
+    number: str
     at: datetime
     files: tuple[tuple[str, str], ...]
     size_bytes: int
     row: tuple[str, ...]
 
 
-def filed(papers: Sequence[Paper], zone: str) -> list[Filed]:
+def filed(session: Session, papers: Sequence[Paper], zone: str) -> list[Filed]:
     """What goes into the ZIP for each paper. Raises NotMadeYet."""
-    return [_filed(paper, zone) for paper in papers]
+    return [_filed(session, paper, zone) for paper in papers]
+
+
+def left_out(papers: Iterable[Filed]) -> tuple[str, ...]:
+    """The numbers of those that are only in the index."""
+    return tuple(paper.number for paper in papers if not paper.files)
 
 
 def write(target: IO[bytes], papers: Sequence[Filed], told: Callable[[int], None]) -> None:
@@ -63,16 +75,19 @@ def index(papers: Iterable[Filed]) -> str:
     return "".join(csv_file.write(INDEX_COLUMNS, (paper.row for paper in papers)))
 
 
-def _filed(paper: Paper, zone: str) -> Filed:
+def _filed(session: Session, paper: Paper, zone: str) -> Filed:
     document, at = paper.document, paper.issued_at.astimezone(ZoneInfo(zone))
+    number, row = paper.number_text, spreadsheets.paper_row(paper, zone)
     if document is None:
-        raise NotMadeYet(paper.number_text)
-    place = f"{at.year}/{paper.number_text}"
+        if not given_up.is_given_up(session, paper):
+            raise NotMadeYet(number)
+        return Filed(number, at, (), 0, (*row, "", "", "", "", LEFT_OUT))
+    place = f"{at.year}/{number}"
     pdf, xml = (f"{place}.pdf", document.sha256), (f"{place}.xml", document.ubl_sha256)
     files = tuple((name, sha256) for name, sha256 in (pdf, xml) if sha256)
     named = (*pdf, *((xml[0], document.ubl_sha256) if document.ubl_sha256 else ("", "")))
     size = document.size_bytes + (document.ubl_size_bytes or 0)
-    return Filed(at, files, size, (*spreadsheets.paper_row(paper, zone), *named))
+    return Filed(number, at, files, size, (*row, *named, ""))
 
 
 def _entry(name: str, at: datetime) -> zipfile.ZipInfo:

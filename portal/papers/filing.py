@@ -18,7 +18,7 @@ from portal.file_store import StoreFailed
 from portal.papers import archive
 from portal.papers.archive import INDEX, Filed
 
-PDF_COLUMN = archive.INDEX_COLUMNS.index("PDF")
+NUMBER_COLUMN = archive.INDEX_COLUMNS.index("Number")
 
 
 class ForeignFiles(Exception):
@@ -75,15 +75,15 @@ def _missing(folder: Path, papers: Sequence[Filed]) -> list[tuple[str, str]]:
 
 
 def _foreign_index(place: Path, papers: Sequence[Filed]) -> Iterator[str]:
-    """An index that is none of ours, or names PDFs that are not among these."""
+    """An index that is none of ours, or has a line for what is not among these."""
     if not os.path.lexists(place):
         return
-    ours = {paper.files[0][0] for paper in papers}
+    ours = {paper.row[NUMBER_COLUMN] for paper in papers}
     try:
         text = place.read_text(encoding="utf-8").removeprefix(csv_file.MARK_OF_UTF8)
         columns, *rows = csv.reader(io.StringIO(text))
         is_ours = tuple(columns) == archive.INDEX_COLUMNS
-        is_ours = is_ours and {row[PDF_COLUMN] for row in rows} <= ours
+        is_ours = is_ours and {row[NUMBER_COLUMN] for row in rows} <= ours
     except (OSError, ValueError, IndexError, csv.Error):
         is_ours = False
     if not is_ours:

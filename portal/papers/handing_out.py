@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO
@@ -63,7 +63,7 @@ def make(export_id: int) -> str | None:
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
         _write(wanted, file, export_id)
         made = _put(file)
-    _record(export_id, made)
+    _record(export_id, replace(made, left_out=archive.left_out(wanted.papers)))
     return None
 
 
@@ -110,7 +110,7 @@ def _wanted(export_id: int) -> Wanted | None:
     account = session.get_one(Account, export.account_id)
     if export.kind is ExportKind.ARCHIVE:
         papers = invoice_lists.of_numbers(session, account.id, export.numbers)
-        return Wanted(archive.filed(papers, account.time_zone), None)
+        return Wanted(archive.filed(session, papers, account.time_zone), None)
     if export.since_at is None or export.before_at is None:
         raise ValueError("a statement is of a time")
     statement = statement_display.shown(

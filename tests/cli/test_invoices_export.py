@@ -203,6 +203,7 @@ def _zip_of(cast: Cast, *numbers: str) -> dict[str, bytes]:
     """The files in the ZIP of these papers of Acme, by their names."""
     file = io.BytesIO()
     papers = invoice_lists.of_numbers(db.session(), cast.acme.id, numbers)
-    archive.write(file, archive.filed(papers, cast.acme.time_zone), lambda _done: None)
+    filed = archive.filed(db.session(), papers, cast.acme.time_zone)
+    archive.write(file, filed, lambda _done: None)
     with zipfile.ZipFile(file) as packed:
         return {name: packed.read(name) for name in packed.namelist()}
