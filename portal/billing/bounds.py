@@ -126,6 +126,7 @@ def _known(session: Session, account: Account, currency: str, now: datetime) -> 
     automatic = select(func.count(Invoice.id)).where(
         Invoice.account_id == account.id,
         Invoice.reason.in_(AUTOMATIC),
+        Invoice.original_id.is_(None),
         Invoice.issued_at > now - DAY,
     )
     row = session.execute(select(dearest.scalar_subquery(), automatic.scalar_subquery())).one()
@@ -137,7 +138,9 @@ def _charged_on(session: Session, day: date) -> int:
     may see a hundred thousand."""
     last = session.scalars(select(ChargingDay).order_by(ChargingDay.day.desc()).limit(1)).first()
     issued = select(Invoice.id, Invoice.issued_at).where(
-        Invoice.reason.in_(AUTOMATIC), Invoice.id > (last.counted_to_id if last else 0)
+        Invoice.reason.in_(AUTOMATIC),
+        Invoice.original_id.is_(None),
+        Invoice.id > (last.counted_to_id if last else 0),
     )
     for invoice_id, issued_at in session.execute(issued.order_by(Invoice.id)):
         row = session.get(ChargingDay, issued_at.date())

@@ -101,7 +101,8 @@ def draft(session: Session, account: Account, invoice: Invoice, wish: Wish) -> D
     waiting = payments.in_flight(session, invoice)
     if waiting and payments.stage(waiting) not in NOT_COLLECTING:
         raise PaymentUnderWay(invoice.number_text)
-    lines = credited_lines.of(session, invoice)
+    is_again = wish.purpose is CreditNotePurpose.REISSUE
+    lines = credited_lines.of(session, invoice, is_whole=is_again)
     charged, number = [line.charged for line in lines], invoice.number_text
     if wish.positions is None:
         taken = crediting.creditable(charged, number)
@@ -137,9 +138,9 @@ def issue(
 ) -> CreditNote:
     """Issue the note with the next number and do what follows; the account must be locked.
 
-    People of the roles `told_otherwise` hear of it by an email of the caller's. Raises what `draft`
-    does. What was credited once is not found a second time, and the database refuses a second note
-    on a line in any case.
+    People of the roles `told_otherwise` hear of it by an email of the caller's; of a note that does
+    more than credit, all do. Raises what `draft` does. What was credited once is not found a second
+    time, and the database refuses a second note on a line in any case.
     """
     terms = draft(session, account, invoice, wish)
     note = _row(session, invoice, wish, terms, now)
@@ -153,7 +154,8 @@ def issue(
     refund = _refund(session, invoice, note, now=now)
     outbox.put(session, Work.CREDIT_NOTE_PDF, note.id, account_id=account.id, at=now)
     _record(session, account, invoice, note, actor=actor)
-    credit_notices.issued(session, note, refund, told_otherwise=told_otherwise, now=now)
+    if wish.purpose is CreditNotePurpose.CREDIT:
+        credit_notices.issued(session, note, refund, told_otherwise=told_otherwise, now=now)
     return note
 
 

@@ -1,6 +1,7 @@
 """Issuing invoices: number, snapshot, lines, books and PDF, all in the transaction that charges.
 
-An issued invoice never changes; only its status moves, from open to paid.
+An issued invoice never changes; only its status moves, from open to paid, or to what its credit
+notes made of it.
 """
 
 from collections.abc import Mapping
@@ -8,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import outbox
 from portal.audit import Actor, record
-from portal.billing import bounds, ledger, series, usage
+from portal.billing import bounds, ledger, series, snapshots, usage
 from portal.billing.rules import describe
 from portal.billing.rules.invoicing import InvoiceDraft, number_text
 from portal.billing.rules.lines import Line, LineKind
@@ -25,7 +26,6 @@ from portal.billing.rules.terms import Charged
 from portal.mail import notices
 from portal.models import (
     Account,
-    BillingDetails,
     CreditNoteLine,
     Invoice,
     InvoiceLine,
@@ -33,7 +33,6 @@ from portal.models import (
     InvoiceStatus,
     Payment,
     Subscription,
-    Vendor,
     Work,
 )
 
@@ -119,6 +118,7 @@ def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charge
             InvoiceLine.period_end_at == subscription.cycle_end_at,
             ~select(credit.id).where(in_force).exists(),
             ~_is_noted(InvoiceLine),
+            or_(Invoice.original_id.is_(None), ~_was_credited()),
         )
         .order_by(InvoiceLine.id)
     )
@@ -163,8 +163,8 @@ def _values(
         "period_start_at": occasion.cycle.start_at,
         "period_end_at": occasion.cycle.end_at,
         "issued_at": now,
-        "vendor": _vendor_snapshot(session),
-        "customer": _customer_snapshot(session, account),
+        "vendor": snapshots.vendor(session),
+        "customer": snapshots.customer(session, account),
         "evidence": dict(occasion.evidence) if occasion.evidence else None,
     }
 
@@ -243,6 +243,26 @@ def _charged(line: InvoiceLine, after_line_id: int | None) -> Charged:
     )
 
 
+def _was_credited() -> ColumnElement[bool]:
+    """Whether something gives a line back by its place on a former edition of its invoice."""
+    former, of_former = aliased(InvoiceLine), aliased(Invoice)
+    credit = aliased(InvoiceLine)
+    return (
+        select(credit.id)
+        .join(former, former.id == credit.source_line_id)
+        .join(of_former, of_former.id == former.invoice_id)
+        .where(
+            of_former.account_id == Invoice.account_id,
+            of_former.first_id == Invoice.first_id,
+            of_former.id != Invoice.id,
+            former.position == InvoiceLine.position,
+            credit.amount_minor < 0,
+            ~_is_noted(credit),
+        )
+        .exists()
+    )
+
+
 def _is_noted(line: type[InvoiceLine]) -> ColumnElement[bool]:
     """Whether a credit note has given an invoice line back, or taken it back."""
     return select(CreditNoteLine.id).where(CreditNoteLine.invoice_line_id == line.id).exists()
@@ -256,26 +276,3 @@ def _close(invoice: Invoice, now: datetime) -> None:
 def _collected(session: Session, invoice: Invoice, payment: Payment, now: datetime) -> None:
     payment.invoice_id = invoice.id
     ledger.payment_received(session, payment, at=now)
-
-
-def _vendor_snapshot(session: Session) -> dict[str, Any]:
-    vendor = session.get_one(Vendor, 1)
-    return {
-        "name": vendor.name,
-        "address": vendor.address,
-        "country": vendor.country,
-        "tax_id": vendor.tax_id,
-        "email": vendor.email,
-    }
-
-
-def _customer_snapshot(session: Session, account: Account) -> dict[str, Any]:
-    billing = session.get_one(BillingDetails, account.id)
-    return {
-        "name": billing.company,
-        "address": billing.address,
-        "country": billing.country,
-        "tax_id": billing.tax_id,
-        "po_number": billing.po_number,
-        "time_zone": account.time_zone,
-    }

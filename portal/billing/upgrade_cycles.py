@@ -10,17 +10,20 @@ from portal.models import (
     CreditNote,
     Invoice,
     InvoiceReason,
+    InvoiceStatus,
     PlanChange,
     Subscription,
     TakenBack,
 )
+
+OVER = (InvoiceStatus.VOID, InvoiceStatus.REPLACED)
 
 
 def renewals(session: Session, change: PlanChange) -> Sequence[Invoice]:
     """The invoices of the cycles that followed the upgrade's own, the first one first.
 
     An upgrade that was carried out late renews before its time to be taken back is over. Those
-    of which a credit note has given back all are left out.
+    of which credit notes have given back all, and former editions, are left out.
     """
     given_back = exists().where(
         CreditNote.account_id == Invoice.account_id,
@@ -31,9 +34,10 @@ def renewals(session: Session, change: PlanChange) -> Sequence[Invoice]:
         Invoice.account_id == change.account_id,
         Invoice.subscription_id == change.subscription_id,
         Invoice.reason == InvoiceReason.RENEWAL,
-        Invoice.id > change.invoice_id,
+        Invoice.first_id > _first_id(session, change),
         Invoice.period_start_at > change.effective_at,
         Invoice.total_minor > 0,
+        Invoice.status.not_in(OVER),
         ~given_back,
     )
     return session.scalars(statement.order_by(Invoice.period_start_at)).all()
@@ -74,3 +78,8 @@ def notes(session: Session, change: PlanChange) -> Sequence[CreditNote]:
         CreditNote.id >= own.id,
     )
     return session.scalars(statement.order_by(CreditNote.id)).all()
+
+
+def _first_id(session: Session, change: PlanChange) -> int:
+    """Of the upgrade's own invoice, whichever edition of it is the last."""
+    return session.get_one(Invoice, change.invoice_id).first_id

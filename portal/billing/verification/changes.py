@@ -10,6 +10,7 @@ from portal.billing.verification.wrong import Wrong, amount
 from portal.models import (
     Invoice,
     InvoiceReason,
+    InvoiceStatus,
     Payment,
     PaymentState,
     PlanChange,
@@ -47,7 +48,8 @@ def changes_invoiced(session: Session) -> Iterator[Wrong]:
 
 
 def invoices_changed(session: Session) -> Iterator[Wrong]:
-    """An invoice of a plan change belongs to one that was applied, and is for what it said."""
+    """An invoice of a plan change belongs to one that was applied, and is for what it said; of
+    several editions the last does."""
     statement = (
         select(Invoice.number_text, Invoice.currency, Invoice.due_minor, PlanChange.due_minor)
         .outerjoin(
@@ -56,6 +58,7 @@ def invoices_changed(session: Session) -> Iterator[Wrong]:
         )
         .where(
             Invoice.reason != InvoiceReason.RENEWAL,
+            Invoice.status != InvoiceStatus.REPLACED,
             or_(PlanChange.id.is_(None), PlanChange.due_minor != Invoice.due_minor),
         )
         .order_by(Invoice.id)

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from portal.billing.verification.taken_back import is_in_force
 from portal.billing.verification.wrong import Wrong, amount
-from portal.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from portal.models import (
+    CreditNote,
+    CreditNoteLine,
+    CreditNotePurpose,
+    Invoice,
+    InvoiceLine,
+)
 
 
 def credit_note_sums(session: Session) -> Iterator[Wrong]:
@@ -48,18 +54,18 @@ def credit_note_sums(session: Session) -> Iterator[Wrong]:
 def credit_note_lines(session: Session) -> Iterator[Wrong]:
     """A line gives back what was left of a line of its invoice, tax and rate included.
 
-    What is left: the line, less what a later invoice gave back of it and was not taken back.
+    What is left: the line, less what a later invoice gave back of it, in whichever edition, and was
+    not taken back. What is issued again is given back whole.
     """
-    line, giver = InvoiceLine, aliased(InvoiceLine)
-    gives = and_(giver.source_line_id == line.id, is_in_force(giver))
-    left = line.amount_minor + func.coalesce(giver.amount_minor, 0)
-    left_tax = line.tax_minor + func.coalesce(giver.tax_minor, 0)
+    line = InvoiceLine
+    left = line.amount_minor + _given_back(InvoiceLine.amount_minor)
+    left_tax = line.tax_minor + _given_back(InvoiceLine.tax_minor)
     given = CreditNoteLine
     statement = (
         select(given, CreditNote.number_text, left, left_tax)
         .join(CreditNote, CreditNote.id == given.credit_note_id)
         .join(line, line.id == given.invoice_line_id)
-        .outerjoin(giver, gives)
+        .join(Invoice, Invoice.id == line.invoice_id)
         .where(
             or_(
                 given.amount_minor != left,
@@ -93,6 +99,28 @@ def credited_invoices(session: Session) -> Iterator[Wrong]:
     for number, currency, found, planned in session.execute(statement):
         subject = f"credited on invoice {number}"
         yield Wrong(subject, amount(found, currency), amount(planned, currency))
+
+
+def _given_back(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    """What later invoices give back of a line by its place on any edition, below zero; nothing
+    where its note makes room for the next edition."""
+    giver, place, edition = aliased(InvoiceLine), aliased(InvoiceLine), aliased(Invoice)
+    amounts = getattr(giver, column.key)
+    of_editions = (
+        select(func.coalesce(func.sum(amounts), 0))
+        .join(place, place.id == giver.source_line_id)
+        .join(edition, edition.id == place.invoice_id)
+        .where(
+            giver.account_id == Invoice.account_id,
+            place.position == InvoiceLine.position,
+            edition.account_id == Invoice.account_id,
+            edition.first_id == Invoice.first_id,
+            is_in_force(giver),
+        )
+        .correlate(Invoice, InvoiceLine)
+        .scalar_subquery()
+    )
+    return case((CreditNote.purpose == CreditNotePurpose.REISSUE, 0), else_=of_editions)
 
 
 def _divided(note: CreditNote) -> str:

@@ -17,6 +17,7 @@ from portal.models import (
     EndReason,
     Invoice,
     InvoiceReason,
+    InvoiceStatus,
     Subscription,
     SubscriptionStatus,
 )
@@ -53,7 +54,8 @@ def one_subscription(session: Session) -> Iterator[Wrong]:
 
 def cycles(session: Session) -> Iterator[Wrong]:
     """Each invoice begins its cycle where the last one ended, or inside it for a plan change; one
-    for add-ons is for what is left of it. A cycle whose upgrade was taken back never was."""
+    for add-ons is for what is left of it. A cycle whose upgrade was taken back never was, and one
+    whose invoice was issued again is counted by the last edition."""
     charged = _charged(session)
     for _subscription_id, rows in groupby(charged, key=lambda row: row.subscription_id):
         yield from _of_subscription(list(rows))
@@ -68,6 +70,7 @@ def endings(session: Session) -> Iterator[Wrong]:
         Invoice.account_id == row.account_id,
         Invoice.subscription_id == row.id,
         Invoice.reason == InvoiceReason.RENEWAL,
+        Invoice.original_id.is_(None),
         Invoice.issued_at > row.cancelled_at,
     )
     statement = (
@@ -158,9 +161,13 @@ def _charged(session: Session) -> Iterator[Charged]:
         .join(Account, Account.id == Subscription.account_id)
         .outerjoin(
             Invoice,
-            and_(Invoice.subscription_id == Subscription.id, ~is_taken_back(Invoice.id)),
+            and_(
+                Invoice.subscription_id == Subscription.id,
+                Invoice.status != InvoiceStatus.REPLACED,
+                ~is_taken_back(Invoice.id),
+            ),
         )
-        .order_by(Subscription.id, Invoice.period_start_at, Invoice.id)
+        .order_by(Subscription.id, Invoice.period_start_at, Invoice.first_id)
         .execution_options(yield_per=500)
     )
     for subscription_id, name, public_id, *rest in session.execute(statement):

@@ -22,7 +22,7 @@ from portal.billing.rules.lines import LineKind
 from portal.billing.rules.tax import BASIS_POINTS
 from portal.billing.verification.taken_back import is_in_force, is_taken_back
 from portal.billing.verification.wrong import Wrong, amount
-from portal.models import CreditNoteLine, Invoice, InvoiceLine, InvoiceReason
+from portal.models import CreditNoteLine, Invoice, InvoiceLine, InvoiceReason, InvoiceStatus
 
 # An instant is stored as microseconds.
 DAY = 24 * 3600 * 10**6
@@ -142,12 +142,13 @@ def cycles_credited(session: Session) -> Iterator[Wrong]:
             and_(
                 charged_on.account_id == Invoice.account_id,
                 charged_on.subscription_id == Invoice.subscription_id,
-                charged_on.id < Invoice.id,
+                charged_on.id < Invoice.first_id,
             ),
         )
         .join(charge, charge.invoice_id == charged_on.id)
         .where(
             Invoice.reason.in_(CUTS_SHORT),
+            Invoice.status != InvoiceStatus.REPLACED,
             ~is_taken_back(Invoice.id),
             charge.kind.in_(CHARGES),
             charge.amount_minor > 0,
@@ -155,12 +156,26 @@ def cycles_credited(session: Session) -> Iterator[Wrong]:
             charge.period_end_at > Invoice.period_start_at,
             ~exists().where(credit.source_line_id == charge.id, ~is_taken_back(credit.invoice_id)),
             ~exists().where(noted.invoice_line_id == charge.id),
+            or_(charged_on.original_id.is_(None), ~_credited_before(charge, charged_on)),
         )
         .order_by(charge.id)
     )
     for row, number, later in session.execute(statement):
         found = f"{_taxed(row)} until {_period(row)}, and {later} gives nothing of it back"
         yield Wrong(f"{row.kind} on invoice {number}", found, "a credit for its unused days")
+
+
+def _credited_before(charge: Any, charged_on: Any) -> ColumnElement[bool]:
+    """Whether a line was given back by its place on a former edition of its invoice."""
+    place, edition, credit = aliased(InvoiceLine), aliased(Invoice), aliased(InvoiceLine)
+    return exists().where(
+        edition.account_id == charged_on.account_id,
+        edition.first_id == charged_on.first_id,
+        place.invoice_id == edition.id,
+        place.position == charge.position,
+        credit.source_line_id == place.id,
+        ~is_taken_back(credit.invoice_id),
+    )
 
 
 def _lines() -> Any:

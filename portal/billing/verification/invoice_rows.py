@@ -58,7 +58,8 @@ def invoice_amounts(session: Session) -> Iterator[Wrong]:
 def invoice_status(session: Session) -> Iterator[Wrong]:
     """Paid means: one payment of exactly what was left to pay has succeeded, or nothing was due.
 
-    Credited means that credit notes took off all that was due, and open that some of it is left.
+    Credited and void mean that credit notes took off all that was due, open that some of it is
+    left. A former edition is unpaid and taken off whole, as its payments are the next one's.
     """
     outstanding, succeeded = Invoice.due_minor - Invoice.credited_minor, _succeeded()
     settled = and_(succeeded == 1, _succeeded(Payment.amount_minor == outstanding) == 1)
@@ -66,21 +67,20 @@ def invoice_status(session: Session) -> Iterator[Wrong]:
     taken_off = and_(Invoice.due_minor > 0, outstanding == 0, succeeded == 0)
     right = case(
         (Invoice.status == InvoiceStatus.PAID, or_(settled, nothing_due)),
-        (Invoice.status == InvoiceStatus.CREDITED, taken_off),
+        (Invoice.status.in_((InvoiceStatus.CREDITED, InvoiceStatus.VOID)), taken_off),
+        (Invoice.status == InvoiceStatus.REPLACED, and_(outstanding == 0, succeeded == 0)),
         else_=and_(outstanding > 0, succeeded == 0),
     )
     paid = Invoice.status == InvoiceStatus.PAID
-    statement = (
-        select(Invoice, succeeded)
-        .where(or_(not_(right), paid != Invoice.paid_at.is_not(None)))
-        .order_by(Invoice.id)
-    )
+    # A former edition may have been paid before it was replaced.
+    dated = or_(paid == Invoice.paid_at.is_not(None), Invoice.status == InvoiceStatus.REPLACED)
+    statement = select(Invoice, succeeded).where(not_(and_(right, dated))).order_by(Invoice.id)
     for invoice, payments in session.execute(statement):
-        dated = "with" if invoice.paid_at else "without"
+        date = "with" if invoice.paid_at else "without"
         left = amount(invoice.due_minor - invoice.credited_minor, invoice.currency)
         yield Wrong(
             f"invoice {invoice.number_text}",
-            f"{invoice.status}, {payments} settled payments, {dated} a date of payment",
+            f"{invoice.status}, {payments} settled payments, {date} a date of payment",
             f"paid exactly when the {left} left to pay were settled, once",
         )
 

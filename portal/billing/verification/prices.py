@@ -16,11 +16,15 @@ from portal.models import (
     Invoice,
     InvoiceLine,
     InvoiceReason,
+    InvoiceStatus,
     PlanChange,
     Price,
     Subscription,
     SubscriptionAddOn,
 )
+
+# Of an invoice that was issued again the last edition stands for all.
+COUNTS = Invoice.status != InvoiceStatus.REPLACED
 
 
 def charged_prices(session: Session) -> Iterator[Wrong]:
@@ -40,10 +44,10 @@ def charged_prices(session: Session) -> Iterator[Wrong]:
 def renewed_prices(session: Session) -> Iterator[Wrong]:
     """A renewal charges what the cycle before it did, unless the plan was changed."""
     before = func.lag(InvoiceLine.base_minor).over(
-        partition_by=Invoice.subscription_id, order_by=Invoice.id
+        partition_by=Invoice.subscription_id, order_by=Invoice.first_id
     )
     days = func.lag(InvoiceLine.days_in_cycle).over(
-        partition_by=Invoice.subscription_id, order_by=Invoice.id
+        partition_by=Invoice.subscription_id, order_by=Invoice.first_id
     )
     plans = (
         select(
@@ -54,7 +58,7 @@ def renewed_prices(session: Session) -> Iterator[Wrong]:
             days.label("days_before"),
         )
         .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
-        .where(InvoiceLine.kind == LineKind.PLAN, ~is_taken_back(Invoice.id))
+        .where(InvoiceLine.kind == LineKind.PLAN, COUNTS, ~is_taken_back(Invoice.id))
         .subquery()
     )
     statement = (
@@ -112,6 +116,7 @@ def running_plans(session: Session) -> Iterator[Wrong]:
         InvoiceLine.period_start_at == Subscription.cycle_start_at,
         InvoiceLine.period_end_at == Subscription.cycle_end_at,
         InvoiceLine.base_minor == Price.amount_minor,
+        COUNTS,
         ~is_taken_back(Invoice.id),
     )
     statement = (
@@ -164,6 +169,7 @@ def _add_ons_charged() -> Select[int, int | None, int, int]:
             InvoiceLine.kind == LineKind.ADD_ON,
             InvoiceLine.period_start_at >= Subscription.cycle_start_at,
             InvoiceLine.period_end_at == Subscription.cycle_end_at,
+            COUNTS,
             ~is_taken_back(Invoice.id),
             ~exists().where(
                 credit.source_line_id == InvoiceLine.id, ~is_taken_back(credit.invoice_id)
