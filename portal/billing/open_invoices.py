@@ -16,9 +16,10 @@ from portal.billing.gateways import MANUAL, Answer, Outcome
 from portal.billing.payments import Stage
 from portal.billing.rules import describe
 from portal.billing.rules.dunning import LAST_RETRY
+from portal.language import message
 from portal.models import Account, Invoice, InvoiceStatus, Payment, PaymentState, Work
 
-PAID_ANOTHER_WAY = "Paid another way."
+PAID_ANOTHER_WAY = message("Paid another way.")
 
 
 def unpaid(session: Session, account_id: int) -> Sequence[Invoice]:

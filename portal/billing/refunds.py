@@ -19,10 +19,11 @@ from portal.billing.gateways import Answer
 from portal.billing.payments import FINAL, STATE_AFTER
 from portal.billing.rules import describe
 from portal.billing.rules.money import Money
+from portal.language import message
 from portal.mail import credit_notices
 from portal.models import Account, CreditNote, Payment, PaymentState, Refund, Work
 
-DECLINED = "The refund was declined."
+DECLINED = message("The refund was declined.")
 FAILURE_LENGTH, REFERENCE_LENGTH = 200, 120
 # Who has waited longer than this for money to be sent off is told when it is.
 NEWS_AFTER = timedelta(days=1)

@@ -20,6 +20,7 @@ from portal.billing.gateways import Answer
 from portal.billing.payments import Stage
 from portal.billing.rules import describe, dunning
 from portal.billing.rules.period import DAY
+from portal.language import message
 from portal.mail import payment_notices
 from portal.mail.payment_notices import Failure
 from portal.models import (
@@ -39,9 +40,9 @@ from portal.models import (
     Work,
 )
 
-DECLINED = "The payment was declined."
-NOT_ARRIVED = "The transfer has not arrived."
-CALLED_OFF = "It was called off."
+DECLINED = message("The payment was declined.")
+NOT_ARRIVED = message("The transfer has not arrived.")
+CALLED_OFF = message("It was called off.")
 WAITS_FOR_CUSTOMER = frozenset({Stage.AUTHENTICATION, Stage.TRANSFER})
 
 

@@ -5,10 +5,12 @@ from flask.typing import ResponseReturnValue
 from htmx_flask import make_response, request
 from werkzeug.urls import iri_to_uri
 
-from portal.billing import payments
+from portal.billing import payments, settlements
 from portal.billing.payments import Stage
 from portal.billing.rules import describe
+from portal.billing.rules.kept_words import translated
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import Invoice, Payment, PlanChange
 from portal.web import attempts
 from portal.web.htmx import is_local, redirect_after
@@ -17,7 +19,7 @@ from portal.web.htmx import is_local, redirect_after
 def follow(payment: Payment) -> ResponseReturnValue:
     """To the bank where it asks for authentication, else to the page that says how it stands."""
     if payments.stage(payment) is Stage.AUTHENTICATION and payment.action_url:
-        return leave_for(payment.action_url, "your bank, to confirm the payment")
+        return leave_for(payment.action_url, to_bank=True)
     tell(payment)
     return redirect_after(page_of(payment))
 
@@ -34,15 +36,15 @@ def tell(payment: Payment) -> None:
     """Say on the next page what came of an attempt to pay an invoice by hand."""
     if payment.plan_change_id is not None:
         return
-    match payments.stage(payment):
-        case Stage.SUCCEEDED:
-            flash(f"{describe.money(payment.money)} paid with {payment.method.label}.", "success")
-        case Stage.DECLINED:
-            attempts.note_decline()
-            reason = payment.failure or "The payment was declined."
-            flash(f"{payment.method.label}: {reason} Nothing was charged.", "error")
-        case _:
-            pass
+    stage, method = payments.stage(payment), translated(payment.method.label)
+    if stage is Stage.SUCCEEDED:
+        amount = describe.money(payment.money)
+        flash(_("%(amount)s paid with %(method)s.", amount=amount, method=method), "success")
+    elif stage is Stage.DECLINED:
+        attempts.note_decline()
+        reason = translated(payment.failure or settlements.DECLINED)
+        said = _("%(method)s: %(reason)s Nothing was charged.", method=method, reason=reason)
+        flash(said, "error")
 
 
 def page_of(payment: Payment) -> str:
@@ -54,8 +56,8 @@ def page_of(payment: Payment) -> str:
     return url_for("invoices.show", number=invoice.number_text)
 
 
-def leave_for(url: str, where: str) -> ResponseReturnValue:
-    """Leave this site at once; `where` completes "You are on your way to …".
+def leave_for(url: str, *, to_bank: bool) -> ResponseReturnValue:
+    """Leave this site at once: for the bank, or for the page where a card is entered.
 
     Not by a redirect after a form, which browsers follow only to this site: by a page that goes
     on by itself, or by htmx.
@@ -66,5 +68,5 @@ def leave_for(url: str, where: str) -> ResponseReturnValue:
     address = iri_to_uri(url)
     if request.htmx:
         return make_response("", 204, redirect=address)
-    page = render_template("payments/leaving.html", url=address, where=where)
+    page = render_template("payments/leaving.html", url=address, to_bank=to_bank)
     return page, 200, {"Refresh": f"0; url={address}"}

@@ -8,31 +8,36 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 
 from portal import clock
 from portal.billing import accounts, open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
 from portal.billing.payment_methods import WayToPay
 from portal.billing.payments import Stage
+from portal.billing.rules.kept_words import translated
 from portal.blueprints import paying, ways_to_pay
 from portal.collecting import collection, gateways
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, GatewayCustomer, Invoice
 from portal.papers import invoice_progress
 from portal.transaction import assert_outside, transaction
 from portal.web import attempts
 from portal.web.access import Permission, principal, requires
+from portal.web.forms import Form
 from portal.web.htmx import is_local, page_or_fragment, redirect_after
 
 bp = Blueprint("payment_method", __name__)
 
-SILENT = "The card page can't be opened just now. Nothing has changed: try again in a moment."
-NOT_SAVED = "No card was saved. You pay as before."
-REPLACED = "This card was replaced by another one since. You pay as before."
+SILENT = message(
+    "The card page can't be opened just now. Nothing has changed: try again in a moment."
+)
+NOT_SAVED = message("No card was saved. You pay as before.")
+REPLACED = message("This card was replaced by another one since. You pay as before.")
 
 
-class CardForm(FlaskForm):
+class CardForm(Form):
     card = ways_to_pay.card_field()
 
 
@@ -66,7 +71,7 @@ def come_back() -> ResponseReturnValue:
     """From the gateway's card page, whether its news of the card came first or not."""
     saved = _what_was_saved(request.args.get("reference", ""))
     if saved is None:
-        flash(NOT_SAVED, "info")
+        flash(_(NOT_SAVED), "info")
         return redirect_after(_back())
     return _saved(WayToPay(ways_to_pay.gateway(), saved.reference, saved.label))
 
@@ -106,11 +111,11 @@ def _saved(way: WayToPay) -> ResponseReturnValue:
         if way.gateway in (SANDBOX, MANUAL):
             payment_methods.change(session, account, way, now=now, actor=actor)
         elif not payment_methods.adopt(session, account, way, now=now, actor=actor):
-            flash(REPLACED, "info")
+            flash(_(REPLACED), "info")
             return redirect_after(_back())
         tried = open_invoices.try_new_method(session, account, now=now, actor=actor)
         tried_ids = [payment.id for payment in tried]
-    flash(f"You pay with {way.label} from now on.", "success")
+    flash(_("You pay with %(method)s from now on.", method=translated(way.label)), "success")
     return _try(tried_ids)
 
 
@@ -126,8 +131,8 @@ def _try(payment_ids: list[int]) -> ResponseReturnValue:
 def _leave_for_card_page() -> ResponseReturnValue:
     begun = _begin(principal().account)
     if begun is None:
-        return _page(CardForm(), status=503, problem=SILENT)
-    return paying.leave_for(begun.url, "the page where you enter your card")
+        return _page(CardForm(), status=503, problem=_(SILENT))
+    return paying.leave_for(begun.url, to_bank=False)
 
 
 def _begin(account: Account) -> BegunMethod | None:

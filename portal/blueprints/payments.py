@@ -9,6 +9,8 @@ from portal.billing import accounts, settlements
 from portal.blueprints import paying
 from portal.collecting import collection
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Payment, PlanChange
 from portal.transaction import transaction
 from portal.web.access import Permission, principal, requires
@@ -16,7 +18,7 @@ from portal.web.htmx import redirect_after
 
 bp = Blueprint("payments", __name__)
 
-TOO_LATE = "It can't be called off any more: this is how it stands."
+TOO_LATE = message("It can't be called off any more: this is how it stands.")
 
 
 @bp.get("/payments/<key>")
@@ -50,5 +52,5 @@ def call_off(op_id: str) -> ResponseReturnValue:
     if done:
         collection.carry_change(change_id)
     else:
-        flash(TOO_LATE, "info")
+        flash(_(TOO_LATE), "info")
     return redirect_after(url_for("change_plan.outcome", op_id=op_id))

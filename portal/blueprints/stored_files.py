@@ -69,9 +69,8 @@ def _stored(paper: Paper, page: str, file: _File) -> ResponseReturnValue:
     return response
 
 
-def _words(paper: Paper, page: str) -> dict[str, str]:
-    what = "Invoice" if _is_invoice(paper) else "Credit note"
-    return {"number": paper.number_text, "what": what, "page": page}
+def _words(paper: Paper, page: str) -> dict[str, str | bool]:
+    return {"number": paper.number_text, "is_invoice": _is_invoice(paper), "page": page}
 
 
 def _is_invoice(paper: Paper) -> bool:

@@ -14,11 +14,14 @@ from portal.billing import payments
 from portal.billing.gateways import MANUAL, SANDBOX
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.payment_methods import WayToPay
+from portal.billing.rules.kept_words import translated
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import PaymentMethod
 from portal.web.access import principal
 
-TRANSFER = WayToPay(MANUAL, "bank-transfer", "Bank transfer")
+TRANSFER = WayToPay(MANUAL, "bank-transfer", message("Bank transfer"))
 
 
 def gateway() -> str:
@@ -36,17 +39,20 @@ def test_cards() -> list[tuple[str, str]]:
     """Each test card by its reference, with what it does; none outside the sandbox gateway."""
     if gateway() != SANDBOX:
         return []
-    return [(key, f"{card.label}, which {card.does}") for key, card in CARDS.items()]
+    return [
+        (key, _("%(card)s, which %(does)s", card=translated(card.label), does=_(card.does)))
+        for key, card in CARDS.items()
+    ]
 
 
 def card_field() -> RadioField:
     """The choice of a test card; to be taken off forms where there are none."""
     return RadioField(
-        "Test card",
+        message("Test card"),
         choices=test_cards,
         default=next(iter(CARDS)),
         validate_choice=False,
-        validators=[AnyOf(CARDS, "Choose one of the test cards.")],
+        validators=[AnyOf(CARDS, message("Choose one of the test cards."))],
     )
 
 

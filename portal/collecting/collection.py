@@ -31,6 +31,7 @@ from portal.billing.rules import dunning
 from portal.collecting import gateways
 from portal.config import Settings
 from portal.extensions import db
+from portal.language import message
 from portal.mail import payment_notices
 from portal.models import (
     Account,
@@ -48,14 +49,14 @@ from portal.transaction import assert_outside, transaction
 HOUR = timedelta(hours=1)
 NO_ANSWER = "the gateway has not answered"
 HELD_BACK = "automatic charging stands still"
-NOTHING_OWED = "Nothing is owed any more."
+NOTHING_OWED = message("Nothing is owed any more.")
 WITH_WHAT_IT_PAYS_FOR = (
     joinedload(Payment.method),
     joinedload(Payment.plan_change).joinedload(PlanChange.to_price),
 )
 # Why a payment was called off that nobody called off.
-NOT_AUTHENTICATED = "The payment was not confirmed with the bank within an hour."
-NOT_ARRIVED = "The transfer did not arrive in time."
+NOT_AUTHENTICATED = message("The payment was not confirmed with the bank within an hour.")
+NOT_ARRIVED = message("The transfer did not arrive in time.")
 
 
 class Step(Enum):

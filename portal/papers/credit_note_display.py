@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal.billing import refunds
-from portal.billing.rules import crediting
+from portal.billing.rules import crediting, kept_words
 from portal.billing.rules.money import Money
 from portal.models import CreditNote, CreditNoteLine, Invoice
 from portal.papers import invoice_display
@@ -94,8 +94,9 @@ def refund(session: Session, note: CreditNote) -> Attempt | None:
     if row is None:
         return None
     at = row.settled_at or row.created_at
-    method = printable(row.payment.method.label, NAME_LENGTH)
-    return Attempt(at, row.money, method, row.state, printable(row.failure or "", LINE_LENGTH))
+    method = printable(kept_words.translated(row.payment.method.label), NAME_LENGTH)
+    failure = printable(kept_words.translated(row.failure or ""), LINE_LENGTH)
+    return Attempt(at, row.money, method, row.state, failure)
 
 
 def _lines(session: Session, note: CreditNote) -> tuple[Line, ...]:

@@ -9,7 +9,7 @@ from babel import Locale
 from sqlalchemy.orm import Session
 
 from portal.billing.gateways import MANUAL
-from portal.billing.rules import describe
+from portal.billing.rules import describe, kept_words
 from portal.billing.rules.countries import CODES
 from portal.billing.rules.money import Money
 from portal.models import Account, CreditNote, Invoice, Payment, PaymentState
@@ -117,8 +117,8 @@ def succeeded(payments: Sequence[Payment]) -> Attempt | None:
 def attempt(payment: Payment) -> Attempt:
     """A payment as it is shown."""
     at = payment.settled_at or payment.created_at
-    method = printable(payment.method.label, NAME_LENGTH)
-    failure = printable(payment.failure or "", LINE_LENGTH)
+    method = printable(kept_words.translated(payment.method.label), NAME_LENGTH)
+    failure = printable(kept_words.translated(payment.failure or ""), LINE_LENGTH)
     is_transfer = payment.gateway == MANUAL
     return Attempt(at, payment.money, method, payment.state, failure, is_transfer)
 

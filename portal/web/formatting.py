@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime, format_skeleton
 from flask import Flask, g, has_app_context
 
 from portal import language
-from portal.billing.rules import counting, describe
+from portal.billing.rules import counting, describe, kept_words
 from portal.billing.rules.money import Money
 from portal.language import gettext as _
 
@@ -101,4 +101,6 @@ FILTERS: dict[str, Callable[..., str | list[str]]] = {
     "bytes": describe.storage,
     "in_use": _in_use,
     "level": counting.level,
+    "translated": kept_words.translated,
+    "look_up": language.look_up,
 }

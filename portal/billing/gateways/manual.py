@@ -10,8 +10,9 @@ from stdnum.iso7064 import mod_97_10
 
 from portal.billing.gateways import Answer, Charge, Outcome, Repayment
 from portal.config import Settings
+from portal.language import message
 
-CALLED_OFF = "Called off."
+CALLED_OFF = message("Called off.")
 REFERENCE_DIGITS = 12
 
 

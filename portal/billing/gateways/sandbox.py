@@ -17,16 +17,17 @@ from portal.billing.gateways import Answer, Charge, Outcome, Repayment
 from portal.billing.rules.money import Money
 from portal.engine import WRITES
 from portal.extensions import db
+from portal.language import message
 from portal.models import SandboxCharge, SandboxRefund, SandboxState
 
-DECLINED = "The card was declined."
-NOT_AUTHENTICATED = "The payment was not authenticated."
-ASKS_FOR_AUTHENTICATION = (
+DECLINED = message("The card was declined.")
+NOT_AUTHENTICATED = message("The payment was not authenticated.")
+ASKS_FOR_AUTHENTICATION = message(
     "The bank asks for authentication, and nobody was there to give it: pay the invoice yourself."
 )
-CALLED_OFF = "Called off."
-UNKNOWN_CARD = "The sandbox does not know this card."
-MORE_THAN_LEFT = "More than what is left of the payment can't be given back."
+CALLED_OFF = message("Called off.")
+UNKNOWN_CARD = message("The sandbox does not know this card.")
+MORE_THAN_LEFT = message("More than what is left of the payment can't be given back.")
 # The page on which its bank asks for authentication.
 PAGE = "/sandbox/cards/"
 
@@ -34,7 +35,8 @@ PAGE = "/sandbox/cards/"
 @dataclass(frozen=True)
 class TestCard:
     """How a test card behaves: what it does when the customer is there and when not, and whether
-    its answers come through. `does` ends a sentence that begins with "A card which"."""
+    its answers come through. `does` is a message that ends a sentence which begins with "A card
+    which"."""
 
     reference: str
     label: str
@@ -48,32 +50,36 @@ PAID, REFUSED, WAITING = SandboxState.PAID, SandboxState.DECLINED, SandboxState.
 CARDS = {
     card.reference: card
     for card in (
-        TestCard("card_pays", "Test card ending 4242", "pays"),
-        TestCard("card_declines", "Test card ending 0002", "is declined", REFUSED, REFUSED),
+        TestCard("card_pays", "Test card ending 4242", message("pays")),
+        TestCard(
+            "card_declines", "Test card ending 0002", message("is declined"), REFUSED, REFUSED
+        ),
         TestCard(
             "card_authenticates",
             "Test card ending 3155",
-            "needs authentication: pays when you confirm it, is declined at renewals",
+            message("needs authentication: pays when you confirm it, is declined at renewals"),
             WAITING,
             REFUSED,
         ),
         TestCard(
             "card_declines_later",
             "Test card ending 0341",
-            "pays now and is declined at renewals",
+            message("pays now and is declined at renewals"),
             PAID,
             REFUSED,
         ),
         TestCard(
             "card_times_out_paid",
             "Test card ending 4319",
-            "pays, but its answer gets lost: the portal has to ask what became of it",
+            message("pays, but its answer gets lost: the portal has to ask what became of it"),
             answers=False,
         ),
         TestCard(
             "card_times_out_unpaid",
             "Test card ending 0119",
-            "is declined, but its answer gets lost: the portal has to ask what became of it",
+            message(
+                "is declined, but its answer gets lost: the portal has to ask what became of it"
+            ),
             REFUSED,
             REFUSED,
             answers=False,

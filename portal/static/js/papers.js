@@ -34,7 +34,8 @@
     const input = target.dataset?.copy && document.getElementById(target.dataset.copy);
     if (!input) return;
     const told = target.parentElement.querySelector("[data-copied]");
-    copy(input).then(() => (told.textContent = "Copied"), () => (told.textContent = "Select it and copy it"));
+    const { copiedText, notCopiedText } = target.dataset;
+    copy(input).then(() => (told.textContent = copiedText), () => (told.textContent = notCopiedText));
   });
 
   // What only makes sense with this file is hidden until it runs.

@@ -3,72 +3,84 @@
 from collections.abc import Mapping
 from typing import Any
 
+from portal.billing.rules import kept_words
 from portal.billing.rules.money import Money, minor_digits
+from portal.language import message
 
 JSON = Mapping[str, Any]
 
 # What customers, payments and refunds carry at Stripe, so that they are found again.
 ACCOUNT, PAYMENT, REFUND = "portal_account", "portal_payment", "portal_refund"
 
-CALLED_OFF = "Called off."
-ASKS_FOR_AUTHENTICATION = (
+CALLED_OFF = message("Called off.")
+ASKS_FOR_AUTHENTICATION = message(
     "The bank asks for authentication, and nobody was there to give it: pay the invoice yourself."
 )
-NO_REASON = "The bank declined the card and gave no reason. Ask the bank, or use another card."
-ANOTHER_CARD = "The card can't be used for this payment: use another card."
-MORE_THAN_LEFT = "More than what is left of the payment can't be given back."
+NO_REASON = message(
+    "The bank declined the card and gave no reason. Ask the bank, or use another card."
+)
+ANOTHER_CARD = message("The card can't be used for this payment: use another card.")
+MORE_THAN_LEFT = message("More than what is left of the payment can't be given back.")
 
 # By error code or decline code. What a bank suspects is never told: those codes give no reason.
 DECLINES = {
     "authentication_not_handled": ASKS_FOR_AUTHENTICATION,
     "authentication_required": ASKS_FOR_AUTHENTICATION,
-    "payment_intent_authentication_failure": "The authentication failed or was broken off.",
-    "insufficient_funds": "There is not enough money on the card.",
-    "withdrawal_count_limit_exceeded": "The card's limit is reached: use another card.",
-    "card_velocity_exceeded": "The card's limit is reached: use another card.",
-    "expired_card": "The card has expired: use another card.",
+    "payment_intent_authentication_failure": message(
+        "The authentication failed or was broken off."
+    ),
+    "insufficient_funds": message("There is not enough money on the card."),
+    "withdrawal_count_limit_exceeded": message("The card's limit is reached: use another card."),
+    "card_velocity_exceeded": message("The card's limit is reached: use another card."),
+    "expired_card": message("The card has expired: use another card."),
     "card_not_supported": ANOTHER_CARD,
-    "currency_not_supported": "The card can't be charged in this currency: use another card.",
-    "incorrect_cvc": "The card's security code is wrong: enter the card again.",
-    "invalid_cvc": "The card's security code is wrong: enter the card again.",
-    "incorrect_number": "The card's number is wrong: enter the card again.",
-    "invalid_number": "The card's number is wrong: enter the card again.",
-    "invalid_expiry_month": "The card's expiry date is wrong: enter the card again.",
-    "invalid_expiry_year": "The card's expiry date is wrong: enter the card again.",
-    "incorrect_address": "The card's address is wrong: enter the card again.",
-    "incorrect_zip": "The card's postcode is wrong: enter the card again.",
-    "invalid_account": "The card or its account is closed: use another card.",
-    "new_account_information_available": "The card was replaced: enter the new one.",
+    "currency_not_supported": message(
+        "The card can't be charged in this currency: use another card."
+    ),
+    "incorrect_cvc": message("The card's security code is wrong: enter the card again."),
+    "invalid_cvc": message("The card's security code is wrong: enter the card again."),
+    "incorrect_number": message("The card's number is wrong: enter the card again."),
+    "invalid_number": message("The card's number is wrong: enter the card again."),
+    "invalid_expiry_month": message("The card's expiry date is wrong: enter the card again."),
+    "invalid_expiry_year": message("The card's expiry date is wrong: enter the card again."),
+    "incorrect_address": message("The card's address is wrong: enter the card again."),
+    "incorrect_zip": message("The card's postcode is wrong: enter the card again."),
+    "invalid_account": message("The card or its account is closed: use another card."),
+    "new_account_information_available": message("The card was replaced: enter the new one."),
     "service_not_allowed": ANOTHER_CARD,
     "transaction_not_allowed": ANOTHER_CARD,
-    "testmode_decline": "This is a test card: use a real one.",
-    "processing_error": "The bank could not process the card: try again later.",
-    "issuer_not_available": "The bank could not be reached: try again later.",
-    "try_again_later": "The bank asks to try again later.",
-    "reenter_transaction": "The bank asks to try again.",
-    "approve_with_id": "The bank asks to try again.",
-    "amount_too_small": "The amount is smaller than cards can be charged.",
-    "amount_too_large": "The amount is larger than cards can be charged.",
+    "testmode_decline": message("This is a test card: use a real one."),
+    "processing_error": message("The bank could not process the card: try again later."),
+    "issuer_not_available": message("The bank could not be reached: try again later."),
+    "try_again_later": message("The bank asks to try again later."),
+    "reenter_transaction": message("The bank asks to try again."),
+    "approve_with_id": message("The bank asks to try again."),
+    "amount_too_small": message("The amount is smaller than cards can be charged."),
+    "amount_too_large": message("The amount is larger than cards can be charged."),
 }
 # A request that Stripe refuses because of one of its parameters was not carried out.
 REFUSED_PARAMETERS = {
-    "payment_method": "The card is no longer kept: enter it again, or use another card.",
-    "currency": "The card can't be charged in this currency: use another card.",
+    "payment_method": message("The card is no longer kept: enter it again, or use another card."),
+    "currency": message("The card can't be charged in this currency: use another card."),
 }
 REFUND_REFUSALS = {
     "amount_too_large": MORE_THAN_LEFT,
     "charge_already_refunded": MORE_THAN_LEFT,
-    "charge_disputed": "The payment is disputed at the bank, and can't be refunded meanwhile.",
-    "charge_not_refundable": "The card's bank takes no refund of this payment.",
-    "refund_disputed_payment": "The payment is disputed at the bank: it can't be refunded.",
+    "charge_disputed": message(
+        "The payment is disputed at the bank, and can't be refunded meanwhile."
+    ),
+    "charge_not_refundable": message("The card's bank takes no refund of this payment."),
+    "refund_disputed_payment": message(
+        "The payment is disputed at the bank: it can't be refunded."
+    ),
 }
 REFUND_FAILURES = {
-    "expired_or_canceled_card": "The card has expired or was cancelled.",
-    "lost_or_stolen_card": "The card was cancelled.",
-    "insufficient_funds": "There was not enough money to refund it.",
+    "expired_or_canceled_card": message("The card has expired or was cancelled."),
+    "lost_or_stolen_card": message("The card was cancelled."),
+    "insufficient_funds": message("There was not enough money to refund it."),
 }
-NOT_REFUNDABLE = "This payment can't be refunded to the card."
-SENT_BACK = "The card's bank sent the refund back."
+NOT_REFUNDABLE = message("This payment can't be refunded to the card.")
+SENT_BACK = message("The card's bank sent the refund back.")
 
 # Where Stripe counts otherwise than ISO 4217; for UGX its documentation contradicts itself.
 STRIPE_DIGITS = {"ISK": 2, "MGA": 0}
@@ -107,7 +119,7 @@ def is_over(thing: JSON, money: Money) -> bool:
 
 
 def not_exact(money: Money) -> str:
-    return f"This amount can't be collected by card in {money.currency}."
+    return kept_words.NOT_BY_CARD % {"currency": money.currency}
 
 
 def decline(error: JSON | None) -> str:
@@ -150,4 +162,5 @@ def card_label(method: JSON) -> str:
     """As in "Visa ending 4242"."""
     card = method.get("card") or {}
     brand = str(card.get("brand") or "card")
-    return f"{BRANDS.get(brand, brand.title())} ending {card.get('last4', '????')}"
+    name = BRANDS.get(brand, brand.title())
+    return kept_words.CARD % {"card": name, "digits": card.get("last4", "????")}
