@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.billing import credit_notes, credited_lines, refunds
+from portal.billing import credit_notes, credited_lines, editions, refunds
 from portal.billing.credited_lines import CreditedLine
 from portal.billing.invoice_lists import Paper
 from portal.models import (
@@ -99,6 +99,8 @@ def full(session: Session, invoice: Invoice) -> Facts:
     account = session.get_one(Account, invoice.account_id)
     return _brief(invoice, account.name) | {
         "account_id": account.public_id,
+        "replaces": _number(editions.before(session, invoice)),
+        "replaced_by": _number(editions.next_of(session, invoice)),
         "tax_minor": invoice.tax_minor,
         "balance_applied_minor": invoice.balance_applied_minor,
         "surplus_minor": invoice.surplus_minor,
@@ -120,6 +122,7 @@ def note_facts(session: Session, note: CreditNote) -> Facts:
         "number": note.number_text,
         "invoice": note.invoice.number_text,
         "issued_at": note.issued_at,
+        "purpose": note.purpose.value,
         "reason": note.reason,
         "currency": note.currency,
         "total_minor": note.total_minor,
@@ -145,6 +148,10 @@ def _brief(invoice: Invoice, account: str) -> Facts:
         "status": invoice.status.value,
         "paid_at": invoice.paid_at,
     }
+
+
+def _number(invoice: Invoice | None) -> str | None:
+    return invoice.number_text if invoice else None
 
 
 def _line(line: CreditedLine) -> Facts:

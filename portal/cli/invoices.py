@@ -1,4 +1,4 @@
-"""`flask invoices`: what was invoiced, correcting it by a credit note, and its files."""
+"""`flask invoices`: what was invoiced, correcting it, and its files."""
 
 import getpass
 
@@ -10,21 +10,30 @@ from portal.audit import operator
 from portal.billing import accounts, credit_notes
 from portal.billing.credit_notes import Draft, Wish
 from portal.billing.gateways import MANUAL
-from portal.billing.rules import crediting, describe, text
+from portal.billing.rules import crediting, describe
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
-from portal.cli import invoice_export, invoice_facts, invoice_render, invoice_verify
+from portal.cli import (
+    invoice_corrections,
+    invoice_export,
+    invoice_facts,
+    invoice_render,
+    invoice_verify,
+)
 from portal.cli.accounts import one
+from portal.cli.invoice_choice import chosen
+from portal.cli.invoice_choice import reason as checked
 from portal.cli.invoice_facts import Facts
 from portal.cli.output import day, instant, json_option, show_facts, show_json, show_table
 from portal.extensions import db
 from portal.models import Account, Invoice, RefundTo
 from portal.transaction import transaction
 
-REASON_LENGTH = 300
 SHOWN = 50
 
-invoices = AppGroup("invoices", help="What was invoiced, crediting it, and its files.")
+invoices = AppGroup("invoices", help="What was invoiced, correcting it, and its files.")
+invoices.add_command(invoice_corrections.void)
+invoices.add_command(invoice_corrections.reissue)
 invoices.add_command(invoice_export.export)
 invoices.add_command(invoice_render.render)
 invoices.add_command(invoice_verify.verify)
@@ -55,7 +64,7 @@ def list_invoices(account_name: str | None, show_all: bool, as_json: bool) -> No
 @json_option
 def show(number: str, as_json: bool) -> None:
     """Show invoice NUMBER: its lines, what is left to credit of each, payments, credit notes."""
-    facts = invoice_facts.full(db.session(), _find(number))
+    facts = invoice_facts.full(db.session(), chosen(number))
     if as_json:
         show_json(facts)
         return
@@ -82,8 +91,8 @@ def credit(
     number: str, lines: tuple[int, ...], reason: str, to: str, yes: bool, as_json: bool
 ) -> None:
     """Issue a credit note for invoice NUMBER: for what is left of all its lines, or of some."""
-    wish = Wish(_reason(reason), RefundTo(to), frozenset(lines) or None)
-    invoice = _find(number)
+    wish = Wish(checked(reason), RefundTo(to), frozenset(lines) or None)
+    invoice = chosen(number)
     try:
         shown = _draft(invoice, wish)
         if not yes:
@@ -100,23 +109,6 @@ def credit(
         _show_issued(facts)
 
 
-def _find(number: str) -> Invoice:
-    invoice = invoice_facts.find(db.session(), number)
-    if invoice is None:
-        raise click.ClickException(f"There is no invoice “{number}”: see flask invoices list.")
-    return invoice
-
-
-def _reason(written: str) -> str:
-    try:
-        checked = text.line(written, most=REASON_LENGTH)
-    except text.TextRefused as refusal:
-        raise click.BadParameter(str(refusal), param_hint="--reason") from None
-    if not checked:
-        raise click.BadParameter("Say why: the customer reads it.", param_hint="--reason")
-    return checked
-
-
 def _draft(invoice: Invoice, wish: Wish) -> Draft:
     account = db.session.get_one(Account, invoice.account_id)
     return credit_notes.draft(db.session(), account, invoice, wish)
@@ -124,9 +116,9 @@ def _draft(invoice: Invoice, wish: Wish) -> Draft:
 
 def _issue(number: str, wish: Wish, shown: Draft) -> Facts:
     """Issue exactly what was shown; nothing when it has changed since."""
-    account_id = _find(number).account_id
+    account_id = chosen(number).account_id
     with transaction() as session:
-        account, invoice = accounts.lock(session, account_id), _find(number)
+        account, invoice = accounts.lock(session, account_id), chosen(number)
         if credit_notes.draft(session, account, invoice, wish) != shown:
             raise click.ClickException(
                 "The amounts have changed since you looked, and nothing was issued. Look again."
@@ -169,6 +161,8 @@ def _show_standing(facts: Facts) -> None:
             "Due": _money(facts, facts["due_minor"]),
             "Still owed": _money(facts, facts["owed_minor"]),
             "Status": facts["status"],
+            "Replaces": facts["replaces"],
+            "Replaced by": facts["replaced_by"],
             "Paid": facts["paid_at"],
             "PDF": facts["document"]["sha256"] if facts["document"] else "not made yet",
         }

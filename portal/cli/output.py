@@ -21,7 +21,11 @@ def show_json(value: Any) -> None:
 
 
 def show_table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], *, indent: int = 0
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    indent: int = 0,
+    to_stderr: bool = False,
 ) -> None:
     """Print rows in columns as wide as their widest text; numbers and amounts stand right."""
     texts = [[_text(cell) for cell in row] for row in rows]
@@ -33,7 +37,7 @@ def show_table(
             cell.rjust(width) if is_right else cell.ljust(width)
             for cell, width, is_right in zip(line, widths, right, strict=True)
         ]
-        click.echo(" " * indent + GAP.join(cells).rstrip())
+        click.echo(" " * indent + GAP.join(cells).rstrip(), err=to_stderr)
 
 
 def show_facts(facts: Mapping[str, object], *, indent: int = 0) -> None:
