@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -18,8 +19,9 @@ from portal.billing import overages, statuses, usage
 from portal.billing.clients import kept, warn_before_over
 from portal.billing.rules.client_details import same_client
 from portal.billing.rules.client_file import ClientFile, FileClient, Problem
-from portal.billing.rules.counting import Metric, left, status_name_key
+from portal.billing.rules.counting import Metric, left
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 from portal.models import Account, Client, ClientStatus, Operation
 
 ACTION = "clients.imported"
@@ -37,7 +39,7 @@ class OtherImport(RuleBroken):
     """This confirmation was used for another file or another choice."""
 
     def __init__(self) -> None:
-        super().__init__("This import was confirmed already, in another way. Nothing was added.")
+        super().__init__(_("This import was confirmed already, in another way. Nothing was added."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,16 @@ class ImportPlan:
 def plan(session: Session, account_id: int, file: ClientFile) -> ImportPlan:
     """What bringing `file` in would do: who is new, who is there already, what is wrong."""
     known = statuses.of(session, account_id)
-    by_key = {status.name_key: status for status in known}
+    # One file says the same few names again and again.
+    by_name = cache(partial(statuses.by_name, known))
+    usual = statuses.built_in(known, statuses.CLIENT)
     there = _likenesses(session, account_id)
     seen: dict[str, int] = {}
     new: list[NewClient] = []
     duplicates: list[Duplicate] = []
     problems = list(file.problems)
     for line in file.clients:
-        status = by_key.get(status_name_key(line.status) if line.status else statuses.CLIENT)
+        status = by_name(line.status) if line.status else usual
         likeness = same_client(line.details.name, line.details.email)
         if status is None:
             problems.append(Problem(line.line, _unknown_status(line.status)))
@@ -177,7 +181,10 @@ def _likenesses(session: Session, account_id: int) -> set[str]:
 
 
 def _unknown_status(written: str) -> str:
-    return f"There is no status “{written[:60]}”. Add it under Statuses first, or leave it empty."
+    return _(
+        "There is no status “%(name)s”. Add it under Statuses first, or leave it empty.",
+        name=written[:60],
+    )
 
 
 def _beyond_as(lead: ClientStatus, new: Sequence[NewClient], room: int) -> Iterable[NewClient]:

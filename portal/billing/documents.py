@@ -21,28 +21,45 @@ from portal.billing import overages, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import ReadOnly, RuleBroken
+from portal.language import gettext as _
 from portal.models import Account, Client, Document, Usage, User, Work
 
 MOST_DOCUMENTS = 100_000
-TOO_MANY = (
-    f"An account keeps at most {MOST_DOCUMENTS:,} documents, those of deleted clients included."
-    " Delete some first."
-)
-TOO_MUCH = (
-    "Your plan keeps at most {0} of documents, {1} times its storage, those of deleted clients"
-    " included. Delete some first, or an Admin moves to a larger plan."
-)
 
 
 class ClientDeleted(RuleBroken):
     """A document was to be added to a client that is deleted."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is deleted. Undo that first, then add documents.")
+        super().__init__(
+            _("%(client)s is deleted. Undo that first, then add documents.", client=name)
+        )
 
 
 class EnoughKept(RuleBroken):
     """As much is kept for an account as the vendor keeps for any of its size."""
+
+    @classmethod
+    def too_many(cls) -> EnoughKept:
+        return cls(
+            _(
+                "An account keeps at most %(most)s documents, those of deleted clients included."
+                " Delete some first.",
+                most=describe.number(MOST_DOCUMENTS),
+            )
+        )
+
+    @classmethod
+    def too_much(cls, most_bytes: int, ceiling: int) -> EnoughKept:
+        return cls(
+            _(
+                "Your plan keeps at most %(most)s of documents, %(times)s times its storage, those"
+                " of deleted clients included. Delete some first, or an Admin moves to a larger"
+                " plan.",
+                most=describe.storage(most_bytes),
+                times=ceiling,
+            )
+        )
 
 
 class Counted(StrEnum):
@@ -89,10 +106,10 @@ def refuse_beyond(session: Session, account_id: int, size_bytes: int, *, ceiling
     )
     kept, kept_bytes = session.execute(sums).one()
     if kept >= MOST_DOCUMENTS:
-        raise EnoughKept(TOO_MANY)
+        raise EnoughKept.too_many()
     limit = session.get_one(Usage, (account_id, Metric.STORAGE)).limit_value
     if ceiling and limit is not None and int(kept_bytes) + size_bytes > limit * ceiling:
-        raise EnoughKept(TOO_MUCH.format(describe.storage(limit * ceiling), ceiling))
+        raise EnoughKept.too_much(limit * ceiling, ceiling)
 
 
 def add(

@@ -19,6 +19,7 @@ from portal.billing.rules.invoicing import for_cycle
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.terms import Item
+from portal.language import gettext as _
 from portal.models import (
     Account,
     InvoiceReason,
@@ -42,7 +43,7 @@ class StaleQuote(Exception):
     """What was confirmed no longer holds; nothing was charged. `quote` is what holds now."""
 
     def __init__(self, quote: Quote) -> None:
-        super().__init__("The figures have changed since you looked.")
+        super().__init__(_("The figures have changed since you looked."))
         self.quote = quote
 
 

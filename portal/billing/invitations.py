@@ -15,6 +15,7 @@ from portal.billing import accounts, people
 from portal.billing.rules.counting import takes_seat
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
+from portal.language import gettext as _
 from portal.models import Account, Invitation, Membership, User
 
 LASTS = timedelta(days=7)
@@ -26,9 +27,9 @@ class InsideAlready(RuleBroken):
 
     def __init__(self, member: Membership) -> None:
         super().__init__(
-            "This person is a user of this account already."
+            _("This person is a user of this account already.")
             if member.is_active
-            else "This person was deactivated: reactivate them in the list instead."
+            else _("This person was deactivated: reactivate them in the list instead.")
         )
 
 
@@ -36,7 +37,7 @@ class InvitedAlready(RuleBroken):
     """An invitation to an address that has an open one."""
 
     def __init__(self) -> None:
-        super().__init__("This address is invited already: send the invitation again instead.")
+        super().__init__(_("This address is invited already: send the invitation again instead."))
 
 
 class TooManyWaiting(RuleBroken):
@@ -44,8 +45,11 @@ class TooManyWaiting(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__(
-            f"{MOST_WAITING} invitations are waiting already. Withdraw some, or wait until they"
-            " are accepted."
+            _(
+                "%(count)s invitations are waiting already. Withdraw some, or wait until they are"
+                " accepted.",
+                count=MOST_WAITING,
+            )
         )
 
 
@@ -53,7 +57,7 @@ class Closed(RuleBroken):
     """An invitation that was accepted or withdrawn, has run out, or is somebody else's."""
 
     def __init__(self) -> None:
-        super().__init__("This invitation can't be used any more. Ask for a new one.")
+        super().__init__(_("This invitation can't be used any more. Ask for a new one."))
 
 
 def waiting(session: Session, account_id: int) -> list[Invitation]:

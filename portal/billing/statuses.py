@@ -14,9 +14,15 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.billing import overages
-from portal.billing.rules import text
-from portal.billing.rules.counting import Metric, shadows_built_in, status_name_key
+from portal.billing.rules import describe, text
+from portal.billing.rules.counting import (
+    Metric,
+    built_in_names,
+    shadows_built_in,
+    status_name_key,
+)
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 from portal.models import Account, Client, ClientStatus
 
 CLIENT = "client"
@@ -38,8 +44,13 @@ class DestinationNeeded(StatusRefused):
     """Clients have the status that was to be deleted, and no other was named for them."""
 
     def __init__(self, clients: int) -> None:
-        who = "1 client has" if clients == 1 else f"{clients:,} clients have"
-        super().__init__(f"{who} this status. Choose the status to move to.")
+        super().__init__(
+            describe.counted(
+                clients,
+                "%(num)s client has this status. Choose the status to move to.",
+                "%(num)s clients have this status. Choose the status to move to.",
+            )
+        )
         self.clients = clients
 
 
@@ -58,13 +69,21 @@ def built_in(known: Sequence[ClientStatus], key: str) -> ClientStatus:
     return next(status for status in known if status.built_in == key)
 
 
+def by_name(known: Sequence[ClientStatus], written: str) -> ClientStatus | None:
+    """The status of that name, however it is spelt; a fixed one by any of its names."""
+    key = status_name_key(written)
+    return next((status for status in known if key in _keys_of(status)), None)
+
+
 def add(
     session: Session, account: Account, name: str, *, now: datetime, actor: Actor
 ) -> ClientStatus:
     """A new status of the account's own; its clients count. Raises StatusRefused."""
     known = of(session, account.id)
     if sum(status.built_in is None for status in known) >= CUSTOM_AT_MOST:
-        raise StatusRefused(f"An account can have {CUSTOM_AT_MOST} statuses of its own.")
+        raise StatusRefused(
+            _("An account can have %(most)s statuses of its own.", most=CUSTOM_AT_MOST)
+        )
     name = _checked(name, known)
     status = ClientStatus(
         account_id=account.id,
@@ -110,7 +129,7 @@ def paint(
     """Another of COLOURS for one of the account's own statuses. Raises StatusRefused."""
     _refuse_built_in(status)
     if colour not in COLOURS:
-        raise StatusRefused("Choose one of the colours shown.")
+        raise StatusRefused(_("Choose one of the colours shown."))
     before = colour_of(status)
     if colour == status.colour:
         return
@@ -172,7 +191,7 @@ def delete(
     if destination is None and moving:
         raise DestinationNeeded(moving)
     if destination is not None and destination.id == status.id:
-        raise StatusRefused("Choose another status than the one you delete.")
+        raise StatusRefused(_("Choose another status than the one you delete."))
     target = destination or built_in(of(session, account.id), CLIENT)
     facts = {"name": status.name, "moved_to": target.name if moving else None, "clients": moving}
     _move_all(session, status, target, now)
@@ -184,6 +203,11 @@ def delete(
     return moving
 
 
+def _keys_of(status: ClientStatus) -> set[str]:
+    names = built_in_names()[status.built_in] if status.built_in else ()
+    return {status.name_key, *map(status_name_key, names)}
+
+
 def _checked(name: str, others: Sequence[ClientStatus]) -> str:
     try:
         name = text.line(name, most=NAME_LENGTH)
@@ -191,12 +215,14 @@ def _checked(name: str, others: Sequence[ClientStatus]) -> str:
         raise StatusRefused(str(refusal)) from refusal
     key = status_name_key(name)
     if not key:
-        raise StatusRefused("Enter a name.")
+        raise StatusRefused(_("Enter a name."))
     if shadows_built_in(name):
-        raise StatusRefused("This reads like one of the fixed statuses. Choose another name.")
+        raise StatusRefused(_("This reads like one of the fixed statuses. Choose another name."))
     same = next((other for other in others if other.name_key == key), None)
     if same is not None:
-        raise StatusRefused(f"There is a status “{same.name}” already. Choose another name.")
+        raise StatusRefused(
+            _("There is a status “%(name)s” already. Choose another name.", name=same.label)
+        )
     return name
 
 
@@ -210,7 +236,9 @@ def _free_colour(known: Sequence[ClientStatus]) -> str:
 
 def _refuse_built_in(status: ClientStatus) -> None:
     if status.built_in is not None:
-        raise StatusRefused(f"{status.name} is one of the fixed statuses and stays as it is.")
+        raise StatusRefused(
+            _("%(name)s is one of the fixed statuses and stays as it is.", name=status.label)
+        )
 
 
 def _clients_of(session: Session, status: ClientStatus) -> int:

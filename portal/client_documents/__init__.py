@@ -24,6 +24,7 @@ from portal.billing.rules.document_files import HEAD_BYTES, media_type, safe_nam
 from portal.billing.rules.errors import RuleBroken
 from portal.extensions import db
 from portal.file_store import StoreFailed
+from portal.language import gettext as _
 from portal.models import Client, Document
 from portal.transaction import assert_outside, is_simulated, transaction
 
@@ -38,8 +39,10 @@ class TooLarge(DocumentRefused):
     """More bytes than one document may have."""
 
     def __init__(self, size_bytes: int) -> None:
-        size = describe.storage(size_bytes, round_up=True)
-        super().__init__(f"It has {size}; {describe.storage(largest())} is the most for one file.")
+        size, most = describe.storage(size_bytes, round_up=True), describe.storage(largest())
+        super().__init__(
+            _("It has %(size)s; %(most)s is the most for one file.", size=size, most=most)
+        )
 
 
 class DiskFull(DocumentRefused):
@@ -47,8 +50,10 @@ class DiskFull(DocumentRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "The portal has no room for more documents at this moment, so it was not kept. What is"
-            " kept already is safe. Send it again later; if it stays so, tell the vendor."
+            _(
+                "The portal has no room for more documents at this moment, so it was not kept. What"
+                " is kept already is safe. Send it again later; if it stays so, tell the vendor."
+            )
         )
 
 
@@ -88,7 +93,7 @@ def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Do
             account = accounts.lock(session, account_id)
             client = session.get(Client, client_id)
             if client is None:
-                raise DocumentRefused("Its client is not there any more.")
+                raise DocumentRefused(_("Its client is not there any more."))
             return documents.add(
                 session, account, client, file, ceiling=ceiling, now=clock.now(), actor=actor
             )
@@ -129,5 +134,5 @@ def _measured(upload: Upload) -> File:
     if size > largest():
         raise TooLarge(size)
     if not size:
-        raise DocumentRefused("It is empty.")
+        raise DocumentRefused(_("It is empty."))
     return File(upload.name, media_type(head), size, digest.hexdigest(), secrets.token_hex(16))

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.billing.rules.counting import is_counted
+from portal.billing.rules.counting import is_counted, status_label
 from portal.extensions import Model
 from portal.models.types import Instant, new_public_id, owned, partial_index, same_account
 
@@ -38,6 +38,11 @@ class ClientStatus(Model):
     @property
     def is_counted(self) -> bool:
         return is_counted(self.built_in)
+
+    @property
+    def label(self) -> str:
+        """What people read; `name` is what is kept and compared."""
+        return status_label(self.name, built_in_key=self.built_in)
 
 
 class Client(Model):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from portal.billing.rules import text
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
+from portal.language import message
 
 NAME_LENGTH = 120
 EMAIL_LENGTH = 254
@@ -20,7 +22,7 @@ class DetailsRefused(RuleBroken):
     """What was entered can't be kept; `problems` has a sentence for each field that is wrong."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(" ".join(f"{name.capitalize()}: {why}" for name, why in problems.items()))
+        super().__init__(" ".join(_named(name, why) for name, why in problems.items()))
         self.problems = dict(problems)
 
 
@@ -53,7 +55,7 @@ def check(entered: Mapping[str, str]) -> ClientDetails:
         except text.TextRefused as refusal:
             problems[field] = str(refusal)
     if not kept.get("name") and "name" not in problems:
-        problems["name"] = "Enter a name."
+        problems["name"] = _("Enter a name.")
     if problems:
         raise DetailsRefused(problems)
     return ClientDetails(**kept)
@@ -64,6 +66,16 @@ def same_client(name: str, email: str) -> str:
     return f"{text.search_form(name)}\n{text.search_form(email)}"
 
 
+def _named(field: str, problem: str) -> str:
+    return _("%(field)s: %(problem)s", field=_(_LABELS[field]), problem=problem)
+
+
+_LABELS = {
+    "name": message("Name"),
+    "email": message("Email"),
+    "phone": message("Phone"),
+    "note": message("Note"),
+}
 _READ: dict[str, Callable[[str], str]] = {
     "name": lambda typed: text.line(typed, most=NAME_LENGTH),
     "email": lambda typed: text.email(typed, most=EMAIL_LENGTH),

@@ -11,27 +11,35 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from portal.billing.rules import describe
 from portal.billing.rules.client_details import ClientDetails, DetailsRefused, check
 from portal.billing.rules.file_text import FileRefused
 from portal.billing.rules.text import search_form
+from portal.language import gettext as _
+from portal.language import message
 
 MOST_LINES = 25_000
 LINES_PER_RECORD = 20
 LONGEST_RECORD = 10_000
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {",": message("commas"), ";": message("semicolons"), "\t": message("tabs")}
 _FORMULA_STARTS = "=+-@\t\r＝＋－＠"
 
-# What people call the columns, as letters only; the first that is in a file is taken.
+# What people call the columns, in the languages of the pages and as letters only, in the spelling
+# of `search_form`; the first that is in a file is taken.
 _COLUMNS = {
     "name": ("name", "fullname", "clientname", "client", "customername", "customer", "company",
-             "companyname", "organisation", "organization", "displayname", "contact"),
-    "first": ("firstname", "givenname", "forename"),
-    "last": ("lastname", "surname", "familyname"),
-    "email": ("email", "emailaddress", "mail", "mailaddress", "clientemail", "customeremail"),
-    "phone": ("phone", "phonenumber", "telephone", "tel", "mobile", "mobilephone", "cell"),
-    "status": ("status", "clientstatus", "stage"),
-    "note": ("note", "notes", "comment", "comments", "remark", "remarks"),
+             "companyname", "organisation", "organization", "displayname", "contact",
+             "kundenname", "kunde", "firma", "firmenname", "unternehmen", "kontakt"),
+    "first": ("firstname", "givenname", "forename", "vorname"),
+    "last": ("lastname", "surname", "familyname", "nachname", "familienname"),
+    "email": ("email", "emailaddress", "mail", "mailaddress", "clientemail", "customeremail",
+              "emailadresse", "mailadresse"),
+    "phone": ("phone", "phonenumber", "telephone", "tel", "mobile", "mobilephone", "cell",
+              "telefon", "telefonnummer", "rufnummer", "mobiltelefon", "handy", "mobil"),
+    "status": ("status", "clientstatus", "stage", "kundenstatus"),
+    "note": ("note", "notes", "comment", "comments", "remark", "remarks", "notiz", "notizen",
+             "bemerkung", "bemerkungen", "anmerkung", "anmerkungen", "kommentar"),
 }  # fmt: skip
 
 
@@ -54,7 +62,8 @@ class FileClient:
 
 @dataclass(frozen=True)
 class ClientFile:
-    """A file that was read. `columns` maps each kind of ours to the heading it was found under."""
+    """A file that was read. `columns` maps each kind of ours to the heading it was found under;
+    `delimiter` is a message."""
 
     encoding: str
     delimiter: str
@@ -88,7 +97,7 @@ def read(text: str, encoding: str = "UTF-8") -> ClientFile:
         elif taken is not None:
             problems.append(taken)
     if not clients and not problems:
-        raise FileRefused("There are column names in this file but no clients below them.")
+        raise FileRefused(_("There are column names in this file but no clients below them."))
     found = {kind: heading.cells[at].strip() for kind, at in columns.items()}
     left_out = (cell.strip() for at, cell in enumerate(heading.cells) if at not in columns.values())
     return ClientFile(
@@ -122,15 +131,20 @@ def _heading(lines: Sequence[str], delimiter: str) -> tuple[_Record, int]:
     """The record that names the columns, and where the next one begins. Raises FileRefused."""
     if len(lines) > MOST_LINES:
         raise FileRefused(
-            f"The file has more than {MOST_LINES:,} lines. Split it and bring in one part after"
-            " the other."
+            _(
+                "The file has more than %(most)s lines. Split it and bring in one part after the"
+                " other.",
+                most=describe.number(MOST_LINES),
+            )
         )
     at = next((at for at, line in enumerate(lines) if line.strip()), None)
     if at is None:
-        raise FileRefused("The file is empty: its first line names the columns.")
+        raise FileRefused(_("The file is empty: its first line names the columns."))
     heading, length = _record_at(lines, at, delimiter, frozenset())
     if heading.problem:
-        raise FileRefused(f"The first line names the columns, but: {heading.problem}")
+        raise FileRefused(
+            _("The first line names the columns, but: %(problem)s", problem=heading.problem)
+        )
     return heading, at + length
 
 
@@ -151,7 +165,7 @@ def _record_at(
     record = _parsed("".join(lines[at : at + length]), at, delimiter)
     broken = any("\n" in cell for at, cell in enumerate(record.cells) if at in one_line)
     if length == 0 or (length > 1 and (record.problem or broken)):
-        return _Record(at, [], 'A quote (") is opened here and not closed.'), 1
+        return _Record(at, [], _('A quote (") is opened here and not closed.')), 1
     return record, length
 
 
@@ -186,13 +200,13 @@ def _open_after(line: str, delimiter: str, is_open: bool) -> bool:
 def _parsed(text: str, at: int, delimiter: str) -> _Record:
     text = text.removesuffix("\n")
     if len(text) > LONGEST_RECORD:
-        return _Record(at, [], "This line is far too long to be one client.")
+        return _Record(at, [], _("This line is far too long to be one client."))
     if not text.strip():
         return _Record(at, [])
     try:
         return _Record(at, next(csv.reader([text], delimiter=delimiter, strict=True)))
     except csv.Error:
-        return _Record(at, [], "The quotes (\") on this line don't match.")
+        return _Record(at, [], _("The quotes (\") on this line don't match."))
 
 
 def _columns_of(headings: Sequence[str]) -> dict[str, int]:
@@ -209,8 +223,11 @@ def _columns_of(headings: Sequence[str]) -> dict[str, int]:
         return columns
     shown = ", ".join(heading.strip()[:40] for heading in headings[:8] if heading.strip())
     raise FileRefused(
-        "There is no column with names. The first line must name the columns, one of them"
-        f" “Name”. This file begins with: {shown}."
+        _(
+            "There is no column with names. The first line must name the columns, one of them"
+            " “Name”. This file begins with: %(shown)s.",
+            shown=shown,
+        )
     )
 
 
@@ -223,10 +240,12 @@ def _taken(
     if not any(cell.strip() for cell in record.cells):
         return None
     if any(cell.strip() for cell in record.cells[width:]):
-        cells = len(record.cells)
-        return Problem(
-            line, f"This line has {cells} cells and the first line {width}. Is a quote missing?"
+        too_many = _(
+            "This line has %(cells)s cells and the first line %(columns)s. Is a quote missing?",
+            cells=len(record.cells),
+            columns=width,
         )
+        return Problem(line, too_many)
     entered = {kind: _cell(record.cells, at) for kind, at in columns.items()}
     if "name" not in entered:
         entered["name"] = f"{entered.get('first', '')} {entered.get('last', '')}"

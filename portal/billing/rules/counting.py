@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
+from portal import language
 from portal.billing.rules import describe
 from portal.billing.rules.look_alikes import folded, skeleton
 from portal.billing.rules.roles import Role
 from portal.language import gettext as _
+from portal.language import message
 
 
 class Metric(StrEnum):
@@ -41,14 +44,24 @@ class BuiltInStatus:
 
 
 BUILT_IN_STATUSES = (
-    BuiltInStatus("client", "Client", counted=True),
-    BuiltInStatus("lead", "Lead", counted=False),
-    BuiltInStatus("prospect", "Prospect", counted=False),
-    BuiltInStatus("inactive", "Inactive", counted=False),
-    BuiltInStatus("suspended", "Suspended", counted=False),
+    BuiltInStatus("client", message("Client"), counted=True),
+    BuiltInStatus("lead", message("Lead"), counted=False),
+    BuiltInStatus("prospect", message("Prospect"), counted=False),
+    BuiltInStatus("inactive", message("Inactive"), counted=False),
+    BuiltInStatus("suspended", message("Suspended"), counted=False),
 )
 _BUILT_IN = {status.key: status for status in BUILT_IN_STATUSES}
-_BUILT_IN_SKELETONS = frozenset(skeleton(status.name) for status in BUILT_IN_STATUSES)
+_NOT_COUNTED = {
+    "lead": message("not counted: lead"),
+    "prospect": message("not counted: prospect"),
+    "inactive": message("not counted: inactive"),
+    "suspended": message("not counted: suspended"),
+}
+_SEATS = {
+    Role.ADMIN: message("counted: active Admin"),
+    Role.MEMBER: message("counted: active Member"),
+    Role.BILLING: message("not counted: billing contact"),
+}
 
 
 @dataclass(frozen=True)
@@ -117,13 +130,30 @@ def is_counted(built_in_key: str | None) -> bool:
     return _BUILT_IN[built_in_key].counted
 
 
+def status_label(name: str, *, built_in_key: str | None) -> str:
+    """What people read for a status: a fixed one's in their language, another's as it was typed."""
+    return language.look_up(name) if built_in_key else name
+
+
+@cache
+def built_in_names() -> Mapping[str, frozenset[str]]:
+    """What each fixed status is called in the languages of the pages, by its key."""
+    names: dict[str, set[str]] = {status.key: set() for status in BUILT_IN_STATUSES}
+    for tag in language.OF_PAGES:
+        with language.speaking(tag):
+            for status in BUILT_IN_STATUSES:
+                names[status.key].add(language.look_up(status.name))
+    return {key: frozenset(called) for key, called in names.items()}
+
+
 def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -> str:
     """Why a client counts or not: "counted: status Round 3", "not counted: suspended"."""
     if deleted:
         return _("not counted: deleted")
     if is_counted(built_in_key):
-        return _("counted: status %(status)s", status=status_name)
-    return _("not counted: %(status)s", status=status_name.lower())
+        label = status_label(status_name, built_in_key=built_in_key)
+        return _("counted: status %(status)s", status=label)
+    return _(_NOT_COUNTED[built_in_key or ""])
 
 
 def takes_seat(role: Role, active: bool) -> bool:
@@ -133,11 +163,7 @@ def takes_seat(role: Role, active: bool) -> bool:
 
 def seat_reason(role: Role, active: bool) -> str:
     """Why a user counts or not: "counted: active Admin", "not counted: deactivated"."""
-    if takes_seat(role, active):
-        return _("counted: active %(role)s", role=role.label)
-    if not active:
-        return _("not counted: deactivated")
-    return _("not counted: %(role)s", role=role.label.lower())
+    return _(_SEATS[role]) if active else _("not counted: deactivated")
 
 
 def storage_reason(*, client_deleted: bool) -> str:
@@ -157,8 +183,14 @@ def status_name_key(name: str) -> str:
 
 
 def shadows_built_in(name: str) -> bool:
-    """Whether a person could take `name` for a built-in status ("cliént", "CIient", "Сlient")."""
-    return skeleton(name) in _BUILT_IN_SKELETONS
+    """Whether a person could take `name` for a built-in status ("cliént", "CIient", "Сlient"), in
+    whatever language of the pages they read its name."""
+    return skeleton(name) in _built_in_skeletons()
+
+
+@cache
+def _built_in_skeletons() -> frozenset[str]:
+    return frozenset(skeleton(name) for names in built_in_names().values() for name in names)
 
 
 def level(used: int, limit: int | None) -> Level:
@@ -195,6 +227,12 @@ def shortfalls(usage: Usage, limits: Limits) -> tuple[Shortfall, ...]:
         if limit is not None and used > limit:
             found.append(Shortfall(metric, used, limit))
     return tuple(found)
+
+
+def name_of(metric: Metric) -> str:
+    """As a heading: "Seats", "Clients", "Storage"."""
+    names = {Metric.SEATS: _("Seats"), Metric.CLIENTS: _("Clients"), Metric.STORAGE: _("Storage")}
+    return names[metric]
 
 
 def amount_of(metric: Metric, count: int, *, round_up: bool = False) -> str:

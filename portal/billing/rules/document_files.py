@@ -6,6 +6,8 @@ import codecs
 import unicodedata
 
 from portal.billing.rules.text import ACCENTS_PER_LETTER, normal
+from portal.language import gettext as _
+from portal.language import message
 
 NAME_LENGTH = 200
 # So many of its first bytes say what a file is.
@@ -32,15 +34,15 @@ _IN_ZIP = (
 )
 _KINDS = {
     "application/pdf": "PDF",
-    "image/png": "PNG image",
-    "image/jpeg": "JPEG image",
-    "image/gif": "GIF image",
-    "image/webp": "WebP image",
-    "text/plain": "Text",
-    "application/zip": "ZIP archive",
-    _IN_ZIP[0][1]: "Word document",
-    _IN_ZIP[1][1]: "Excel workbook",
-    _IN_ZIP[2][1]: "PowerPoint presentation",
+    "image/png": message("PNG image"),
+    "image/jpeg": message("JPEG image"),
+    "image/gif": message("GIF image"),
+    "image/webp": message("WebP image"),
+    "text/plain": message("Text"),
+    "application/zip": message("ZIP archive"),
+    _IN_ZIP[0][1]: message("Word document"),
+    _IN_ZIP[1][1]: message("Excel workbook"),
+    _IN_ZIP[2][1]: message("PowerPoint presentation"),
 }
 
 
@@ -74,7 +76,9 @@ def media_type(head: bytes) -> str:
 def kind(media_type: str, name: str) -> str:
     """In words, for a list: "PDF", "Word document", "DWG file"."""
     ending = _ending(name).removeprefix(".")
-    return _KINDS.get(media_type) or (f"{ending.upper()} file" if ending else "File")
+    if media_type in _KINDS:
+        return _(_KINDS[media_type])
+    return _("%(ending)s file", ending=ending.upper()) if ending else _("File")
 
 
 def _shown(name: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 
 LARGEST_BYTES = 1_500_000
 
@@ -21,13 +23,19 @@ def decode(data: bytes) -> tuple[str, str]:
     """The text in `data` and the name of its encoding. Raises FileRefused."""
     if len(data) > LARGEST_BYTES:
         raise FileRefused(
-            f"This file has {len(data) / 1e6:.1f} MB; {LARGEST_BYTES / 1e6:.1f} MB is the most."
-            " Split it and bring in one part after the other."
+            _(
+                "This file has %(size)s; %(most)s is the most. Split it and bring in one part after"
+                " the other.",
+                size=describe.storage(len(data), round_up=True),
+                most=describe.storage(LARGEST_BYTES),
+            )
         )
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise FileRefused(
-            "This is a workbook, not a CSV file. In your spreadsheet choose “Save as” or"
-            " “Download” and the type CSV."
+            _(
+                "This is a workbook, not a CSV file. In your spreadsheet choose “Save as” or"
+                " “Download” and the type CSV."
+            )
         )
     text, name = _decoded(data)
     if "\x00" in text:
@@ -52,7 +60,10 @@ def _strictly(data: bytes, encoding: str, name: str) -> tuple[str, str]:
         return data.decode(encoding), name
     except UnicodeDecodeError as error:
         raise FileRefused(
-            f"The letters in this file can't be read as {name}. Save it as CSV UTF-8."
+            _(
+                "The letters in this file can't be read as %(encoding)s. Save it as CSV UTF-8.",
+                encoding=name,
+            )
         ) from error
 
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from portal.language import gettext, message
+
 
 class Role(StrEnum):
     """Admins run the account, Members work in it, billing contacts read its invoices."""
@@ -12,11 +14,16 @@ class Role(StrEnum):
 
     @property
     def label(self) -> str:
-        return LABELS[self]
+        """What people call it, in the language spoken now."""
+        return gettext(LABELS[self])
 
     @property
     def takes_seat(self) -> bool:
         return self is not Role.BILLING
 
 
-LABELS = {Role.ADMIN: "Admin", Role.MEMBER: "Member", Role.BILLING: "Billing contact"}
+LABELS = {
+    Role.ADMIN: message("Admin"),
+    Role.MEMBER: message("Member"),
+    Role.BILLING: message("Billing contact"),
+}

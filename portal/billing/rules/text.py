@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
+from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 
 # One letter may carry a few accents; hundreds of them are an attack on whatever draws the text.
 ACCENTS_PER_LETTER = 4
@@ -64,7 +66,7 @@ def email(typed: str, *, most: int = 254) -> str:
     """An address one could write to, or "". Raises TextRefused."""
     address = line(typed, most=most)
     if address and (not _EMAIL.fullmatch(address) or ".." in address):
-        raise TextRefused("This is no email address. Write it as name@example.com.")
+        raise TextRefused(_("This is no email address. Write it as name@example.com."))
     return address
 
 
@@ -73,7 +75,7 @@ def phone(typed: str, *, most: int = 40) -> str:
     number = line(typed, most=most)
     digits = sum(character in "0123456789" for character in number)
     if number and (not _PHONE.fullmatch(number) or digits < _DIGITS_AT_LEAST):
-        raise TextRefused("Write a phone number with digits, spaces and + ( ) - . / only.")
+        raise TextRefused(_("Write a phone number with digits, spaces and + ( ) - . / only."))
     return number
 
 
@@ -103,7 +105,10 @@ def _is_mark(character: str) -> bool:
 
 def _checked(plain: str, most: int, allowed: str = "") -> str:
     if len(plain) > most:
-        raise TextRefused(f"Use at most {most} characters; this has {len(plain):,}.")
+        length = describe.number(len(plain))
+        raise TextRefused(
+            _("Use at most %(most)s characters; this has %(length)s.", most=most, length=length)
+        )
     if plain.isascii() and plain.isprintable():
         return plain
     _refuse_unseen(plain, allowed + _JOINERS)
@@ -115,8 +120,11 @@ def _refuse_unseen(plain: str, allowed: str) -> None:
     for character in plain:
         if character not in allowed and unicodedata.category(character) in _UNSEEN:
             raise TextRefused(
-                f"There is an invisible character in this (U+{ord(character):04X})."
-                " Type it again instead of pasting it."
+                _(
+                    "There is an invisible character in this (%(code)s). Type it again instead of"
+                    " pasting it.",
+                    code=f"U+{ord(character):04X}",
+                )
             )
 
 
@@ -125,4 +133,6 @@ def _refuse_piles(plain: str) -> None:
     for character in plain:
         height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         if height > ACCENTS_PER_LETTER:
-            raise TextRefused(f"Use at most {ACCENTS_PER_LETTER} accents on one letter.")
+            raise TextRefused(
+                _("Use at most %(most)s accents on one letter.", most=ACCENTS_PER_LETTER)
+            )
