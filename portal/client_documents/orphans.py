@@ -1,7 +1,9 @@
 """Bytes in the store that no document names, and documents that have no bytes.
 
-Crashes leave a few files, which are removed. More than a hundred are another database's, or of a
-time after the backup that was put back: those are left to the operator, who is told.
+Crashes leave a few files, which are removed. More than a hundred are most likely another
+database's, or of a time after the backup that was put back: those are left to the operator, who is
+told each week. Where nobody has seen to it after four, a hundred go a night: the sweep does not
+stand still for ever because of a bad day long ago.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,8 @@ REMOVED_AT_MOST = 100
 LOOKED_UP_AT_ONCE = 500
 NAMED_AT_MOST = 20
 TOLD_AGAIN_AFTER = timedelta(days=7)
+# At the beginning and after each of four weeks.
+TOLD_BEFORE_REMOVAL, TOLD_WITHIN = 5, timedelta(days=36)
 UNNAMED = "The store holds files that belong to no document"
 LACKING = "Documents of clients have no bytes in the store"
 
@@ -40,7 +44,8 @@ class Found:
 
 def sweep() -> int:
     """The night's look: remove files that no document names, a hundred at most, and tell the
-    vendor of more, and of every document without its bytes; returns how many were removed.
+    vendor of more for four weeks first, and of every document without its bytes; returns how many
+    were removed.
 
     A store that doesn't answer is asked again the next day.
     """
@@ -50,10 +55,10 @@ def sweep() -> int:
         found = find(at_most=REMOVED_AT_MOST + 1)
         if found.documents:
             _tell(LACKING, _of_lacking(found.documents))
-        if len(found.files) > REMOVED_AT_MOST:
+        if len(found.files) > REMOVED_AT_MOST and not _was_told_for_weeks():
             _tell(UNNAMED, _of_unnamed())
             return 0
-        return remove(found.files)
+        return remove(found.files[:REMOVED_AT_MOST])
     except StoreFailed:
         current_app.logger.exception("the store of documents could not be swept")
         return 0
@@ -111,6 +116,13 @@ def _tell(subject: str, text: str) -> None:
             notices.vendor_told(session, None, subject=subject, text=text, now=now)
 
 
+def _was_told_for_weeks() -> bool:
+    session, since = db.session(), clock.now() - TOLD_WITHIN
+    times = notices.vendor_heard(session, UNNAMED, since=since)
+    session.rollback()
+    return times >= TOLD_BEFORE_REMOVAL
+
+
 def _of_unnamed() -> str:
     return (
         f"More than {REMOVED_AT_MOST} files, all older than a day, have no document in the"
@@ -118,7 +130,9 @@ def _of_unnamed() -> str:
         " time after the backup that was put back. None was removed.\n\n"
         "See whether database and store belong together. The files are listed with: flask"
         " documents sweep. If nobody needs them, they are removed with: flask documents sweep"
-        " --remove"
+        " --remove\n\n"
+        f"Where it stays so, this is said each week, and after four {REMOVED_AT_MOST} of them are"
+        " removed a night."
     )
 
 

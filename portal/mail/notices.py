@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import outbox, tokens
@@ -161,15 +161,15 @@ def vendor_told(
     return write(session, message, [Person(vendor.email, vendor.name)], now=now)[0]
 
 
-def vendor_heard(session: Session, subject: str, *, since: datetime) -> bool:
-    """Whether the vendor was told the same about all accounts after `since`."""
-    statement = select(Notice.id).where(
+def vendor_heard(session: Session, subject: str, *, since: datetime) -> int:
+    """How often the vendor was told the same about all accounts after `since`."""
+    statement = select(func.count()).where(
         Notice.name == "vendor_told",
         Notice.account_id.is_(None),
         Notice.subject == printable(subject, letters.SUBJECT_LENGTH),
         Notice.created_at > since,
     )
-    return session.scalars(statement.limit(1)).first() is not None
+    return session.execute(statement).scalar_one()
 
 
 def write(
