@@ -1,5 +1,5 @@
-"""A process that may only work on what it has: so much memory, so much time, no network, no file
-but the ones named.
+"""A process that may only work on what it has: so much memory, so much time, no network, no other
+process, no file but the ones named.
 
 It is for a process that ends with its work: nothing of it can be taken back. Two fences, because
 the first is everywhere and the second is the kernel's own: Python refuses to open, to connect and
@@ -9,6 +9,7 @@ to start programs; and Linux refuses the same to whatever runs in the process, w
 
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -16,12 +17,14 @@ import sys
 from collections.abc import Iterable
 from ctypes import Structure, c_int32, c_long, c_ubyte, c_uint16, c_uint32, c_uint64, c_void_p
 from pathlib import Path
+from typing import NamedTuple
 
 MORE_MEMORY_BYTES = 512 * 1024 * 1024
 CPU_SECONDS = 20
 OPEN_FILES = 64
 REFUSED_EVENTS = (
-    "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "ctypes.dlopen",
+    "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.killpg",
+    "ctypes.dlopen",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -32,15 +35,42 @@ READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
 # By the version of Landlock: what it knows of files.
 KNOWN_OF_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 KNOWN_LATER = (1 << 16) - 1
-# Numbers of socket, connect, execve, execveat, ptrace, reading and writing another process,
-# io_uring_setup and pidfd_getfd.
-REFUSED_CALLS = {
-    "x86_64": (0xC000003E, (41, 42, 59, 322, 101, 310, 311, 425, 438)),
-    "aarch64": (0xC00000B7, (198, 203, 221, 281, 117, 270, 271, 425, 438)),
-}
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 13
+JUMP_IF_SET = 0x45
+ALLOW, REFUSE, UNKNOWN = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x00050000 | errno.ENOSYS
 OTHER_NUMBERS = 0x40000000
+# Where the filter finds what is asked: the call's number, the machine, the first argument.
+NUMBER, MACHINE, FIRST = 0, 4, 16
+A_THREAD = 0x10000
+
+
+class _Calls(NamedTuple):
+    """A machine's numbers of calls. `refused`: socket, connect, execve, execveat, ptrace, reading
+    and writing another process, io_uring_setup, pidfd_getfd, pidfd_send_signal, and fork and vfork
+    where there are any. `signals`: kill, tkill, tgkill, rt_sigqueueinfo and rt_tgsigqueueinfo.
+    """
+
+    machine: int
+    refused: tuple[int, ...]
+    signals: tuple[int, ...]
+    clone: int
+    clone3: int = 435
+
+
+CALLS = {
+    "x86_64": _Calls(
+        machine=0xC000003E,
+        refused=(41, 42, 59, 322, 101, 310, 311, 425, 438, 424, 57, 58),
+        signals=(62, 200, 234, 129, 297),
+        clone=56,
+    ),
+    "aarch64": _Calls(
+        machine=0xC00000B7,
+        refused=(198, 203, 221, 281, 117, 270, 271, 425, 438, 424),
+        signals=(129, 130, 131, 138, 240),
+        clone=220,
+    ),
+}
 
 
 class Refused(PermissionError):
@@ -139,29 +169,58 @@ def _allow_reading(system: ctypes.CDLL, folders: list[Path]) -> None:
 
 def _refuse_calls(system: ctypes.CDLL) -> None:
     """A filter of system calls: another machine's numbers and the named ones fail, others pass."""
-    if platform.machine() not in REFUSED_CALLS:
+    if platform.machine() not in CALLS:
         return
-    architecture, calls = REFUSED_CALLS[platform.machine()]
-    count = len(calls)
-    steps = [
-        _Step(LOAD, 0, 0, 4),
-        _Step(JUMP_IF_EQUAL, 0, count + 3, architecture),
-        _Step(LOAD, 0, 0, 0),
-        _Step(JUMP_IF_AT_LEAST, count + 1, 0, OTHER_NUMBERS),
-        *(_Step(JUMP_IF_EQUAL, count - passed, 0, call) for passed, call in enumerate(calls)),
-        _Step(RETURN, 0, 0, ALLOW),
-        _Step(RETURN, 0, 0, REFUSE),
-    ]
+    steps = _filter(CALLS[platform.machine()])
     filled = (_Step * len(steps))(*steps)
     program = _Program(len(steps), ctypes.cast(filled, c_void_p))
     system.prctl(SECCOMP, 2, ctypes.byref(program), 0, 0)
 
 
+def _filter(calls: _Calls) -> list[_Step]:
+    """Signals reach this process alone. A thread may begin, as fonts need some, and no process:
+    what clone3 is to begin can't be seen, so it is unknown, and clone is asked instead."""
+    return [
+        _Step(LOAD, 0, 0, MACHINE),
+        *_unless(_Step(JUMP_IF_EQUAL, 1, 0, calls.machine), REFUSE),
+        _Step(LOAD, 0, 0, NUMBER),
+        *_unless(_Step(JUMP_IF_AT_LEAST, 0, 1, OTHER_NUMBERS), REFUSE),
+        *(step for call in calls.refused for step in _where(call, [_answer(REFUSE)])),
+        *(step for call in calls.signals for step in _where(call, _only_to(os.getpid()))),
+        *_where(calls.clone, _only_if(_Step(JUMP_IF_SET, 0, 1, A_THREAD))),
+        *_where(calls.clone3, [_answer(UNKNOWN)]),
+        _answer(ALLOW),
+    ]
+
+
+def _where(call: int, steps: list[_Step]) -> list[_Step]:
+    """What is decided of one call."""
+    return [_Step(JUMP_IF_EQUAL, 0, len(steps), call), *steps]
+
+
+def _only_to(process: int) -> list[_Step]:
+    return _only_if(_Step(JUMP_IF_EQUAL, 0, 1, process))
+
+
+def _only_if(test: _Step) -> list[_Step]:
+    """Allow a call whose first argument passes."""
+    return [_Step(LOAD, 0, 0, FIRST), test, _answer(ALLOW), _answer(REFUSE)]
+
+
+def _unless(test: _Step, answer: int) -> list[_Step]:
+    return [test, _answer(answer)]
+
+
+def _answer(answer: int) -> _Step:
+    return _Step(RETURN, 0, 0, answer)
+
+
 def _fence_by_python(folders: list[Path]) -> None:
-    allowed = tuple(os.path.realpath(path) for path in folders)
+    allowed, own = tuple(os.path.realpath(path) for path in folders), os.getpid()
 
     def refuse(event: str, arguments: tuple[object, ...]) -> None:
-        if event.startswith(REFUSED_EVENTS):
+        is_to_others = event == "os.kill" and arguments[0] != own
+        if is_to_others or event.startswith(REFUSED_EVENTS):
             raise Refused(event)
         if event == "open" and not _may_open(allowed, *arguments[:3]):
             raise Refused(f"{event} {arguments[0]!s:.200}")

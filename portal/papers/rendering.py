@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from portal.papers import confinement
+from portal.papers import confinement, font_folders
 from portal.papers.page import Page
 
 WALL_SECONDS = 30
@@ -81,11 +80,11 @@ def _is_alone() -> bool:
 def _forked(page: Page) -> bytes:
     if warm_up():
         return _in_a_child(page, None)
-    with tempfile.TemporaryDirectory(prefix="portal-fonts-") as folder:
+    with font_folders.held() as folder:
         return _in_a_child(page, folder)
 
 
-def _in_a_child(page: Page, font_folder: str | None) -> bytes:
+def _in_a_child(page: Page, font_folder: Path | None) -> bytes:
     """Set a page in a fork of this process; with fonts of its own where a folder is given."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -111,12 +110,12 @@ def _in_a_new_python(page: Page) -> bytes:
     }
     command = [sys.executable, "-c", "from portal.papers import rendering; rendering.main()"]
     environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
-    with tempfile.TemporaryDirectory(prefix="portal-fonts-") as folder:
+    with font_folders.held() as folder:
         try:
             ended = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=environment | {"TMPDIR": folder},
+                env=environment | {"TMPDIR": str(folder)},
                 input=json.dumps(handed).encode(),
                 capture_output=True,
                 timeout=WALL_SECONDS,
@@ -140,7 +139,7 @@ def main() -> None:
     _work(page, sys.stdout.fileno(), None)
 
 
-def _work(page: Page, writer: int, font_folder: str | None) -> None:
+def _work(page: Page, writer: int, font_folder: Path | None) -> None:
     """The child's whole life. It leaves without the farewells of a process it is a copy of."""
     status = 1
     try:
@@ -154,7 +153,7 @@ def _work(page: Page, writer: int, font_folder: str | None) -> None:
         os._exit(status)
 
 
-def _answer(page: Page, writer: int, font_folder: str | None) -> bytes:
+def _answer(page: Page, writer: int, font_folder: Path | None) -> bytes:
     from portal.papers import typesetting
 
     try:

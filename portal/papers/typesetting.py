@@ -6,7 +6,6 @@ no file of this machine, no attachment. The same page gives the same bytes in ev
 What bounds the memory and the time of it stands in `rendering`, which runs it.
 """
 
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
-from portal.papers import archival
+from portal.papers import archival, font_folders
 from portal.papers.page import A4, LETTER, SHEET, Page
 
 PORTAL = Path(__file__).parents[1]
@@ -78,9 +77,9 @@ def font_folder(sheet: str) -> Path | None:
     return folder
 
 
-def load_fonts_anew(sheet: str, folder: str) -> None:
+def load_fonts_anew(sheet: str, folder: Path) -> None:
     """Find the fonts of a sheet once more, in this process, with their files in `folder`."""
-    tempfile.tempdir = folder
+    font_folders.use(folder)
     # Let go of, the former ones would take their files with them, which others still use.
     FORMER.append(prepared(sheet))
     prepared.cache_clear()
@@ -91,6 +90,7 @@ def load_fonts_anew(sheet: str, folder: str) -> None:
 def prepared(sheet: str) -> tuple[CSS, FontConfiguration]:
     """A parsed sheet and its fonts: half of the time of a first page, spent once per process."""
     fonts = FontConfiguration()
+    fonts._folder = font_folders.of_process()
     text = (SHEETS / sheet).read_text(encoding="utf-8")
     return CSS(string=text, font_config=fonts, url_fetcher=AssetsOnly()), fonts
 
