@@ -32,6 +32,16 @@ def before(session: Session, invoice: Invoice) -> Invoice | None:
     return _of_number(session, invoice, invoice.edition - 1) if invoice.original_id else None
 
 
+def last(session: Session, invoice: Invoice) -> Invoice:
+    """The edition that is valid, whose payments are those of all."""
+    if invoice.status is not InvoiceStatus.REPLACED:
+        return invoice
+    statement = select(Invoice).where(
+        Invoice.account_id == invoice.account_id, Invoice.first_id == invoice.first_id
+    )
+    return session.scalars(statement.order_by(Invoice.edition.desc()).limit(1)).one()
+
+
 def first(session: Session, invoice: Invoice) -> Invoice:
     """The edition that was issued first."""
     return session.get_one(Invoice, invoice.first_id)
@@ -79,7 +89,7 @@ def hand_over(session: Session, former: Invoice, row: Invoice) -> None:
         )
         for each in session.scalars(statement).all():
             each.invoice_id = row.id
-    former.status = InvoiceStatus.OPEN
+    former.status, former.paid_at = InvoiceStatus.OPEN, None
     session.flush()
 
 

@@ -53,6 +53,8 @@ class State(StrEnum):
     PAST_DUE = "past_due"
     PAID = "paid"
     CREDITED = "credited"
+    VOID = "void"
+    REPLACED = "replaced"
     CREDIT_NOTES = "credit_notes"
 
 
@@ -61,6 +63,8 @@ STATUSES = {
     State.PAST_DUE: InvoiceStatus.OPEN,
     State.PAID: InvoiceStatus.PAID,
     State.CREDITED: InvoiceStatus.CREDITED,
+    State.VOID: InvoiceStatus.VOID,
+    State.REPLACED: InvoiceStatus.REPLACED,
 }
 
 

@@ -70,8 +70,8 @@ def void(
         "invoice.voided",
         at=now,
         actor=actor,
-        number=invoice.number_text,
-        credit_note=note.number_text,
+        invoice=invoice.number_text,
+        note=note.number_text,
         reason=reason,
     )
     correction_notices.voided(session, note, now=now)

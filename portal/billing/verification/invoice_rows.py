@@ -72,15 +72,17 @@ def invoice_status(session: Session) -> Iterator[Wrong]:
         else_=and_(outstanding > 0, succeeded == 0),
     )
     paid = Invoice.status == InvoiceStatus.PAID
-    # A former edition may have been paid before it was replaced.
-    dated = or_(paid == Invoice.paid_at.is_not(None), Invoice.status == InvoiceStatus.REPLACED)
-    statement = select(Invoice, succeeded).where(not_(and_(right, dated))).order_by(Invoice.id)
+    statement = (
+        select(Invoice, succeeded)
+        .where(or_(not_(right), paid != Invoice.paid_at.is_not(None)))
+        .order_by(Invoice.id)
+    )
     for invoice, payments in session.execute(statement):
-        date = "with" if invoice.paid_at else "without"
+        dated = "with" if invoice.paid_at else "without"
         left = amount(invoice.due_minor - invoice.credited_minor, invoice.currency)
         yield Wrong(
             f"invoice {invoice.number_text}",
-            f"{invoice.status}, {payments} settled payments, {date} a date of payment",
+            f"{invoice.status}, {payments} settled payments, {dated} a date of payment",
             f"paid exactly when the {left} left to pay were settled, once",
         )
 
