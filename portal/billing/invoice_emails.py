@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal.audit import Actor, record
 from portal.billing import accounts, invoice_addresses
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
+from portal.language import gettext as _
 from portal.mail import notices
 from portal.mail import readers as mail_readers
 from portal.mail.readers import RECEIPTS, Person
@@ -28,8 +29,10 @@ class NobodyReads(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__(
-            "Invoices would be sent to nobody then. Somebody has to get them: enter an address they"
-            " are sent to first, or have another Admin or billing contact turn them on."
+            _(
+                "Invoices would be sent to nobody then. Somebody has to get them: enter an address"
+                " they are sent to first, or have another Admin or billing contact turn them on."
+            )
         )
 
 
@@ -37,7 +40,9 @@ class NoReader(RuleBroken):
     """An address that invoices aren't sent to."""
 
     def __init__(self) -> None:
-        super().__init__("Invoices aren't sent to that address. Choose one of those that get them.")
+        super().__init__(
+            _("Invoices aren't sent to that address. Choose one of those that get them.")
+        )
 
 
 @dataclass(frozen=True)

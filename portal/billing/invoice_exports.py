@@ -16,6 +16,7 @@ from portal import outbox
 from portal.audit import Actor, record
 from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 from portal.models import Account, ExportKind, ExportState, InvoiceExport, Work
 
 PAPERS_AT_MOST = 500
@@ -152,17 +153,23 @@ def _once(op_id: str, wish: Wish) -> str:
 
 def _check(session: Session, account: Account, wish: Wish) -> None:
     if wish.kind is ExportKind.ARCHIVE and not wish.numbers:
-        raise ExportRefused("Choose at least one invoice or credit note.")
+        raise ExportRefused(_("Choose at least one invoice or credit note."))
     if len(wish.numbers) > PAPERS_AT_MOST:
         raise ExportRefused(
-            f"One file holds up to {describe.number(PAPERS_AT_MOST)} invoices and credit notes, and"
-            f" these are {describe.number(len(wish.numbers))}. Ask for one year after the other, or"
-            " choose fewer."
+            _(
+                "One file holds up to %(most)s invoices and credit notes, and these are %(num)s."
+                " Ask for one year after the other, or choose fewer.",
+                most=describe.number(PAPERS_AT_MOST),
+                num=describe.number(len(wish.numbers)),
+            )
         )
     statement = select(func.count()).where(
         InvoiceExport.account_id == account.id, InvoiceExport.state.in_(THERE)
     )
     if session.execute(statement).scalar_one() >= KEPT_AT_MOST:
         raise ExportRefused(
-            f"{KEPT_AT_MOST} files are kept already. Remove one under Downloads, then ask again."
+            _(
+                "%(num)s files are kept already. Remove one under Downloads, then ask again.",
+                num=KEPT_AT_MOST,
+            )
         )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal import tokens
 from portal.audit import Actor, record
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
 from portal.models import Account, Invoice, InvoiceLink, User
 
 DAYS = (7, 30, 90)
@@ -130,16 +131,19 @@ def count_opening(session: Session, link_id: int, *, now: datetime) -> None:
 
 def _refuse_over(link: InvoiceLink, now: datetime) -> None:
     if link.withdrawn_at is not None or link.expires_at <= now:
-        raise LinkRefused("The link of this form works no more. Make another.")
+        raise LinkRefused(_("The link of this form works no more. Make another."))
 
 
 def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None:
     if days not in DAYS:
-        raise LinkRefused("Choose for how long the link is to work.")
+        raise LinkRefused(_("Choose for how long the link is to work."))
     statement = select(func.count()).where(InvoiceLink.invoice_id == invoice.id, _is_live(now))
     if session.execute(statement).scalar_one() >= LIVE_AT_MOST:
         raise LinkRefused(
-            f"{LIVE_AT_MOST} links to this invoice work already. Withdraw one, then make another."
+            _(
+                "%(num)s links to this invoice work already. Withdraw one, then make another.",
+                num=LIVE_AT_MOST,
+            )
         )
 
 

@@ -262,7 +262,7 @@ def _says(
 
 def _minor_in(text: str, currency: str) -> int | None:
     try:
-        return abs(describe.money_in(text.strip(), currency).amount)
+        return abs(describe.money_typed(text.strip(), currency).amount)
     except AmountNotUnderstood:
         return None
 

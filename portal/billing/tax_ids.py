@@ -15,9 +15,21 @@ from stdnum.us import ein
 
 from portal.billing import countries
 from portal.billing.rules.errors import RuleBroken
+from portal.language import gettext as _
+from portal.language import message
 
 LENGTH = 32
-MISSHAPEN = "isn't written as those of its country are"
+MISSHAPEN = message(
+    "This tax id isn't written as those of its country are. Enter that of %(country)s, like"
+    " %(example)s."
+)
+WRONG_LENGTH = message(
+    "This tax id has too few or too many characters. Enter that of %(country)s, like %(example)s."
+)
+MISTYPED = message(
+    "This tax id has a mistyped character: its check digits don't match the rest. Enter that of"
+    " %(country)s, like %(example)s."
+)
 
 # In Mexico two more are letters.
 _LETTERS_AND_DIGITS = re.compile(r"[A-Z0-9Ñ&]{2,32}")
@@ -78,10 +90,9 @@ def check(typed: str, country: str) -> str:
     try:
         kept = _validated(bare, country)
     except InvalidLength as error:
-        raise _refusal("has too few or too many characters", country) from error
+        raise _refusal(WRONG_LENGTH, country) from error
     except InvalidChecksum as error:
-        reason = "has a mistyped character: its check digits don't match the rest"
-        raise _refusal(reason, country) from error
+        raise _refusal(MISTYPED, country) from error
     except ValueError as error:
         # Beside the library's own errors, a letter where it works with a digit.
         raise _refusal(MISSHAPEN, country) from error
@@ -97,10 +108,22 @@ def _refuse_foreign(bare: str, country: str) -> None:
         return
     if country == "GB" and bare.startswith("XI"):
         return
-    theirs, ours = countries.in_sentence(holder), countries.in_sentence(country)
+    both = {"theirs": countries.in_sentence(holder), "ours": countries.in_sentence(country)}
+    if country in EXAMPLES:
+        raise TaxIdRefused(
+            _(
+                "This is a tax id of %(theirs)s, and the country chosen is %(ours)s. Choose"
+                " %(theirs)s, or enter the tax id of %(ours)s, like %(example)s.",
+                **both,
+                example=EXAMPLES[country],
+            )
+        )
     raise TaxIdRefused(
-        f"This is a tax id of {theirs}, and the country chosen is {ours}. Choose {theirs}, or"
-        f" enter the tax id of {ours}{_example(country)}."
+        _(
+            "This is a tax id of %(theirs)s, and the country chosen is %(ours)s. Choose %(theirs)s,"
+            " or enter the tax id of %(ours)s.",
+            **both,
+        )
     )
 
 
@@ -119,8 +142,12 @@ def _plain(typed: str, country: str) -> str:
     kept = " ".join(typed.upper().split())
     if not _PLAIN.fullmatch(kept):
         raise TaxIdRefused(
-            f"Write the tax id of {countries.in_sentence(country)} with 4 to {LENGTH} letters and"
-            " digits; spaces, points, slashes and hyphens may stand between them, as in 123.456-7."
+            _(
+                "Write the tax id of %(country)s with 4 to %(most)s letters and digits; spaces,"
+                " points, slashes and hyphens may stand between them, as in 123.456-7.",
+                country=countries.in_sentence(country),
+                most=LENGTH,
+            )
         )
     return kept
 
@@ -147,10 +174,7 @@ def _validated(bare: str, country: str) -> str:
     return module.validate(bare)
 
 
-def _refusal(what_is_wrong: str, country: str) -> TaxIdRefused:
+def _refusal(said: str, country: str) -> TaxIdRefused:
+    """What is wrong with an id of a country in EXAMPLES."""
     name = countries.in_sentence(country)
-    return TaxIdRefused(f"This tax id {what_is_wrong}. Enter that of {name}{_example(country)}.")
-
-
-def _example(country: str) -> str:
-    return f", like {EXAMPLES[country]}" if country in EXAMPLES else ""
+    return TaxIdRefused(_(said, country=name, example=EXAMPLES[country]))

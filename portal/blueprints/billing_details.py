@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
@@ -30,60 +29,68 @@ from portal.billing.billing_details import (
 )
 from portal.billing.invoice_addresses import AskedOften, NotWaiting
 from portal.billing.invoice_emails import NobodyReads
-from portal.billing.rules import describe
 from portal.billing.rules.tax import Tax
 from portal.blueprints.auth import places
 from portal.extensions import db
 from portal.language import gettext as _
+from portal.language import message, pgettext
 from portal.models import Membership
 from portal.transaction import transaction
 from portal.web import attempts
 from portal.web.access import Permission, principal, requires
+from portal.web.forms import Form
 
 bp = Blueprint("billing_details", __name__)
 
 PAGE = "billing_details/show.html"
 CHOSEN = {
-    "yes": "From now on each invoice is emailed to you.",
-    "no": "Invoices are not emailed to you any more. They stay here to be read and downloaded.",
+    "yes": message("From now on each invoice is emailed to you."),
+    "no": message(
+        "Invoices are not emailed to you any more. They stay here to be read and downloaded."
+    ),
 }
-SAVED = "The billing details are saved. They are on invoices from the next one on."
 
 
-class BillingDetailsForm(FlaskForm):
+class BillingDetailsForm(Form):
     """What an Admin enters; `details` holds the checked ones after `validate`."""
 
     company = StringField(
-        "Company",
-        [InputRequired("Enter the company's name as it stands on invoices.")],
+        message("Company"),
+        [InputRequired(message("Enter the company's name as it stands on invoices."))],
         render_kw={"maxlength": COMPANY_LENGTH, "autocomplete": "organization"},
     )
     address = TextAreaField(
-        "Address",
-        description=f"As it stands on invoices, up to {ADDRESS_LINES} lines.",
+        message("Address"),
         render_kw={"rows": 3, "autocomplete": "street-address"},
     )
     country = SelectField(
-        "Country", choices=places.countries, render_kw={"autocomplete": "country"}
+        message("Country"), choices=places.countries, render_kw={"autocomplete": "country"}
     )
     tax_id = StringField(
-        "Tax id",
-        description="Your VAT number, or the tax id of businesses in your country.",
+        message("Tax id"),
+        description=message("Your VAT number, or the tax id of businesses in your country."),
         render_kw={"maxlength": TAX_ID_LENGTH, "autocomplete": "off", "spellcheck": "false"},
     )
     po_number = StringField(
-        "PO number",
-        description="Your own order number, printed on every invoice.",
+        message("PO number"),
+        description=message("Your own order number, printed on every invoice."),
         render_kw={"maxlength": PO_NUMBER_LENGTH, "autocomplete": "off"},
     )
     invoice_emails = TextAreaField(
-        "Send invoices also to",
-        description=(
-            f"Email addresses, one a line, at most {MOST_EMAILS}. Each new one is asked first, by"
-            " email. Admins and billing contacts choose for themselves below."
-        ),
+        message("Send invoices also to"),
         render_kw={"rows": 3, "autocomplete": "off", "spellcheck": "false", "inputmode": "email"},
     )
+
+    def __init__(self, **kept: Any) -> None:
+        super().__init__(**kept)
+        self.address.description = _(
+            "As it stands on invoices, up to %(num)s lines.", num=ADDRESS_LINES
+        )
+        self.invoice_emails.description = _(
+            "Email addresses, one a line, at most %(num)s. Each new one is asked first, by email."
+            " Admins and billing contacts choose for themselves below.",
+            num=MOST_EMAILS,
+        )
 
     def validate(self, extra_validators: Any = None) -> bool:
         is_complete = bool(super().validate(extra_validators))
@@ -120,7 +127,7 @@ def choose_for_myself() -> ResponseReturnValue:
         is_new = _choose(wants == "yes")
     except NobodyReads as refusal:
         return _page(_form_of(billing_details.of(principal().account)), str(refusal)), 422
-    flash(CHOSEN[wants] if is_new else "It was so already.", "success")
+    flash(_(CHOSEN[wants]) if is_new else _("It was so already."), "success")
     return redirect(url_for("billing_details.show"), 303)
 
 
@@ -175,11 +182,18 @@ def _save(details: Details) -> tuple[str, str]:
         account = accounts.lock(session, account_id)
         before = _tax_words(taxes.applying(session, account))
         if not billing_details.change(session, account, details, now=now, actor=actor):
-            return "Nothing was changed.", "info"
+            return _("Nothing was changed."), "info"
         after = _tax_words(taxes.applying(session, account))
     if after == before:
-        return SAVED, "success"
-    return f"{SAVED} Tax on them: {after} Until now: {before}", "success"
+        saved = _("The billing details are saved. They are on invoices from the next one on.")
+        return saved, "success"
+    saved = _(
+        "The billing details are saved. They are on invoices from the next one on. Tax on them:"
+        " %(after)s Until now: %(before)s",
+        after=after,
+        before=before,
+    )
+    return saved, "success"
 
 
 def _choose(wants: bool) -> bool:
@@ -209,5 +223,7 @@ def _page(form: BillingDetailsForm, not_chosen_because: str = "") -> str:
 def _tax_words(tax: Tax) -> str:
     """What an invoice of today carries, in a sentence or two."""
     if tax.basis_points:
-        return f"{tax.name} {describe.percent(tax.basis_points)}."
-    return f"None. The invoice says: “{tax.note}”" if tax.note else "None."
+        return f"{tax.text}."
+    if tax.note:
+        return _("None. The invoice says: “%(note)s”", note=tax.note)
+    return pgettext("tax", "None.")

@@ -16,10 +16,12 @@ from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.invoice_lists import Asked, Paper
 from portal.billing.rules import describe
+from portal.billing.rules.text import normal
 from portal.blueprints import downloads, invoice_listing
-from portal.blueprints.invoice_listing import STATES
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import ExportKind, ExportState, InvoiceExport
 from portal.papers import handing_out, spreadsheets
 from portal.transaction import transaction
@@ -34,7 +36,9 @@ SOON = timedelta(minutes=2)
 ROWS_AT_ONCE = 100
 SUFFIXES = {ExportKind.ARCHIVE: "zip", ExportKind.STATEMENT: "pdf"}
 MEDIA_TYPES = {ExportKind.ARCHIVE: "application/zip", ExportKind.STATEMENT: "application/pdf"}
-NOT_NOW = "The file can't be read just now. Try again in a moment; if it stays so, ask for it anew."
+NOT_NOW = message(
+    "The file can't be read just now. Try again in a moment; if it stays so, ask for it anew."
+)
 
 
 @bp.get("/invoices/exports")
@@ -79,7 +83,7 @@ def file(public_id: str) -> ResponseReturnValue:
         pieces = handing_out.read(export)
     except (FileMissing, StoreFailed):
         current_app.logger.exception("the file %s can't be read", export.public_id)
-        return errors.answer(503, NOT_NOW)
+        return errors.answer(503, _(NOT_NOW))
     response = Response(pieces, mimetype=MEDIA_TYPES[export.kind], headers=downloads.HEADERS)
     response.content_length = export.size_bytes or 0
     response.headers.set("Content-Disposition", "attachment", filename=_file_name(export))
@@ -93,7 +97,7 @@ def remove(public_id: str) -> ResponseReturnValue:
     export = own(InvoiceExport, public_id)
     title = export.title
     handing_out.remove(export.id, principal().actor)
-    flash(f"{title} was removed.", "success")
+    flash(_("%(title)s was removed.", title=title), "success")
     return redirect_after(url("invoice_exports.index"))
 
 
@@ -124,14 +128,14 @@ def _of_chosen(chosen: Sequence[str]) -> Wish:
     papers = invoice_lists.of_numbers(db.session(), principal().account.id, asked_for)
     numbers = [paper.number_text for paper in reversed(papers)]
     count = describe.number(len(numbers))
-    title = numbers[0] if len(numbers) == 1 else f"{count} invoices and credit notes"
-    return Wish(ExportKind.ARCHIVE, title, numbers)
+    many = _("%(num)s invoices and credit notes", num=count)
+    return Wish(ExportKind.ARCHIVE, numbers[0] if len(numbers) == 1 else many, numbers)
 
 
 def _of_all(asked: Asked) -> Wish:
     numbers = invoice_lists.numbers(db.session(), principal().account, asked)
-    parts = [f"Invoices of {asked.year}" if asked.year else "All invoices"]
-    parts += [dict(STATES)[asked.state.value]] if asked.state else []
+    parts = [_("Invoices of %(year)s", year=asked.year) if asked.year else _("All invoices")]
+    parts += [invoice_listing.state_word(asked.state)] if asked.state else []
     parts += [f"“{asked.text}”"] if asked.text else []
     return Wish(ExportKind.ARCHIVE, " · ".join(parts), numbers)
 
@@ -144,5 +148,6 @@ def _papers(account_id: int, numbers: Sequence[str]) -> Iterator[Paper]:
 
 def _file_name(export: InvoiceExport) -> str:
     """Its title in plain letters: "invoices-of-2026.zip"."""
-    plain = re.sub(r"[^a-z0-9]+", "-", export.title.lower()).strip("-")
+    letters = normal("NFKD", export.title.lower()).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
     return f"{plain or 'invoices'}.{SUFFIXES[export.kind]}"

@@ -16,7 +16,7 @@ from portal.blueprints import own_papers
 from portal.blueprints.paging import Paging
 from portal.extensions import db
 from portal.language import gettext as _
-from portal.language import ngettext
+from portal.language import message, ngettext
 from portal.models import Invoice, InvoiceLink
 from portal.transaction import transaction
 from portal.web import attempts
@@ -29,7 +29,9 @@ bp = Blueprint("invoice_links", __name__)
 
 SALT = "invoice-link"
 PAGE_LENGTH = 50
-OLD_FORM = "This form can't be used any more. Choose again for how long the link is to work."
+OLD_FORM = message(
+    "This form can't be used any more. Choose again for how long the link is to work."
+)
 
 
 @bp.get("/invoices/links")
@@ -87,7 +89,7 @@ def make(number: str) -> ResponseReturnValue:
         token = _token(invoice_id)
         until = _make(invoice_id, token, request.form.get("days", 0, type=int))
     except BadData:
-        return _page(own_papers.invoice(number), problem=OLD_FORM)
+        return _page(own_papers.invoice(number), problem=_(OLD_FORM))
     except LinkRefused as refused:
         return _page(own_papers.invoice(number), problem=str(refused))
     made = outside_url("shared_invoices.show", token=token)

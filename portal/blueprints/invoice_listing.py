@@ -15,6 +15,8 @@ from portal.billing.invoice_lists import LAST_YEAR, Asked, Paper, State
 from portal.billing.rules.money import Money
 from portal.blueprints.paging import Paging
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import pgettext
 from portal.models import CreditNote, Invoice, InvoiceStatus
 from portal.papers import invoice_display, invoice_progress
 from portal.web.access import principal
@@ -22,21 +24,11 @@ from portal.web.forms import clean_text
 from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE_LENGTH = 25
-BADGES = {
-    InvoiceStatus.OPEN: ("Open", "info"),
-    InvoiceStatus.PAID: ("Paid", "good"),
-    InvoiceStatus.CREDITED: ("Credited", "neutral"),
+TONES = {
+    InvoiceStatus.OPEN: "info",
+    InvoiceStatus.PAID: "good",
+    InvoiceStatus.CREDITED: "neutral",
 }
-PAST_DUE = ("Past due", "bad")
-CREDIT_NOTE = ("Credit note", "neutral")
-STATES = (
-    ("", "All"),
-    (State.OPEN.value, "Open"),
-    (State.PAST_DUE.value, "Past due"),
-    (State.PAID.value, "Paid"),
-    (State.CREDITED.value, "Credited"),
-    (State.CREDIT_NOTES.value, "Credit notes"),
-)
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ def page(
         "invoice_list",
         status=status,
         form=form,
-        states=STATES,
+        states=[("", _("All")), *((state.value, state_word(state)) for state in State)],
         years=invoice_lists.years(session, account),
         rows=_listed(rows),
         totals=totals,
@@ -120,7 +112,21 @@ def page(
 
 def badge(row: Invoice) -> tuple[str, str]:
     """The state of an invoice in a word, and the word's tone."""
-    return PAST_DUE if invoice_progress.is_past_due(db.session(), row) else BADGES[row.status]
+    if invoice_progress.is_past_due(db.session(), row):
+        return state_word(State.PAST_DUE), "bad"
+    return state_word(State(row.status.value)), TONES[row.status]
+
+
+def state_word(state: State) -> str:
+    """What a list was narrowed down to, in a word or two."""
+    words = {
+        State.OPEN: pgettext("an invoice", "Open"),
+        State.PAST_DUE: _("Past due"),
+        State.PAID: _("Paid"),
+        State.CREDITED: _("Credited"),
+        State.CREDIT_NOTES: _("Credit notes"),
+    }
+    return words[state]
 
 
 def _listed(rows: Sequence[Paper]) -> list[Listed]:
@@ -150,7 +156,7 @@ def _note(row: CreditNote) -> Listed:
         number=row.number_text,
         issued_at=row.issued_at,
         what_for=row.reason,
-        badge=CREDIT_NOTE,
+        badge=(_("Credit note"), "neutral"),
         amount=-row.total,
         has_pdf=row.document is not None,
         corrects=row.invoice.number_text,

@@ -21,6 +21,8 @@ from portal.blueprints import (
 )
 from portal.collecting import collection
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.mail import notices
 from portal.models import Invoice, InvoiceReason
 from portal.papers import invoice_display, invoice_progress
@@ -34,7 +36,7 @@ bp = Blueprint("invoices", __name__)
 SOON = timedelta(minutes=2)
 # While a payment is one of these, an open page follows it.
 FOLLOWED = frozenset({Stage.UNDER_WAY, Stage.AUTHENTICATION, Stage.UNKNOWN})
-AS_IT_STANDS = "Nothing new was charged: this is how the invoice stands now."
+AS_IT_STANDS = message("Nothing new was charged: this is how the invoice stands now.")
 
 
 @bp.get("/invoices")
@@ -77,7 +79,7 @@ def pay(number: str) -> ResponseReturnValue:
         flash(str(reason), "error")
         return redirect_after(url_for("payment_method.show", next=page))
     if payment_id is None:
-        flash(AS_IT_STANDS, "info")
+        flash(_(AS_IT_STANDS), "info")
         return redirect_after(page)
     return paying.follow(collection.carry_payment(payment_id))
 

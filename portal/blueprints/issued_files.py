@@ -11,6 +11,8 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from portal.billing import issued_files
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.web import attempts
 from portal.web.access import Permission, principal, requires
 from portal.web.htmx import page_or_fragment
@@ -18,9 +20,9 @@ from portal.web.htmx import page_or_fragment
 bp = Blueprint("issued_files", __name__)
 
 LONGEST_HASH = 200
-NO_HASH = "A SHA-256 has 64 digits, 0 to 9 and a to f. Paste all of them."
-NO_FILE = "Choose a file first."
-TOO_LARGE = (
+NO_HASH = message("A SHA-256 has 64 digits, 0 to 9 and a to f. Paste all of them.")
+NO_FILE = message("Choose a file first.")
+TOO_LARGE = message(
     "That file is larger than the portal takes here, and larger than any invoice it issued. To be"
     " sure, work out its SHA-256 yourself and enter that."
 )
@@ -32,7 +34,7 @@ def show() -> ResponseReturnValue:
     """The forms, and what became of the hash in the address."""
     written = request.args.get("sha256", "").strip()[:LONGEST_HASH]
     sha256 = issued_files.read_hash(written)
-    problem = NO_HASH if written and sha256 is None else ""
+    problem = _(NO_HASH) if written and sha256 is None else ""
     found = issued_files.find(db.session(), principal().account.id, sha256) if sha256 else None
     return page_or_fragment(
         "issued_files/show.html",
@@ -53,13 +55,13 @@ def check() -> ResponseReturnValue:
     """The hash of a file that was sent; the file itself is not kept."""
     sent = request.files.get("file")
     if sent is None or not sent.filename:
-        return _not_taken(NO_FILE, 422)
+        return _not_taken(_(NO_FILE), 422)
     return redirect(url_for("issued_files.show", sha256=_hash(sent)), 303)
 
 
 @bp.errorhandler(RequestEntityTooLarge)
 def _too_large(_error: HTTPException) -> ResponseReturnValue:
-    return _not_taken(TOO_LARGE, 413)
+    return _not_taken(_(TOO_LARGE), 413)
 
 
 def _not_taken(problem: str, status: int) -> ResponseReturnValue:

@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from flask import request
 
+from portal.language import gettext as _
+from portal.language import message
 from portal.web import formatting
 
 LONGEST_DATE = 20
-NOT_A_DATE = "Write a date like 2026-03-31."
-WRONG_WAY = "This is before the first date: choose a later one."
+NOT_A_DATE = message("Write a date like 2026-03-31.")
+WRONG_WAY = message("This is before the first date: choose a later one.")
 NOTHING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,12 +53,12 @@ def dates(first: str = "", last: str = "") -> Dates:
     last = request.args.get("to", "").strip()[:LONGEST_DATE] or last
     since, before = _midnight(first), _midnight(last, days_later=1)
     problems = {
-        name: NOT_A_DATE
+        name: _(NOT_A_DATE)
         for name, written, read in (("from", first, since), ("to", last, before))
         if written and read is None
     }
     if since and before and before <= since:
-        problems["to"] = WRONG_WAY
+        problems["to"] = _(WRONG_WAY)
     return Dates(first, last, since, before, problems)
 
 

@@ -13,6 +13,8 @@ from portal.billing import invoice_emails
 from portal.billing.rules.errors import RuleBroken
 from portal.blueprints import own_papers
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.mail.readers import Person
 from portal.models import CreditNote, Invoice, User
 from portal.papers import sent
 from portal.papers.sent import Sending
@@ -44,10 +46,7 @@ def of(paper: Invoice | CreditNote) -> Sent:
     place = "invoice" if isinstance(paper, Invoice) else "credit_note"
     return Sent(
         emails=sent.of(session, paper),
-        readers=[
-            (each.email, f"{each.email} (you)" if each.user_id == me.user.id else each.email)
-            for each in people
-        ],
+        readers=[(each.email, _label(each, me.user)) for each in people],
         action=url_for(f"resending.{place}", number=paper.number_text),
         op_id=secrets.token_hex(16),
     )
@@ -67,6 +66,12 @@ def credit_note(number: str) -> ResponseReturnValue:
     return _send(own_papers.credit_note(number), url_for("credit_notes.show", number=number))
 
 
+def _label(reader: Person, me: User) -> str:
+    if reader.user_id != me.id:
+        return reader.email
+    return _("%(name)s (you)", name=reader.email)
+
+
 def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
     model: type[Any] = type(found)
     paper_id = found.id
@@ -84,5 +89,11 @@ def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
     except RuleBroken as reason:
         flash(str(reason), "error")
         return redirect_after(page)
-    flash(f"It is on its way to {to}." if is_new else f"It was sent to {to} already.", "success")
+    flash(_said(is_new, to), "success")
     return redirect_after(page)
+
+
+def _said(is_new: bool, to: str) -> str:
+    if is_new:
+        return _("It is on its way to %(email)s.", email=to)
+    return _("It was sent to %(email)s already.", email=to)

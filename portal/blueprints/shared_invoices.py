@@ -9,6 +9,8 @@ from portal import clock
 from portal.billing import credit_notes, invoice_links
 from portal.blueprints import invoice_listing, stored_files
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Invoice, InvoiceLink
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
@@ -17,7 +19,7 @@ from portal.web.access import Permission, requires
 
 bp = Blueprint("shared_invoices", __name__)
 
-NOTHING = (
+NOTHING = message(
     "This link leads to no invoice: its time may be over, or it was withdrawn. Ask whoever sent it"
     " to you for a new one."
 )
@@ -84,4 +86,4 @@ def _link(token: str) -> InvoiceLink | None:
 
 def _nothing() -> ResponseReturnValue:
     """Whether there ever was such a link isn't told."""
-    return errors.answer(404, NOTHING)
+    return errors.answer(404, _(NOTHING))

@@ -15,6 +15,7 @@ from portal.billing.rules import describe
 from portal.blueprints import invoice_exports, periods
 from portal.blueprints.periods import Period
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import ExportKind
 from portal.papers import statement_display
 from portal.papers.statement_display import ShownStatement
@@ -46,7 +47,8 @@ def ask() -> ResponseReturnValue:
         return _page(period)
     if len(_statement(period).steps) > STEPS_AT_MOST:
         return _page(period, _too_long())
-    title = f"Statement of account, {_day(period.first)} to {_day(period.last)}"
+    days = {"first": _day(period.first), "last": _day(period.last)}
+    title = _("Statement of account, %(first)s to %(last)s", **days)
     try:
         invoice_exports.ask_for(
             Wish(ExportKind.STATEMENT, title, (), period.since_at, period.before_at)
@@ -85,7 +87,9 @@ def _statement(period: Period) -> ShownStatement:
 
 def _too_long() -> str:
     most = describe.number(STEPS_AT_MOST)
-    return f"A PDF holds up to {most} steps, and this time has more. Choose a shorter one."
+    return _(
+        "A PDF holds up to %(most)s steps, and this time has more. Choose a shorter one.", most=most
+    )
 
 
 def _day(written: str) -> str:

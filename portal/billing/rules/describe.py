@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from babel.numbers import format_currency, format_decimal, get_decimal_symbol
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    format_decimal,
+    get_currency_symbol,
+    get_decimal_symbol,
+    parse_decimal,
+)
 
 from portal import language
+from portal.billing.rules.errors import AmountNotUnderstood
 from portal.billing.rules.money import Money, minor_digits
 from portal.billing.rules.period import Interval
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+_IN_FIGURES = frozenset("0123456789.,'’")
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _BYTE_UNITS = (
     (10**12, language.message("TB")),
@@ -54,6 +63,20 @@ def money_in(text: str, currency: str) -> Money:
     symbol = _SYMBOLS.get(currency, f"{currency} ")
     amount = Money.parse(text.removeprefix(MINUS).removeprefix(symbol).replace(",", ""), currency)
     return -amount if text.startswith(MINUS) else amount
+
+
+def money_typed(text: str, currency: str) -> Money:
+    """The amount somebody typed as the language spoken now writes it, without its sign there, or
+    else as English does. Raises AmountNotUnderstood."""
+    if language.spoken() != language.ENGLISH:
+        bare = _bare(text, currency)
+        try:
+            if set(bare) <= _IN_FIGURES:
+                figure = parse_decimal(bare, language.locale(), strict=True)
+                return Money.parse(str(figure), currency)
+        except (NumberFormatError, AmountNotUnderstood):
+            pass
+    return money_in(text, currency)
 
 
 def number(count: int) -> str:
@@ -105,6 +128,14 @@ def listing(things: Sequence[str]) -> str:
     if not others:
         return last
     return language.gettext("%(others)s and %(last)s", others=", ".join(others), last=last)
+
+
+def _bare(text: str, currency: str) -> str:
+    """An amount without its sign, its currency and spaces."""
+    symbols = (get_currency_symbol(currency, language.locale()), _SYMBOLS.get(currency, currency))
+    for part in (MINUS, "-", currency, *symbols):
+        text = text.replace(part, "")
+    return "".join(text.split())
 
 
 def _grouped(count: int) -> str:

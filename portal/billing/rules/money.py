@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 
 from portal.billing.rules.errors import AmountNotUnderstood, CurrencyMismatch
+from portal.language import gettext as _
 
 _MAJOR_UNITS = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?", re.ASCII)
 
@@ -52,14 +53,24 @@ class Money:
         match = _MAJOR_UNITS.fullmatch(major_units)
         if match is None:
             raise AmountNotUnderstood(
-                f"“{major_units}” is not an amount: write it like “{sample(currency)}”."
+                _(
+                    "“%(typed)s” is not an amount: write it like “%(sample)s”.",
+                    typed=major_units,
+                    sample=sample(currency),
+                )
             )
         digits = minor_digits(currency)
         whole, fraction = match[1], (match[2] or "").rstrip("0")
         if len(fraction) > digits:
             raise AmountNotUnderstood(
-                f"“{major_units}” is not exact in {currency}, which has {digits} digits after "
-                f"the point: write it like “{sample(currency)}”."
+                _(
+                    "“%(typed)s” is not exact in %(currency)s, which has %(num)s digits after the"
+                    " point: write it like “%(sample)s”.",
+                    typed=major_units,
+                    currency=currency,
+                    num=digits,
+                    sample=sample(currency),
+                )
             )
         return cls(int(whole + fraction.ljust(digits, "0")), currency)
 
