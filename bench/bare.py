@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 <h1>{{ account.name }}: {{ count }} clients, {{ subscription.cycle_end_at }}</h1>
 <table>
 {% for row in rows %}
-<tr><th scope="row">{{ row.name }}</th><td>{{ row.id }}</td><td>{{ filling }}</td></tr>
+<tr><th scope="row">{{ row[what] }}</th><td>{{ row.id }}</td><td>{{ filling }}</td></tr>
 {% endfor %}
 </table>
 </body>
@@ -46,7 +46,9 @@ def bare() -> str:
     subscription = session.scalars(
         select(Subscription).where(Subscription.account_id == account_id)
     ).first()
-    model = Client if request.args["table"] == "client" else Invoice
+    model, what = (
+        (Client, "name") if request.args["table"] == "client" else (Invoice, "number_text")
+    )
     rows = session.scalars(
         select(model).where(model.account_id == account_id).order_by(model.id).limit(50)
     ).all()
@@ -55,8 +57,8 @@ def bare() -> str:
     ).scalar_one()
     size = int(request.args["size"]) // max(len(rows), 1)
     return render_template_string(
-        PAGE, account=account, subscription=subscription, rows=rows, count=count,
-        filling="·" * (size // 2 - 30),
+        PAGE, account=account, subscription=subscription, rows=rows, what=what,
+        count=count, filling="·" * (size // 2 - 30),
     )  # fmt: skip
 
 
