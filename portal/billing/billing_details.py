@@ -18,7 +18,8 @@ from portal.billing.invoice_addresses import AskedOften
 from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules import overage, text
 from portal.billing.rules.errors import RuleBroken, TaxConfirmed
-from portal.models import Account, BillingDetails
+from portal.language import ENGLISH, LANGUAGES
+from portal.models import Account
 
 COMPANY_LENGTH = 120
 ADDRESS_LINES = 5
@@ -47,7 +48,9 @@ class DetailsRefused(RuleBroken):
 
 @dataclass(frozen=True)
 class Details:
-    """What people enter, checked. `address` is a line each, `country` an ISO 3166 code."""
+    """What people enter, checked. `address` is a line each, `country` an ISO 3166 code, `language`
+    what invoices and emails are written in: a key of LANGUAGES.
+    """
 
     company: str
     address: tuple[str, ...]
@@ -55,6 +58,7 @@ class Details:
     tax_id: str
     po_number: str
     invoice_emails: tuple[str, ...]
+    language: str = ENGLISH
 
 
 def of(account: Account) -> Details:
@@ -67,6 +71,7 @@ def of(account: Account) -> Details:
         tax_id=kept.tax_id,
         po_number=kept.po_number,
         invoice_emails=tuple(kept.invoice_emails),
+        language=account.language,
     )
 
 
@@ -108,7 +113,7 @@ def change(
     _refuse_former_tax_id(before, details)
     _refuse_another_tax(session, account, before, details)
     changed = _difference(before, details)
-    _put(account.billing, details)
+    _put(account, details)
     record(session, account, "billing_details.changed", at=now, actor=actor, changed=changed)
     if details.invoice_emails != before.invoice_emails:
         _send_elsewhere(session, account, before, now=now, actor=actor)
@@ -149,6 +154,12 @@ def _email(typed: str) -> str:
             f"“{typed[:80]}” is no email address: write each like name@example.com, on a line of"
             " its own."
         ) from error
+
+
+def _language(chosen: str) -> str:
+    if chosen and chosen not in LANGUAGES:
+        raise text.TextRefused("Choose one of the languages.")
+    return chosen or ENGLISH
 
 
 def _refuse_doubles(emails: Sequence[str]) -> None:
@@ -220,9 +231,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _put(row: BillingDetails, details: Details) -> None:
+def _put(account: Account, details: Details) -> None:
     for field, value in asdict(details).items():
-        setattr(row, field, _plain(value))
+        kept = account if field == "language" else account.billing
+        setattr(kept, field, _plain(value))
 
 
 _READ: dict[str, Callable[[str], Any]] = {
@@ -231,4 +243,5 @@ _READ: dict[str, Callable[[str], Any]] = {
     "tax_id": lambda typed: text.line(typed, most=TAX_ID_LENGTH),
     "po_number": lambda typed: text.line(typed, most=PO_NUMBER_LENGTH),
     "invoice_emails": _emails,
+    "language": _language,
 }
