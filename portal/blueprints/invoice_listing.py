@@ -24,11 +24,7 @@ from portal.web.forms import clean_text
 from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE_LENGTH = 25
-TONES = {
-    InvoiceStatus.OPEN: "info",
-    InvoiceStatus.PAID: "good",
-    InvoiceStatus.CREDITED: "neutral",
-}
+TONES = {InvoiceStatus.OPEN: "info", InvoiceStatus.PAID: "good"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def badge(row: Invoice) -> tuple[str, str]:
     """The state of an invoice in a word, and the word's tone."""
     if invoice_progress.is_past_due(db.session(), row):
         return state_word(State.PAST_DUE), "bad"
-    return state_word(State(row.status.value)), TONES[row.status]
+    return state_word(State(row.status.value)), TONES.get(row.status, "neutral")
 
 
 def state_word(state: State) -> str:
@@ -124,6 +120,8 @@ def state_word(state: State) -> str:
         State.PAST_DUE: _("Past due"),
         State.PAID: _("Paid"),
         State.CREDITED: _("Credited"),
+        State.VOID: pgettext("an invoice", "Void"),
+        State.REPLACED: pgettext("an invoice", "Replaced"),
         State.CREDIT_NOTES: _("Credit notes"),
     }
     return words[state]
