@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal.audit import Actor, record
 from portal.billing import usage
 from portal.billing.rules.counting import BUILT_IN_STATUSES, status_name_key
+from portal.language import ENGLISH
 from portal.models import Account, BillingDetails, ClientStatus
 
 
@@ -35,6 +36,7 @@ def open_account(
     currency: str,
     time_zone: str,
     tax_id: str = "",
+    language: str = ENGLISH,
     now: datetime,
     actor: Actor,
 ) -> Account:
@@ -42,7 +44,8 @@ def open_account(
 
     Its invoices are made out to `name` in `country` until its billing details say more.
     """
-    account = Account(name=name, currency=currency, time_zone=time_zone, created_at=now)
+    account = Account(name=name, currency=currency, time_zone=time_zone, language=language)
+    account.created_at = now
     account.audit_length, account.audit_head = 0, "0" * 64
     account.billing = BillingDetails(company=name, country=country, tax_id=tax_id)
     session.add(account)

@@ -17,6 +17,7 @@ from portal.billing import accounts, payments, people, plan_changes, seat_consen
 from portal.billing.payment_methods import WayToPay as WayToPay
 from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
+from portal.language import ENGLISH
 from portal.models import Account, PlanChange, Price, User
 
 
@@ -39,7 +40,7 @@ class Person:
 class Application:
     """What the form asked for. `op_id` is its own, minted when it was shown.
 
-    `tax_id` is checked, or empty; `add_ons` says how many of which add-on price go with the plan.
+    `tax_id` is checked, or empty; `language` is the account's from then on; `add_ons` says how many of which add-on price go with the plan.
     Without a way to pay, which is given on a page of its own then, no plan begins yet.
     """
 
@@ -51,6 +52,7 @@ class Application:
     price: Price
     way_to_pay: WayToPay | None
     tax_id: str = ""
+    language: str = ENGLISH
     add_ons: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -124,6 +126,7 @@ def _account(session: Session, application: Application, *, now: datetime, actor
         currency=application.price.currency,
         time_zone=application.time_zone,
         tax_id=application.tax_id,
+        language=application.language,
         now=now,
         actor=actor,
     )

@@ -32,6 +32,7 @@ from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules.tax import Tax
 from portal.blueprints.auth import places
 from portal.extensions import db
+from portal.language import LANGUAGES
 from portal.language import gettext as _
 from portal.language import message, pgettext
 from portal.models import Membership
@@ -75,6 +76,12 @@ class BillingDetailsForm(Form):
         message("PO number"),
         description=message("Your own order number, printed on every invoice."),
         render_kw={"maxlength": PO_NUMBER_LENGTH, "autocomplete": "off"},
+    )
+    language = SelectField(
+        message("Language of invoices and emails"),
+        choices=list(LANGUAGES.items()),
+        default=lambda: principal().account.language,
+        description=message("Of all that is issued from now on; documents issued before stay as they are."),
     )
     invoice_emails = TextAreaField(
         message("Send invoices also to"),
@@ -171,6 +178,7 @@ def _form_of(details: Details) -> BillingDetailsForm:
         country=details.country,
         tax_id=details.tax_id,
         po_number=details.po_number,
+        language=details.language,
         invoice_emails="\n".join(details.invoice_emails),
     )
 
@@ -211,6 +219,7 @@ def _page(form: BillingDetailsForm, not_chosen_because: str = "") -> str:
         form=form,
         details=details,
         country=countries.name_of(details.country),
+        language=LANGUAGES[details.language],
         tax=_tax_words(taxes.applying(session, account)),
         can_edit=principal().may(Permission.MANAGE_BILLING),
         readers=invoice_emails.readers(session, account),
