@@ -33,7 +33,7 @@ STATES = {
     CloseReason.WITHIN_LIMIT: EpisodeState.RESOLVED,
     CloseReason.UPGRADED: EpisodeState.UPGRADED,
 }
-RULE = (
+RULE = message(
     "More of the plan was in use than it allows. After three warnings over at least five days"
     " the account moved to the next larger plan."
 )
@@ -164,7 +164,7 @@ def evidence(session: Session, episode: Episode) -> dict[str, Any]:
     """What proves that an auto-upgrade was announced: the counts, and each warning's dates."""
     deadline_at = episode.deadline_at or episode.opened_at
     return {
-        "rule": RULE,
+        "rule": _(RULE),
         "metric": episode.metric.value,
         "used": episode.warnings[-1].used,
         "limit": episode.warnings[-1].limit_value,

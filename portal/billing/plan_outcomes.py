@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import events
+from portal import events, language
 from portal.audit import Actor, record
 from portal.billing import climbs, drafts, episodes, former_plans, invoices, subscriptions
 from portal.billing.rules import describe
@@ -180,11 +180,11 @@ def _issue(
     now: datetime,
     actor: Actor,
 ) -> Invoice:
-    evidence = None
+    draft, evidence = drafts.load(change.invoice_draft), None
     if change.episode_id is not None:
-        evidence = episodes.evidence(session, session.get_one(Episode, change.episode_id))
+        with language.speaking(draft.language):
+            evidence = episodes.evidence(session, session.get_one(Episode, change.episode_id))
     occasion = invoices.Occasion(INVOICE_REASONS[change.reason], cycle, evidence)
-    draft = drafts.load(change.invoice_draft)
     return invoices.issue(
         session, account, subscription, draft, occasion, payment=payment, now=now, actor=actor
     )

@@ -40,7 +40,8 @@ class Person:
 class Application:
     """What the form asked for. `op_id` is its own, minted when it was shown.
 
-    `tax_id` is checked, or empty; `language` is the account's from then on; `add_ons` says how many of which add-on price go with the plan.
+    `tax_id` is checked, or empty; `add_ons` says how many of which add-on price go with the plan;
+    invoices and emails are in `language` from then on.
     Without a way to pay, which is given on a page of its own then, no plan begins yet.
     """
 

@@ -31,7 +31,7 @@ from portal.collecting import collection
 from portal.display import add_on_choice
 from portal.extensions import db
 from portal.language import gettext as _
-from portal.language import look_up, message
+from portal.language import look_up, message, spoken
 from portal.models import PlanChange, PlanChangeState, Price, WhenFull
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
@@ -208,6 +208,7 @@ def _application(
         country=form.country.data,
         tax_id=_tax_id(form) or "",
         time_zone=time_zone_of(form.country.data),
+        language=spoken(),
         price=price,
         add_ons=add_ons,
         way_to_pay=ways_to_pay.chosen(form.card.data if form.card else None),
