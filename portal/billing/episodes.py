@@ -14,6 +14,8 @@ from portal.audit import SYSTEM, Actor, record
 from portal.billing import episode_mail, payments
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.overage import CloseReason
+from portal.language import gettext as _
+from portal.language import message
 from portal.mail import episode_notices
 from portal.mail.episode_notices import Because
 from portal.models import (
