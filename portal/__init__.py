@@ -27,6 +27,7 @@ from portal.blueprints import (
     issued_files,
     payment_method,
     payments,
+    reissuing,
     resending,
     sandbox,
     sandbox_cards,
@@ -65,7 +66,7 @@ BILLING = (
     *(invoices, credit_notes, invoice_exports, invoice_links, invoice_xml, issued_files),
     statements,
     shared_invoices,
-    *(billing_details, invoice_addresses, resending, payment_method, payments),
+    *(billing_details, invoice_addresses, resending, reissuing, payment_method, payments),
 )
 PAGES = (
     *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),

@@ -23,6 +23,7 @@ from portal.billing.rules.correcting import AnotherTax, EndedAlready, NothingCha
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.tax import Customer, Tax
 from portal.language import gettext as _
+from portal.language import message
 from portal.mail import correction_notices
 from portal.models import (
     Account,
@@ -35,7 +36,7 @@ from portal.models import (
 
 REISSUED = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
 # The reason on the note where a customer has an invoice issued again.
-CORRECTED = "Issued again with corrected billing details"
+CORRECTED = message("Issued again with corrected billing details")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, credit_notes, open_invoices, payments, taking_back_offers
+from portal.billing import (
+    accounts,
+    credit_notes,
+    open_invoices,
+    payments,
+    reissues,
+    taking_back_offers,
+)
 from portal.billing.payments import Stage
 from portal.billing.rules.errors import NoPaymentMethod
 from portal.billing.rules.roles import Role
@@ -102,6 +109,7 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         invoice=invoice_display.issued(session, row),
         progress=invoice_progress.progress(session, row, now=clock.now()),
         badge=invoice_listing.badge(row),
+        is_valid=row.status in reissues.REISSUED,
         notes=notes,
         all_credited=bool(notes) and sum(note.total_minor for note in notes) >= row.total_minor,
         method=payments.method_of(session, account.id),

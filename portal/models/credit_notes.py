@@ -67,6 +67,7 @@ class CreditNote(Model):
             "off_invoice_minor >= 0 AND to_balance_minor >= 0 AND to_method_minor >= 0",
             name="parts_not_negative",
         ),
+        one_of("purpose", CreditNotePurpose),
         language_known(),
     )
 

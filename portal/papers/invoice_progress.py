@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.billing import forecast, ledger, open_invoices, payments, plan_changes
+from portal.billing import editions, forecast, ledger, open_invoices, payments, plan_changes
 from portal.billing.forecast import Cause
 from portal.billing.gateways.manual import TransferTerms, transfer_terms
 from portal.billing.payments import FINAL, Stage
@@ -64,6 +64,7 @@ class Progress:
 
     `mark` is what somebody who pays it by hand acts on. `next_charge` is what its subscription
     charges next, None where a later invoice has done so already or nothing more is charged.
+    `replaced_by` is the number of the invoice that took its place, "" without one.
     """
 
     is_open: bool
@@ -78,6 +79,8 @@ class Progress:
     next_charge: NextCharge | None
     ends_at: datetime | None
     has_ended: bool
+    is_void: bool
+    replaced_by: str
 
 
 def progress(session: Session, invoice: Invoice, *, now: datetime) -> Progress:
@@ -97,7 +100,16 @@ def progress(session: Session, invoice: Invoice, *, now: datetime) -> Progress:
         next_charge=_next_charge(session, subscription, invoice, now=now),
         ends_at=subscription.cycle_end_at if subscription.cancelled_at else None,
         has_ended=subscription.ended_at is not None,
+        is_void=invoice.status is InvoiceStatus.VOID,
+        replaced_by=_replaced_by(session, invoice),
     )
+
+
+def _replaced_by(session: Session, invoice: Invoice) -> str:
+    if invoice.status is not InvoiceStatus.REPLACED:
+        return ""
+    later = editions.next_of(session, invoice)
+    return later.number_text if later else ""
 
 
 def is_past_due(session: Session, invoice: Invoice) -> bool:
