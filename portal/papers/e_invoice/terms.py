@@ -72,10 +72,16 @@ def _invoice(invoice: IssuedInvoice) -> Terms:
         "BT-113": amount(invoice.balance_applied - invoice.surplus + paid),
         "BT-115": amount(invoice.due - paid),
         "BG-1": [{"BT-22": needed(invoice.what_for, "a subject")}, *_about_surplus(invoice)],
-        "BG-3": _references(invoice.gives_back_of, invoice.zone),
+        "BG-3": _references(_named(invoice), invoice.zone),
     }
     period = _times(invoice.period_start_at, invoice.period_end_at, invoice.zone)
     return terms | period | _payment(invoice)
+
+
+def _named(invoice: IssuedInvoice) -> Sequence[Reference]:
+    """The invoices before it: the one that it replaces, and those it gives something back of."""
+    replaced = [invoice.replaces] if invoice.replaces else []
+    return [*replaced, *invoice.gives_back_of]
 
 
 def _about_surplus(invoice: IssuedInvoice) -> list[dict[str, str]]:
