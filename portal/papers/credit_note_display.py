@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal.billing import refunds
+from portal.billing import editions, refunds
 from portal.billing.rules import crediting, kept_words
 from portal.billing.rules.money import Money
-from portal.models import CreditNote, CreditNoteLine, Invoice
+from portal.models import CreditNote, CreditNoteLine, CreditNotePurpose, Invoice
 from portal.papers import invoice_display
 from portal.papers.line_facts import one_at, tax_of
 from portal.papers.parts import (
@@ -65,6 +65,7 @@ class IssuedCreditNote:
 def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
     """The credit note as issued, detached from its rows."""
     sent, invoice = refund(session, note), note.invoice
+    is_again = note.purpose is CreditNotePurpose.REISSUE
     method = sent.method if sent else ""
     return IssuedCreditNote(
         number=note.number_text,
@@ -80,9 +81,9 @@ def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
         subtotal=note.money(note.subtotal_minor),
         tax=note.money(note.tax_minor),
         total=note.total,
-        goes=crediting.destinations(note.division, invoice.number_text, method),
+        goes=_goes(session, note, method),
         to_method=note.division.to_method,
-        to_balance=note.division.to_balance,
+        to_balance=note.money(0) if is_again else note.division.to_balance,
         tax_note=printable(invoice.tax_note, LINE_LENGTH),
         po_number=printable(note.customer.get("po_number") or "", NAME_LENGTH),
     )
@@ -97,6 +98,18 @@ def refund(session: Session, note: CreditNote) -> Attempt | None:
     method = printable(kept_words.translated(row.payment.method.label), NAME_LENGTH)
     failure = printable(kept_words.translated(row.failure or ""), LINE_LENGTH)
     return Attempt(at, row.money, method, row.state, failure)
+
+
+def _goes(session: Session, note: CreditNote, method: str) -> str:
+    """Where the money goes; of an invoice that was issued again none goes anywhere."""
+    number, later = note.invoice.number_text, editions.next_of(session, note.invoice)
+    if note.purpose is not CreditNotePurpose.REISSUE or later is None:
+        return crediting.destinations(note.division, number, method)
+    return _(
+        "all of it stands for invoice %(number)s, which replaces %(former)s: no money moves",
+        number=later.number_text,
+        former=number,
+    )
 
 
 def _lines(session: Session, note: CreditNote) -> tuple[Line, ...]:
