@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.billing import editions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.lines import LineKind
@@ -105,6 +106,8 @@ class IssuedInvoice:
     period_start_at: datetime
     period_end_at: datetime
     evidence: Evidence | None
+    # Of one that was issued again with other details, the one that it replaces.
+    replaces: Reference | None = None
 
     @property
     def has_credit(self) -> bool:
@@ -144,6 +147,7 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         period_start_at=invoice.period_start_at,
         period_end_at=invoice.period_end_at,
         evidence=_evidence(invoice.evidence) if invoice.evidence else None,
+        replaces=_replaces(session, invoice),
     )
 
 
@@ -187,6 +191,11 @@ def _references(invoices: Iterable[Invoice]) -> tuple[Reference, ...]:
     return tuple(dict.fromkeys(Reference(row.number_text, row.issued_at) for row in invoices))
 
 
+def _replaces(session: Session, invoice: Invoice) -> Reference | None:
+    former = editions.before(session, invoice)
+    return Reference(former.number_text, former.issued_at) if former else None
+
+
 def _line(line: InvoiceLine, charged_on: Invoice) -> Line:
     return Line(
         description=printable(line.description, LINE_LENGTH),
@@ -218,12 +227,16 @@ def _sums(invoice: Invoice) -> tuple[Sum, ...]:
 
 
 def _paid_before(session: Session, invoice: Invoice) -> Attempt | None:
-    """The payment of a plan change: the invoice was issued because it succeeded.
+    """The payment of a plan change: the invoice was issued because it succeeded. Of one that was
+    issued again, what had been paid for it until then.
 
-    Payments made later are left to the page, or the PDF would depend on when it was made.
+    Payments made later are left to the page, or the PDF would depend on when it was made. They
+    are those of the last edition.
     """
-    payments = session.scalars(payments_of(invoice).where(Payment.plan_change_id.is_not(None)))
-    return succeeded(payments.all())
+    until = Payment.settled_at < invoice.issued_at if invoice.original_id else false()
+    before = or_(Payment.plan_change_id.is_not(None), until)
+    last = editions.last(session, invoice)
+    return succeeded(session.scalars(payments_of(last).where(before)).all())
 
 
 def _evidence(kept: dict[str, Any]) -> Evidence:
