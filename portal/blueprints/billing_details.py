@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import SelectField, StringField, TextAreaField
+from wtforms import SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
@@ -79,7 +79,7 @@ class BillingDetailsForm(Form):
     )
     language = SelectField(
         message("Language of invoices and emails"),
-        choices=list(LANGUAGES.items()),
+        choices=[SelectChoice(language, name) for language, name in LANGUAGES.items()],
         default=lambda: principal().account.language,
         description=message("Of all that is issued from now on; documents issued before stay as they are."),
     )
