@@ -32,9 +32,8 @@ from portal.billing.invoice_emails import NobodyReads
 from portal.billing.rules.tax import Tax
 from portal.blueprints.auth import places
 from portal.extensions import db
-from portal.language import LANGUAGES
+from portal.language import LANGUAGES, message, pgettext
 from portal.language import gettext as _
-from portal.language import message, pgettext
 from portal.models import Membership
 from portal.transaction import transaction
 from portal.web import attempts
@@ -81,7 +80,9 @@ class BillingDetailsForm(Form):
         message("Language of invoices and emails"),
         choices=[SelectChoice(language, name) for language, name in LANGUAGES.items()],
         default=lambda: principal().account.language,
-        description=message("Of all that is issued from now on; documents issued before stay as they are."),
+        description=message(
+            "Of all that is issued from now on; documents issued before stay as they are."
+        ),
     )
     invoice_emails = TextAreaField(
         message("Send invoices also to"),
