@@ -17,6 +17,7 @@ from portal.billing.rules.counting import Metric, takes_seat
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.billing.rules.text import normal
+from portal.language import gettext as _
 from portal.models import Account, Membership, User
 from portal.transaction import after_commit
 
@@ -29,7 +30,7 @@ class LastAdmin(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__(
-            "An account always keeps at least one active Admin. Make somebody else Admin first."
+            _("An account always keeps at least one active Admin. Make somebody else Admin first.")
         )
 
 

@@ -23,6 +23,7 @@ from portal.billing.rules.counting import (
 )
 from portal.billing.rules.errors import RuleBroken
 from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, Client, ClientStatus
 
 CLIENT = "client"
@@ -31,8 +32,8 @@ NAME_LENGTH = 60
 CUSTOM_AT_MOST = 40
 # Names of the style sheet's tones. Those that no fixed status has come first.
 COLOURS = (
-    *("teal", "orange", "lime", "pink", "rose"),
-    *("green", "blue", "violet", "amber", "slate"),
+    *(message("teal"), message("orange"), message("lime"), message("pink"), message("rose")),
+    *(message("green"), message("blue"), message("violet"), message("amber"), message("slate")),
 )
 
 

@@ -1,10 +1,13 @@
 """Answering with a file to be saved: whatever is in it, a browser runs and fetches nothing."""
 
+import unicodedata
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from flask import Response, stream_with_context
 
 from portal import clock
+from portal.billing.rules.document_files import safe_name
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
@@ -15,3 +18,11 @@ def csv(name: str, text: Iterator[str]) -> Response:
     day = clock.now().date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{day}.csv"'
     return response
+
+
+def names(name: str) -> dict[str, str]:
+    """What a header says a file is called: letters beyond ASCII in a form of their own."""
+    if name.isascii():
+        return {"filename": name}
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return {"filename": safe_name(plain), "filename*": f"UTF-8''{quote(name, safe='')}"}

@@ -9,6 +9,8 @@ from werkzeug.exceptions import HTTPException
 from portal import clock, clock_moves
 from portal.billing import agenda
 from portal.extensions import db, login
+from portal.language import gettext as _
+from portal.language import message
 from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
 from portal.web.errors import answer
 from portal.web.htmx import is_local, redirect_after, wants_fragment
@@ -16,7 +18,7 @@ from portal.web.htmx import is_local, redirect_after, wants_fragment
 bp = Blueprint("sandbox", __name__)
 
 STEPS = {"day": timedelta(days=1), "five_days": timedelta(days=5)}
-UNKNOWN_STEP = "Choose how far the clock moves: a day, five days, or to the next thing."
+UNKNOWN_STEP = message("Choose how far the clock moves: a day, five days, or to the next thing.")
 
 
 @bp.get("/sandbox/clock", endpoint="clock")
@@ -38,13 +40,13 @@ def advance() -> ResponseReturnValue:
         return login.unauthorized()
     by = request.form.get("by", "")
     if by not in STEPS and by != "next":
-        return answer(422, UNKNOWN_STEP)
+        return answer(422, _(UNKNOWN_STEP))
     back = _back()
     target_at = _target(by)
     if target_at is None:
-        flash("Nothing is due at this account: there is nothing to move to.", "info")
+        flash(_("Nothing is due at this account: there is nothing to move to."), "info")
     elif not clock_moves.set_out(target_at):
-        flash("The clock is moving already.", "info")
+        flash(_("The clock is moving already."), "info")
     return redirect_after(back)
 
 

@@ -4,6 +4,8 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.billing.gateways import sandbox
+from portal.language import gettext as _
+from portal.language import message
 from portal.transaction import assert_outside
 from portal.web.access import Permission, requires
 from portal.web.errors import answer
@@ -12,7 +14,7 @@ from portal.web.htmx import is_local, redirect_after
 bp = Blueprint("sandbox_cards", __name__)
 
 ANSWERS = {"authenticate": True, "refuse": False}
-UNKNOWN_ANSWER = "Choose Authenticate or Refuse."
+UNKNOWN_ANSWER = message("Choose Authenticate or Refuse.")
 
 
 @bp.get(f"{sandbox.PAGE}<key>")
@@ -28,7 +30,7 @@ def decide(key: str) -> ResponseReturnValue:
     charge = _charge(key)
     choice = request.form.get("answer", "")
     if choice not in ANSWERS:
-        return answer(422, UNKNOWN_ANSWER)
+        return answer(422, _(UNKNOWN_ANSWER))
     sandbox.decide(charge.key, authenticated=ANSWERS[choice])
     return redirect_after(_back("form"))
 

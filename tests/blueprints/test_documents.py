@@ -223,10 +223,10 @@ def test_nothing_chosen_is_said_so(bob: FlaskClient, ada: str) -> None:
 def test_more_files_than_are_taken_are_named(
     bob: FlaskClient, ada: str, monkeypatch: pytest.MonkeyPatch, shelf: Shelf
 ) -> None:
-    monkeypatch.setattr("portal.blueprints.clients.documents.FILES_AT_MOST", 2)
+    monkeypatch.setattr("portal.blueprints.clients.uploading.FILES_AT_MOST", 2)
     answer = send(bob, ada, *[(f"{number}.txt", b"abc") for number in range(3)])
     assert answer.status_code == 422
-    assert "2.txt: Only 100 files are taken at once." in words(answer.text)
+    assert "2.txt: Only 2 files are taken at once." in words(answer.text)
     assert shelf.used() == 6
 
 

@@ -19,10 +19,12 @@ from portal import clock
 from portal.billing import accounts, clients, statuses
 from portal.billing.client_changes import Done
 from portal.billing.clients import GoesOver, Selection
-from portal.billing.rules.describe import counted
+from portal.billing.rules.describe import counted, number
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.listing import DONE, Asked, row_response
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import look_up, message, ngettext
 from portal.models import Client, ClientStatus
 from portal.models.types import EPOCH
 from portal.transaction import transaction
@@ -37,11 +39,16 @@ NAMES = "any(suspension, return, deletion, restoration)"
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that can be done to clients; `undo` is the name of the one that takes it back."""
+    """One thing that can be done to clients; `undo` is the name of the one that takes it back.
+
+    `done_to_one` is the message of what was done to `%(client)s`, `done_to_many` the sentence of
+    what was done to so many; `anyway` is the message of a button.
+    """
 
     name: str
     command: Callable[..., Done]
-    done: str
+    done_to_one: str
+    done_to_many: Callable[[int], str]
     anyway: str
     undo: str | None
     adds: bool = False
@@ -50,10 +57,42 @@ class Change:
 CHANGES = {
     change.name: change
     for change in (
-        Change("suspension", clients.suspend, "suspended", "Suspend", "return"),
-        Change("return", clients.bring_back, "brought back", "Bring back", "suspension", adds=True),
-        Change("deletion", clients.delete, "deleted", "Delete", "restoration"),
-        Change("restoration", clients.restore, "restored", "Undo delete", "deletion", adds=True),
+        Change(
+            "suspension",
+            clients.suspend,
+            message("%(client)s suspended."),
+            lambda many: counted(many, "%(num)s client suspended.", "%(num)s clients suspended."),
+            message("Suspend anyway"),
+            "return",
+        ),
+        Change(
+            "return",
+            clients.bring_back,
+            message("%(client)s brought back."),
+            lambda many: counted(
+                many, "%(num)s client brought back.", "%(num)s clients brought back."
+            ),
+            message("Bring back anyway"),
+            "suspension",
+            adds=True,
+        ),
+        Change(
+            "deletion",
+            clients.delete,
+            message("%(client)s deleted."),
+            lambda many: counted(many, "%(num)s client deleted.", "%(num)s clients deleted."),
+            message("Delete anyway"),
+            "restoration",
+        ),
+        Change(
+            "restoration",
+            clients.restore,
+            message("%(client)s restored."),
+            lambda many: counted(many, "%(num)s client restored.", "%(num)s clients restored."),
+            message("Undo delete anyway"),
+            "deletion",
+            adds=True,
+        ),
     )
 }
 
@@ -69,7 +108,7 @@ def change_one(public_id: str, name: str) -> ResponseReturnValue:
         return _ask(CHANGES[name], over, client_id=public_id, client_name=told)
     if wants_fragment():
         return row_response(public_id, oob=[METER])
-    return _back_to_list(CHANGES[name], done, told)
+    return _back_to_list(CHANGES[name], done, _(CHANGES[name].done_to_one, client=told))
 
 
 @bp.post(f"/clients/chosen/<{NAMES}:name>")
@@ -82,9 +121,7 @@ def change_many(name: str) -> ResponseReturnValue:
         done = _carry_out(CHANGES[name], chosen)
     except GoesOver as over:
         return _ask(CHANGES[name], over)
-    return _back_to_list(
-        CHANGES[name], done, counted(done.clients, "%(num)s client", "%(num)s clients")
-    )
+    return _back_to_list(CHANGES[name], done, CHANGES[name].done_to_many(done.clients))
 
 
 @bp.post("/clients/chosen/status")
@@ -98,7 +135,7 @@ def set_status_of_many() -> ResponseReturnValue:
         done = _carry_out(change, chosen)
     except GoesOver as over:
         return _ask(change, over)
-    return _back_to_list(change, done, counted(done.clients, "%(num)s client", "%(num)s clients"))
+    return _back_to_list(change, done, change.done_to_many(done.clients))
 
 
 def accepted_count() -> int | None:
@@ -121,14 +158,23 @@ def still_there(session: Session, model: type[Row], row_id: int) -> Row:
 
 
 def _to(status: ClientStatus) -> Change:
-    status_id = status.id
+    status_id, label = status.id, status.label
 
     def command(session: Any, account: Any, chosen: Selection, **how: Any) -> Done:
         target = still_there(session, ClientStatus, status_id)
         return clients.set_status(session, account, chosen, target, **how)
 
-    words = f"now {status.name}"
-    return Change("status", command, words, f"Set to {status.name}", None, adds=True)
+    def told(many: int) -> str:
+        return ngettext(
+            "%(num)s client now %(status)s.",
+            "%(num)s clients now %(status)s.",
+            many,
+            num=number(many),
+            status=label,
+        )
+
+    anyway = _("Set to %(status)s anyway", status=label)
+    return Change("status", command, "", told, anyway, None, adds=True)
 
 
 def _carry_out(change: Change, chosen: Selection) -> Done:
@@ -155,16 +201,16 @@ def _selection() -> Selection | None:
 
 
 def _nothing_chosen() -> ResponseReturnValue:
-    flash("Nothing was changed: first choose clients by the boxes beside their names.", "error")
+    flash(_("Nothing was changed: first choose clients by the boxes beside their names."), "error")
     return redirect(Asked.of(request.form).url, 303)
 
 
-def _back_to_list(change: Change, done: Done, who: str) -> ResponseReturnValue:
+def _back_to_list(change: Change, done: Done, told: str) -> ResponseReturnValue:
     if done.clients:
         at = instant_in_form(done.at)
-        session[DONE] = {"text": f"{who} {change.done}.", "undo": change.undo, "at": at}
+        session[DONE] = {"text": told, "undo": change.undo, "at": at}
     else:
-        flash("Nothing was changed: what you chose is that way already.", "info")
+        flash(_("Nothing was changed: what you chose is that way already."), "info")
     return redirect(Asked.of(request.form).url, 303)
 
 
@@ -172,7 +218,9 @@ def _ask(change: Change, over: GoesOver, **client: str) -> ResponseReturnValue:
     """What the count becomes and what that starts, and whether to go on; 409 until agreed to. 422
     where nobody can."""
     accepted = None if over.is_refused else over.after
-    context = {"question": str(over), "change": change, "accepted": accepted}
+    # That of a status has its name in it, and is looked up already.
+    anyway = look_up(change.anyway)
+    context = {"question": str(over), "change": change, "anyway": anyway, "accepted": accepted}
     if client and wants_fragment():
         return render_template("clients/_row_confirm.html", **client, **context), over.status
     fields = [

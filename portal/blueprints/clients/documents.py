@@ -6,15 +6,12 @@ request, of which no more is read than fits: a few files of the largest size.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from portal import client_documents, clock
@@ -22,15 +19,16 @@ from portal.billing import accounts, client_list, documents, foresight, usage
 from portal.billing.documents import Counted
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, storage_reason
-from portal.billing.rules.document_files import kind, safe_name
-from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.document_files import kind
 from portal.blueprints import downloads
-from portal.blueprints.clients import bp
+from portal.blueprints.clients import bp, uploading
 from portal.blueprints.clients.changes import still_there
+from portal.blueprints.clients.uploading import Outcome
 from portal.blueprints.paging import Paging
-from portal.client_documents import DiskFull, TooLarge, Upload
 from portal.extensions import db
 from portal.file_store import FileMissing, StoreFailed
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Client, Document, Usage
 from portal.transaction import transaction
 from portal.web import attempts, errors
@@ -42,41 +40,16 @@ PAGE_LENGTH = 50
 # What one request may hold, in files of the largest size, and what its other fields take.
 FILES_TOGETHER = 4
 FIELDS_BYTES = 100_000
-FILES_AT_MOST = 100
 UPLOAD = "clients.add_documents"
-TOO_MANY = f"Only {FILES_AT_MOST} files are taken at once. Send it again with the next ones."
-STATUSES: dict[type[RuleBroken], int] = {TooLarge: 413, DiskFull: 503}
-GONE = "{} is deleted, and its documents are put away with it. Undo that first: they are back then."
-NOT_KEPT = "It could not be kept just now, and nothing of it was. Try again in a moment."
-SHOWN_CHOICES = (
-    (Counted.ALL.value, "All"),
-    (Counted.YES.value, "Counted"),
-    (Counted.NO.value, "Not counted"),
+GONE = message(
+    "%(client)s is deleted, and its documents are put away with it. Undo that first: they are back"
+    " then."
 )
-
-
-@dataclass(frozen=True)
-class NotKept:
-    """A file that was sent and not kept: why, and the status that says so."""
-
-    name: str
-    problem: str
-    status: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the files of one form."""
-
-    kept: tuple[str, ...]
-    not_kept: tuple[NotKept, ...]
-
-    @property
-    def status(self) -> int:
-        """Of all files, what the answer says: one that was kept makes it no failure as a whole."""
-        if not self.not_kept:
-            return 200
-        return 422 if self.kept else max(file.status for file in self.not_kept)
+SHOWN_CHOICES = (
+    (Counted.ALL.value, message("All")),
+    (Counted.YES.value, message("Counted")),
+    (Counted.NO.value, message("Not counted")),
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +79,12 @@ def _too_much_at_once(error: HTTPException) -> ResponseReturnValue:
     one, together = describe.storage(client_documents.largest()), describe.storage(_most_together())
     return errors.answer(
         413,
-        f"Nothing was kept. One file may have {one}, and those sent at once {together} together:"
-        " send fewer at a time.",
+        _(
+            "Nothing was kept. One file may have %(one)s, and those sent at once %(together)s"
+            " together: send fewer at a time.",
+            one=one,
+            together=together,
+        ),
     )
 
 
@@ -126,7 +103,7 @@ def all_documents() -> ResponseReturnValue:
         "document_rows",
         rows=_as_listed(rows),
         counted=counted.value,
-        shown_choices=SHOWN_CHOICES,
+        shown_choices=[(value, _(words)) for value, words in SHOWN_CHOICES],
         sums=sums,
         Counted=Counted,
         paging=paging,
@@ -154,14 +131,14 @@ def list_documents(public_id: str) -> ResponseReturnValue:
 def add_documents(public_id: str) -> ResponseReturnValue:
     client = own(Client, public_id)
     if client.deleted_at is not None:
-        return errors.answer(404, GONE.format(client.name))
+        return errors.answer(404, _(GONE, client=client.name))
     client_id, sent = client.id, [file for file in request.files.getlist("file") if file.filename]
-    outcome = _keep(client_id, sent)
+    outcome = uploading.keep(client_id, sent)
     client = own(Client, public_id)
     if outcome.kept:
-        flash(_told(outcome), "success")
+        flash(outcome.told, "success")
     if outcome.status in (413, 503) and wants_fragment():
-        return errors.answer(outcome.status, _sentence(outcome), title="Nothing was added")
+        return errors.answer(outcome.status, outcome.problems, title=_("Nothing was added"))
     if outcome.not_kept or wants_fragment():
         return _page(client, outcome)
     return redirect(url_for("clients.list_documents", public_id=public_id), 303)
@@ -173,7 +150,7 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
     """The bytes as they were sent, to be saved and never to be shown by a browser."""
     document = _own_document(public_id, document_id)
     if document.client is not None and document.client.deleted_at is not None:
-        return errors.answer(404, GONE.format(document.client.name))
+        return errors.answer(404, _(GONE, client=document.client.name))
     try:
         pieces = client_documents.read(document)
     except (FileMissing, StoreFailed):
@@ -181,7 +158,7 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
         return render_template("clients/document_not_readable.html", document=document), 500
     response = Response(pieces, mimetype=document.media_type, headers=downloads.HEADERS)
     response.content_length = document.size_bytes
-    response.headers.set("Content-Disposition", "attachment", **_names(document.name))
+    response.headers.set("Content-Disposition", "attachment", **downloads.names(document.name))
     return response
 
 
@@ -194,7 +171,7 @@ def delete_document(public_id: str, document_id: str) -> ResponseReturnValue:
         account = accounts.lock(session, account_id)
         row = still_there(session, Document, row_id)
         documents.delete(session, account, row, now=now, actor=actor)
-    flash(f"{name} was deleted.", "success")
+    flash(_("%(name)s was deleted.", name=name), "success")
     return redirect(url_for("clients.list_documents", public_id=public_id), 303)
 
 
@@ -213,27 +190,6 @@ def _own_document(public_id: str, document_id: str) -> Document:
     if document.deleted_at is not None or document.client_id != client.id:
         abort(404)
     return document
-
-
-def _keep(client_id: int, sent: list[FileStorage]) -> Outcome:
-    """Keep one file after the other; what is wrong with one keeps none of the others out."""
-    who = principal()
-    account_id, actor = who.account.id, who.actor
-    kept: list[str] = []
-    not_kept = [] if sent else [NotKept("", "Choose a file first.", 422)]
-    not_kept += [NotKept(safe_name(f.filename or ""), TOO_MANY, 422) for f in sent[FILES_AT_MOST:]]
-    for file in sent[:FILES_AT_MOST]:
-        upload = Upload(file.filename or "", file.stream)
-        try:
-            client_documents.keep(account_id, client_id, upload, actor=actor)
-            kept.append(upload.name)
-        except RuleBroken as refused:
-            status = STATUSES.get(type(refused), 422)
-            not_kept.append(NotKept(upload.name, str(refused), status))
-        except StoreFailed:
-            current_app.logger.exception("a document could not be kept")
-            not_kept.append(NotKept(upload.name, NOT_KEPT, 503))
-    return Outcome(tuple(kept), tuple(not_kept))
 
 
 def _page(client: Client, outcome: Outcome | None = None) -> Response:
@@ -285,22 +241,3 @@ def _foreseen(size_bytes: int) -> str | None:
     return foresight.foretell(
         db.session(), who.account, Metric.STORAGE, size_bytes, now=clock.now(), reader=who.role
     )
-
-
-def _names(name: str) -> dict[str, str]:
-    """What a header says a file is called: letters beyond ASCII in a form of their own."""
-    if name.isascii():
-        return {"filename": name}
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return {"filename": safe_name(plain), "filename*": f"UTF-8''{quote(name, safe='')}"}
-
-
-def _told(outcome: Outcome) -> str:
-    if len(outcome.kept) == 1:
-        return f"{outcome.kept[0]} was added."
-    one, many = "%(num)s document was added.", "%(num)s documents were added."
-    return describe.counted(len(outcome.kept), one, many)
-
-
-def _sentence(outcome: Outcome) -> str:
-    return " ".join(f"{file.name}: {file.problem}" for file in outcome.not_kept)

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
@@ -25,28 +24,35 @@ from portal.billing.rules.client_details import (
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import accepted_count, still_there
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import Client, ClientStatus
 from portal.transaction import transaction
 from portal.web.access import Permission, Principal, own, principal, requires
+from portal.web.forms import Form
 
 FORM = "clients/form.html"
 
 
-class ClientForm(FlaskForm):
+class ClientForm(Form):
     """A client's details and status; `details` holds the checked ones after `validate`."""
 
     name = StringField(
-        "Name", [InputRequired("Enter a name.")], render_kw={"maxlength": NAME_LENGTH}
+        message("Name"),
+        [InputRequired(message("Enter a name."))],
+        render_kw={"maxlength": NAME_LENGTH},
     )
     email = StringField(
-        "Email", render_kw={"maxlength": EMAIL_LENGTH, "type": "email", "autocomplete": "off"}
+        message("Email"),
+        render_kw={"maxlength": EMAIL_LENGTH, "type": "email", "autocomplete": "off"},
     )
     phone = StringField(
-        "Phone", render_kw={"maxlength": PHONE_LENGTH, "type": "tel", "autocomplete": "off"}
+        message("Phone"),
+        render_kw={"maxlength": PHONE_LENGTH, "type": "tel", "autocomplete": "off"},
     )
-    status = SelectField("Status", validate_choice=False)
-    note = TextAreaField("Note", render_kw={"maxlength": NOTE_LENGTH, "rows": 4})
+    status = SelectField(message("Status"), validate_choice=False)
+    note = TextAreaField(message("Note"), render_kw={"maxlength": NOTE_LENGTH, "rows": 4})
 
     def __init__(self, known: Sequence[ClientStatus], **given: Any) -> None:
         super().__init__(**given)
@@ -56,7 +62,7 @@ class ClientForm(FlaskForm):
     def validate(self, extra_validators: Any = None) -> bool:
         is_valid = bool(super().validate(extra_validators))
         if self.status.data not in self.known:
-            self.status.errors = ["Choose one of the statuses."]
+            self.status.errors = [_("Choose one of the statuses.")]
             is_valid = False
         try:
             self.details = check({name: self[name].data or "" for name in _DETAILS})
@@ -96,7 +102,7 @@ def add() -> ResponseReturnValue:
             ).name
     except GoesOver as over:
         return _page(form, over=over), over.status
-    flash(f"{name} was added.", "success")
+    flash(_("%(name)s was added.", name=name), "success")
     return redirect(url_for("clients.index"), 303)
 
 
@@ -120,7 +126,7 @@ def save(public_id: str) -> ResponseReturnValue:
         _save(client.id, form, who)
     except GoesOver as over:
         return _page(form, own(Client, public_id), over=over), over.status
-    flash(f"{form.details.name} was saved.", "success")
+    flash(_("%(name)s was saved.", name=form.details.name), "success")
     return redirect(url_for("clients.index"), 303)
 
 
@@ -139,7 +145,9 @@ _DETAILS = ("name", "email", "phone", "note")
 
 
 def _choice(status: ClientStatus) -> str:
-    return status.name if status.is_counted else f"{status.name} (not counted)"
+    if status.is_counted:
+        return status.label
+    return _("%(status)s (not counted)", status=status.label)
 
 
 def _page(form: ClientForm, client: Client | None = None, over: GoesOver | None = None) -> str:

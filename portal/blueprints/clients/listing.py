@@ -16,6 +16,8 @@ from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
 from portal.billing.rules.counting import count_reason
 from portal.blueprints.clients import bp
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import ClientStatus
 from portal.web import formatting
@@ -33,10 +35,10 @@ BUILT_IN_TONES = {
     "suspended": "amber",
 }
 SHOWN_CHOICES = (
-    (Shown.ALL.value, "All"),
-    (Shown.COUNTED.value, "Counted"),
-    (Shown.NOT_COUNTED.value, "Not counted"),
-    (Shown.DELETED.value, "Deleted"),
+    (Shown.ALL.value, message("All")),
+    (Shown.COUNTED.value, message("Counted")),
+    (Shown.NOT_COUNTED.value, message("Not counted")),
+    (Shown.DELETED.value, message("Deleted")),
 )
 LONGEST_PAGE_NUMBER = 9
 
@@ -181,7 +183,7 @@ def list_context(asked: Asked) -> dict[str, Any]:
         "rows": as_listed(found.rows, looks),
         "looks": looks.values(),
         "has_clients": bool(counts),
-        "shown_choices": SHOWN_CHOICES,
+        "shown_choices": [(value, _(words)) for value, words in SHOWN_CHOICES],
         **clients_meter_context(account_id),
     }
 
@@ -201,7 +203,7 @@ def _look(status: ClientStatus) -> StatusLook:
     key = status.built_in
     return StatusLook(
         status.public_id,
-        status.name,
+        status.label,
         BUILT_IN_TONES[key] if key else statuses.colour_of(status),
         count_reason(status.name, built_in_key=key, deleted=False),
         count_reason(status.name, built_in_key=key, deleted=True),

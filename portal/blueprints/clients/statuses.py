@@ -10,17 +10,23 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock
 from portal.billing import accounts, client_list, statuses
-from portal.billing.rules.describe import counted
+from portal.billing.rules import describe
 from portal.billing.statuses import NAME_LENGTH, StatusRefused
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import still_there
 from portal.blueprints.clients.listing import looks_of
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message, ngettext
 from portal.models import ClientStatus
 from portal.transaction import transaction
 from portal.web.access import Permission, own, principal, requires
 
 STEPS = {"up": -1, "down": 1}
+MOVED = {
+    "up": message("%(status)s was moved up."),
+    "down": message("%(status)s was moved down."),
+}
 
 
 @bp.get("/clients/statuses")
@@ -40,7 +46,10 @@ def add_status() -> ResponseReturnValue:
             name = statuses.add(session, account, typed, now=now, actor=actor).name
     except StatusRefused as refused:
         return _page(typed=typed, problem=str(refused)), 422
-    flash(f"The status {name} was added. Clients that have it are counted.", "success")
+    flash(
+        _("The status %(status)s was added. Clients that have it are counted.", status=name),
+        "success",
+    )
     return redirect(url_for("clients.list_statuses"), 303)
 
 
@@ -60,7 +69,7 @@ def change_status(public_id: str) -> ResponseReturnValue:
                 statuses.paint(session, account, status, colour, now=now, actor=actor)
     except StatusRefused as refused:
         return _page(public_id, typed, str(refused), colour=colour), 422
-    flash("The status was changed.", "success")
+    flash(_("The status was changed."), "success")
     return _back_to(public_id)
 
 
@@ -77,7 +86,7 @@ def move_status(public_id: str, way: str) -> ResponseReturnValue:
     except StatusRefused as refused:
         return _page(public_id, None, str(refused)), 422
     if has_moved:
-        flash(f"{name} was moved {way}.", "success")
+        flash(_(MOVED[way], status=name), "success")
     return _back_to(public_id)
 
 
@@ -96,13 +105,20 @@ def delete_status(public_id: str) -> ResponseReturnValue:
             moved = statuses.delete(session, account, status, to, now=now, actor=actor)
     except StatusRefused as refused:
         return _page(public_id, None, str(refused)), 422
-    moving = (
-        f" {counted(moved, '%(num)s client', '%(num)s clients')} moved to the status you chose."
-        if moved
-        else ""
-    )
-    flash(f"The status {name} was deleted.{moving}", "success")
+    flash(_deleted(name, moved), "success")
     return redirect(url_for("clients.list_statuses"), 303)
+
+
+def _deleted(name: str, moved: int) -> str:
+    if not moved:
+        return _("The status %(status)s was deleted.", status=name)
+    return ngettext(
+        "The status %(status)s was deleted. %(num)s client moved to the status you chose.",
+        "The status %(status)s was deleted. %(num)s clients moved to the status you chose.",
+        moved,
+        num=describe.number(moved),
+        status=name,
+    )
 
 
 def _back_to(public_id: str) -> ResponseReturnValue:

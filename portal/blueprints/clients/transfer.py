@@ -27,12 +27,14 @@ from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
 from portal.billing.rules.client_file import ClientFile, safe_cell
 from portal.billing.rules.counting import Metric
-from portal.billing.rules.file_text import FileRefused, decode
+from portal.billing.rules.file_text import LARGEST_BYTES, FileRefused, decode
 from portal.blueprints import downloads
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import accepted_count, instant_in_form
 from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import look_up, message
 from portal.models import ClientStatus
 from portal.transaction import transaction
 from portal.web import attempts
@@ -45,13 +47,17 @@ CONFIRM_WITHIN_SECONDS = 24 * 3600
 # What a form may carry besides files, less room for the other fields.
 PACKED_AT_MOST = 1_000_000
 TOLD_AT_MOST = 200
-COLUMNS = ("Name", "Email", "Phone", "Status", "Note", "Counted", "Added", "Changed")
+# Found again under any of their names when the file is brought in.
+COLUMNS = (
+    *(message("Name"), message("Email"), message("Phone"), message("Status"), message("Note")),
+    *(message("Counted"), message("Added"), message("Changed")),
+)
 
 
 @bp.get("/clients/import")
 @requires(Permission.WORK_WITH_CLIENTS)
 def import_clients() -> ResponseReturnValue:
-    return render_template(UPLOAD, problem=None)
+    return _upload_page()
 
 
 @bp.post("/clients/import")
@@ -61,7 +67,7 @@ def check_import() -> ResponseReturnValue:
     """The dry run: what the file would do. Nothing is written."""
     upload = request.files.get("file")
     if upload is None or not upload.filename:
-        return _refused("Choose a CSV file first.")
+        return _refused(_("Choose a CSV file first."))
     try:
         text, encoding = decode(upload.stream.read())
         file = client_file.read(text, encoding)
@@ -123,7 +129,11 @@ def export() -> ResponseReturnValue:
 
 
 def _refused(problem: str) -> ResponseReturnValue:
-    return render_template(UPLOAD, problem=problem), 422
+    return _upload_page(problem), 422
+
+
+def _upload_page(problem: str | None = None) -> str:
+    return render_template(UPLOAD, problem=problem, most=LARGEST_BYTES)
 
 
 def _dry_run(file: ClientFile, packed: str, asked_again: bool = False) -> str:
@@ -148,7 +158,7 @@ def _pack(op_id: str, text: str, encoding: str) -> str:
     """The file for the form's way to the browser and back. Raises FileRefused if it won't fit."""
     packed = _serializer().dumps([op_id, encoding, text])
     if len(packed) > PACKED_AT_MOST:
-        raise FileRefused("This file is too large for one import. Split it in two.")
+        raise FileRefused(_("This file is too large for one import. Split it in two."))
     return str(packed)
 
 
@@ -167,7 +177,9 @@ def _serializer() -> URLSafeTimedSerializer:
 def _csv(rows: Iterator[Any], known: Sequence[ClientStatus]) -> Iterator[str]:
     looks = looks_of(known)
     cells = (_cells(row, looks[row.status_id]) for row in rows)
-    return csv_file.write(COLUMNS, (tuple(map(safe_cell, each)) for each in cells))
+    return csv_file.write(
+        tuple(map(look_up, COLUMNS)), (tuple(map(safe_cell, each)) for each in cells)
+    )
 
 
 def _cells(row: Any, look: StatusLook) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import RadioField, SelectChoice
 
@@ -22,24 +21,26 @@ from portal.billing.rules.counting import Metric, seat_reason, takes_seat
 from portal.billing.rules.errors import FullWhileParked, SeatsFull
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, Membership
 from portal.web.access import Permission, home_endpoint, principal
-from portal.web.forms import email_field
+from portal.web.forms import Form, email_field
 from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
 
 ROLE_NOTES = {
-    Role.ADMIN: "Everything, plan and users included. Takes a seat.",
-    Role.MEMBER: "The client list, no billing. Takes a seat.",
-    Role.BILLING: "Reads invoices and gets them by email. Takes no seat.",
+    Role.ADMIN: message("Everything, plan and users included. Takes a seat."),
+    Role.MEMBER: message("The client list, no billing. Takes a seat."),
+    Role.BILLING: message("Reads invoices and gets them by email. Takes no seat."),
 }
-SHOWN_CHOICES = {"": "All", "yes": "Counted", "no": "Not counted"}
+SHOWN_CHOICES = {"": message("All"), "yes": message("Counted"), "no": message("Not counted")}
 
 
-class InviteForm(FlaskForm):
+class InviteForm(Form):
     email = email_field(autocomplete="off")
     role = RadioField(
-        "Role",
-        choices=[SelectChoice(role.value, role.label) for role in Role],
+        message("Role"),
+        choices=lambda: [SelectChoice(role.value, role.label) for role in Role],
         default=Role.MEMBER.value,
     )
 
@@ -113,12 +114,12 @@ def page(
     )
 
 
-def done(message: str, *, form: InviteForm | None = None) -> ResponseReturnValue:
+def done(said: str, *, form: InviteForm | None = None) -> ResponseReturnValue:
     """What follows an act: the page again, saying what was done.
 
     Whoever ended their own right to it is taken to where they may be.
     """
-    flash(message, "success")
+    flash(said, "success")
     if not principal().membership.is_active:
         return redirect_after(url_for("auth.accounts"))
     if not principal().may(Permission.MANAGE_USERS):
@@ -129,9 +130,9 @@ def done(message: str, *, form: InviteForm | None = None) -> ResponseReturnValue
 def refused(reason: Exception) -> ResponseReturnValue:
     """What follows an act that a rule refused: the page, saying why, and what can be done."""
     if isinstance(reason, SeatsFull):
-        return page(question=Question("Nobody was added", str(reason)), status=409)
+        return page(question=Question(_("Nobody was added"), str(reason)), status=409)
     if isinstance(reason, FullWhileParked):
-        return page(question=Question("Nobody was added", str(reason)), status=422)
+        return page(question=Question(_("Nobody was added"), str(reason)), status=422)
     flash(str(reason), "error")
     return page(status=409)
 

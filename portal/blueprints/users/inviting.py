@@ -19,6 +19,7 @@ from portal.blueprints.users.board import (
     page,
     refused,
 )
+from portal.language import gettext as _
 from portal.mail import notices
 from portal.models import Invitation
 from portal.transaction import transaction
@@ -41,7 +42,7 @@ def invite() -> ResponseReturnValue:
     except RuleBroken as reason:
         form.email.errors = [str(reason)]
         return page(form=form, status=422)
-    return done(f"{form.email.data} is invited.", form=InviteForm(formdata=None))
+    return done(_("%(email)s is invited.", email=form.email.data), form=InviteForm(formdata=None))
 
 
 @bp.post("/users/invitations/<public_id>/sending")
@@ -56,7 +57,12 @@ def send_again(public_id: str) -> ResponseReturnValue:
             _send(session, invitation, token)
     except RuleBroken as reason:
         return refused(reason)
-    return done(f"The invitation to {invitation.email} was sent again. The former link is void.")
+    return done(
+        _(
+            "The invitation to %(email)s was sent again. The former link is void.",
+            email=invitation.email,
+        )
+    )
 
 
 @bp.post("/users/invitations/<public_id>/withdrawal")
@@ -69,7 +75,7 @@ def withdraw(public_id: str) -> ResponseReturnValue:
             invitations.withdraw(session, invitation, wall=wall, now=now, actor=actor)
     except RuleBroken as reason:
         return refused(reason)
-    return done(f"The invitation to {invitation.email} is withdrawn.")
+    return done(_("The invitation to %(email)s is withdrawn.", email=invitation.email))
 
 
 def _invite(email: str, role: Role) -> None:
@@ -98,10 +104,16 @@ def _send(session: Session, invitation: Invitation, token: str) -> None:
 
 def _question(form: InviteForm, told: NotConfirmed) -> Question:
     return Question(
-        title=f"With {form.email.data}, more people are in or invited than you have seats",
-        sentence=f"{told.sentence} That counts everybody who is invited as if they had accepted.",
+        title=_(
+            "With %(email)s, more people are in or invited than you have seats",
+            email=form.email.data,
+        ),
+        sentence=_(
+            "%(what_follows)s That counts everybody who is invited as if they had accepted.",
+            what_follows=told.sentence,
+        ),
         action=url_for("users.invite"),
-        submit="Invite all the same",
+        submit=_("Invite all the same"),
         fields={
             "email": request.form["email"],
             "role": request.form["role"],

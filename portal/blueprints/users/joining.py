@@ -3,13 +3,13 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import clock, passwords
 from portal.audit import Actor
 from portal.billing import accounts, invitations, overages, people, subscriptions
+from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, takes_seat
 from portal.billing.rules.errors import (
     FullWhileCancelled,
@@ -22,25 +22,27 @@ from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, confirm_seats, foretold
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Invitation, User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
 from portal.web.access import Permission, SignedIn, home_endpoint, requires
-from portal.web.forms import password_field, text_field
+from portal.web.forms import Form, password_field, text_field
 
-WRONG = "This is not the password you sign in with here."
-
-
-class NewPersonForm(FlaskForm):
-    name = text_field("Your name", "Enter your name.", autocomplete="name")
-    password = password_field("Password", "Enter a password.", new=True)
+WRONG = message("This is not the password you sign in with here.")
 
 
-class KnownPersonForm(FlaskForm):
-    password = password_field("Password", "Enter your password.")
+class NewPersonForm(Form):
+    name = text_field(message("Your name"), message("Enter your name."), autocomplete="name")
+    password = password_field(message("Password"), message("Enter a password."), new=True)
 
 
-class SignedInForm(FlaskForm):
+class KnownPersonForm(Form):
+    password = password_field(message("Password"), message("Enter your password."))
+
+
+class SignedInForm(Form):
     """Nothing to ask: the person is signed in already."""
 
 
@@ -61,7 +63,7 @@ def accept(token: str) -> ResponseReturnValue:
     return _page(invitation, form, 422 if form.errors else 200)
 
 
-def _form(person: User | None) -> FlaskForm:
+def _form(person: User | None) -> Form:
     if person is None:
         return NewPersonForm()
     if current_user.is_authenticated and current_user.user.id == person.id:
@@ -69,13 +71,13 @@ def _form(person: User | None) -> FlaskForm:
     return KnownPersonForm()
 
 
-def _is_proven(form: FlaskForm, invitation: Invitation, person: User | None) -> bool:
+def _is_proven(form: Form, invitation: Invitation, person: User | None) -> bool:
     """Whether the password is the known person's, or fit for the new one."""
     if isinstance(form, SignedInForm):
         return True
     if person is not None:
         right = passwords.verify(person.password_hash, form.password.data)
-        form.password.errors = [] if right else [WRONG]
+        form.password.errors = [] if right else [_(WRONG)]
         return right
     about = [form.name.data, invitation.email, invitation.account.name]
     problem = passwords.refusal(form.password.data, about)
@@ -83,7 +85,7 @@ def _is_proven(form: FlaskForm, invitation: Invitation, person: User | None) -> 
     return problem is None
 
 
-def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> ResponseReturnValue:
+def _join(invitation: Invitation, person: User | None, form: Form) -> ResponseReturnValue:
     password_hash = "" if person else passwords.hash_of(form.password.data)
     try:
         with transaction() as session:
@@ -101,7 +103,7 @@ def _join(invitation: Invitation, person: User | None, form: FlaskForm) -> Respo
         # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
         return redirect(request.path, 303)
     sign_ins.remember(signed_in)
-    flash(f"Welcome to {invitation.account.name}.", "success")
+    flash(_("Welcome to %(account)s.", account=invitation.account.name), "success")
     return redirect(url_for(home_endpoint(invitation.role)), 303)
 
 
@@ -119,7 +121,7 @@ def _accept(session: Session, invitation: Invitation, person: User) -> SignedIn:
     return sign_ins.begin(session, person, membership.account_id)
 
 
-def _page(invitation: Invitation, form: FlaskForm, status: int) -> ResponseReturnValue:
+def _page(invitation: Invitation, form: Form, status: int) -> ResponseReturnValue:
     told = _told_before(invitation)
     page = render_template(
         "users/accept.html",
@@ -145,13 +147,17 @@ def _sentence(invitation: Invitation, told: NotConfirmed) -> str:
     """What follows, or why they can't join now; the plan and the amount are for Admins alone."""
     name = invitation.account.name
     if _refusal(invitation) is not None:
-        return (
-            f"All seats of {name} are taken, and nobody can be added beyond them. Ask"
-            f" {invitation.invited_by.name} to make room; then open this page again."
+        return _(
+            "All seats of %(account)s are taken, and nobody can be added beyond them. Ask %(who)s"
+            " to make room; then open this page again.",
+            account=name,
+            who=invitation.invited_by.name,
         )
     if invitation.role is Role.ADMIN:
         return told.sentence
-    return (
-        f"You would be user {told.count:,}, more than the plan of {name} has seats for. Its Admins"
-        " are told by email what follows; it costs you nothing."
+    return _(
+        "You would be user %(number)s, more than the plan of %(account)s has seats for. Its Admins"
+        " are told by email what follows; it costs you nothing.",
+        number=describe.number(told.count),
+        account=name,
     )

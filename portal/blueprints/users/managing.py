@@ -12,6 +12,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
 from portal.blueprints.users.board import NotConfirmed, Question, confirm_seats, done, page, refused
+from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
 from portal.web.access import Permission, own, principal, requires
@@ -31,7 +32,7 @@ def change_role(public_id: str) -> ResponseReturnValue:
         abort(422)
     role = Role(request.form["role"])
     seats = partial(people.seat_change, role=role)
-    said = f"{membership.user.name}: {role.label} from now on."
+    said = _("%(name)s: %(role)s from now on.", name=membership.user.name, role=role.label)
     return _act(membership, partial(people.set_role, role=role), seats, said)
 
 
@@ -41,7 +42,7 @@ def deactivate(public_id: str) -> ResponseReturnValue:
     """Without a plan too: there may be more people than any plan to begin with holds."""
     membership = own(Membership, public_id)
     seats = partial(people.seat_change, active=False)
-    said = f"{membership.user.name} has no access any more."
+    said = _("%(name)s has no access any more.", name=membership.user.name)
     return _act(membership, people.deactivate, seats, said)
 
 
@@ -50,7 +51,7 @@ def deactivate(public_id: str) -> ResponseReturnValue:
 def reactivate(public_id: str) -> ResponseReturnValue:
     membership = own(Membership, public_id)
     seats = partial(people.seat_change, active=True)
-    said = f"{membership.user.name} has access again."
+    said = _("%(name)s has access again.", name=membership.user.name)
     return _act(membership, people.reactivate, seats, said)
 
 
@@ -81,9 +82,9 @@ def _question(name: str, told: NotConfirmed) -> Question:
     if "role" in request.form:
         fields["role"] = request.form["role"]
     return Question(
-        title=f"{name} takes a seat beyond your plan",
+        title=_("%(name)s takes a seat beyond your plan", name=name),
         sentence=told.sentence,
         action=request.path,
-        submit="Go ahead",
+        submit=_("Go ahead"),
         fields=fields,
     )

@@ -8,9 +8,9 @@
 
   function problemOf(form, files) {
     const large = files.filter((file) => file.size > Number(form.dataset.most));
-    if (large.length) return `Too large, up to ${form.dataset.mostWords} fits: ${large.map((file) => file.name).join(", ")}.`;
+    if (large.length) return form.dataset.tooLarge.replace("{files}", () => large.map((file) => file.name).join(", "));
     const sum = files.reduce((bytes, file) => bytes + file.size, 0);
-    if (sum > Number(form.dataset.together)) return `Together these are too large: send up to ${form.dataset.togetherWords} at once.`;
+    if (sum > Number(form.dataset.together)) return form.dataset.tooMuch;
     return "";
   }
 
@@ -41,12 +41,12 @@
   }
 
   document.addEventListener("htmx:beforeRequest", ({ target }) => {
-    if (target.matches?.(FORM)) show(target, "Sending …", 0);
+    if (target.matches?.(FORM)) show(target, target.dataset.sending, 0);
   });
   document.addEventListener("htmx:xhr:progress", ({ target, detail }) => {
     if (!target.matches?.(FORM) || !detail.lengthComputable) return;
     const share = Math.floor((100 * detail.loaded) / detail.total);
-    show(target, share < 100 ? "Sending …" : "Sent. Being kept …", share);
+    show(target, share < 100 ? target.dataset.sending : target.dataset.keeping, share);
   });
   document.addEventListener("htmx:afterRequest", ({ target }) => {
     if (target.matches?.(FORM)) show(target, "", 0);
