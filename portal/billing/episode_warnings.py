@@ -17,7 +17,7 @@ from portal.billing.rules.counting import amount_of
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.roles import Role
-from portal.mail import episode_notices, notices
+from portal.mail import episode_notices, notices, spoken
 from portal.models import (
     Account,
     Episode,
@@ -50,14 +50,7 @@ def write(
     session.flush()
     _send(session, account, episode, warning, quote, now=now)
     if number == 1 and warning.target_price_id is None:
-        notices.vendor_told(
-            session,
-            account,
-            subject=f"{account.name} is over its largest plan",
-            text=f"{warning.used} of {amount_of(episode.metric, warning.limit_value)} are in use,"
-            " and there is no larger tier to move to.",
-            now=now,
-        )
+        _tell_vendor(session, account, warning, now=now)
 
 
 def write_anew(session: Session, account: Account, episode: Episode, *, now: datetime) -> None:
@@ -164,6 +157,20 @@ def rewrite_stale(
     quote = _set_down(session, account, episode, warning, deadline_at, now=now)
     episode_notices.rewrite_warning(session, warning, quote=quote, now=now)
     return True
+
+
+@spoken.to_vendor
+def _tell_vendor(
+    session: Session, account: Account, warning: EpisodeWarning, *, now: datetime
+) -> None:
+    limit = amount_of(warning.episode.metric, warning.limit_value)
+    notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name} is over its largest plan",
+        text=f"{warning.used} of {limit} are in use, and there is no larger tier to move to.",
+        now=now,
+    )
 
 
 def _withdraw(notice: Notice, now: datetime) -> None:

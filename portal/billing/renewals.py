@@ -27,7 +27,7 @@ from portal.billing import (
     taxes,
 )
 from portal.billing.next_cycle import NextCycle
-from portal.billing.rules import describe, invoicing
+from portal.billing.rules import invoicing, misfits
 from portal.billing.rules.period import Cycle
 from portal.mail import notices
 from portal.models import (
@@ -176,13 +176,11 @@ def _tell_what_stays(
     """What was to go no longer fits: it renews as it was, and the Admins hear why."""
     change = coming.unfit_downgrade
     if change is not None and coming.misfit is not None:
-        too_many = coming.misfit.to_remove
-        reason = f"{change.to_price.plan_name} no longer fits: {too_many} too many."
+        reason = misfits.of_plan(change.to_price.plan_name, coming.misfit)
         plan_outcomes.fail(session, account, change, reason, now=now, actor=SYSTEM)
-        notices.downgrade_not_made(session, account, change, reason=reason, now=now)
+        notices.downgrade_not_made(session, account, change, coming.misfit, now=now)
     if coming.missing is None:
         return
-    what = describe.listing([item.text for item in coming.kept])
-    reason = f"Without {what} the plan no longer fits: {coming.missing.to_remove} too many."
+    what, reason = misfits.named(coming.kept), misfits.of_add_ons(coming.kept, coming.missing)
     record(session, account, "add_ons.not_removed", at=now, actor=SYSTEM, what=what, reason=reason)
-    notices.add_ons_not_removed(session, account, what=what, reason=reason, now=now)
+    notices.add_ons_not_removed(session, account, coming.kept, coming.missing, now=now)

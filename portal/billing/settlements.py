@@ -187,9 +187,13 @@ def _try_upgrade_again(
     episode = session.get_one(Episode, change.episode_id)
     if not episode_steps.goes_on_after_failure(session, account, episode, reason, now=now):
         return
-    what = f"the upgrade to {change.to_price.plan_name}"
-    next_at = episode.next_step_at if episode.is_going_on else None
-    failure = Failure(what, payment.money, reason, episode=episode, next_try_at=next_at)
+    failure = Failure(
+        payment.money,
+        reason,
+        upgrade_to=change.to_price.plan_name,
+        episode=episode,
+        next_try_at=episode.next_step_at if episode.is_going_on else None,
+    )
     payment_notices.failed(session, account, failure, now=now)
 
 
@@ -242,7 +246,6 @@ def _try_again(
 
 def _failure(invoice: Invoice, payment: Payment, reason: str, next_at: datetime | None) -> Failure:
     return Failure(
-        what=f"invoice {invoice.number_text}",
         amount=payment.money,
         reason=reason,
         invoice=invoice,

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.billing.rules import crediting, describe
-from portal.billing.rules.money import Money
+from portal.billing.rules import crediting, describe, kept_words
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import Return
-from portal.mail import notice_facts, notices, readers
+from portal.mail import notice_facts, notices, readers, spoken
+from portal.mail.notice_facts import line_of
 from portal.mail.notices import Message
 from portal.models import Account, CreditNote, Notice, PlanChange, Refund
 from portal.printable import printable
@@ -21,6 +21,7 @@ OFTEN = 3
 Given = Sequence[tuple[CreditNote, Refund | None]]
 
 
+@spoken.to_account
 def issued(
     session: Session,
     note: CreditNote,
@@ -44,25 +45,14 @@ def upgrade_taken_back(
 ) -> list[Notice]:
     """To active Admins: an automatic upgrade was taken back, what came of it, and what is charged
     next. `given` are the credit note of its invoice, and those of its renewals since."""
-    account, (note, refund) = session.get_one(Account, change.account_id), given[0]
-    facts = _of_note(note) | {
-        "goes": goes(note, refund),
-        "renewals": [_of_note(each) | {"goes": goes(each, back)} for each, back in given[1:]],
-        "total": terms.total,
-        "plan": change.to_price.plan_name,
-        "former_plan": terms.former.plan.name,
-        "add_ons": [item.text for item in terms.former.add_ons],
-        "cycle": terms.cycle,
-        "scheduled": terms.scheduled,
-        "charged_now": terms.charged_now,
-        "kept": terms.kept,
-        "next_charge": terms.next_charge,
-    }
+    account, note = session.get_one(Account, change.account_id), given[0][0]
+    facts = _of_taking_back(session, change, given, terms)
     columns = {"episode_id": change.episode_id, "credit_note_id": note.id}
     message = Message("upgrade_taken_back", account, facts, columns, encloses=True)
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_vendor
 def vendor_of_taking_back(
     session: Session, given: Given, change: PlanChange, terms: Return, times: int, *, now: datetime
 ) -> Notice:
@@ -97,19 +87,11 @@ def refund_declined(
 ) -> list[Notice]:
     """To active Admins, billing contacts and the vendor: it could not go back to where it came
     from, and is credit balance instead."""
-    amount, note = describe.money(refund.money), refund.credit_note.number_text
-    told = notices.vendor_told(
-        session,
-        account,
-        subject=f"{account.name}: a refund of {amount} was declined",
-        text=f"{amount} of credit note {note} could not be sent back to"
-        f" {refund.payment.method.label}. The answer was: {refund.failure}\n\nThe amount was added"
-        " to the account's credit balance instead, and its people were told.",
-        now=now,
-    )
+    told = _vendor_of_decline(session, account, refund, now=now)
     return [told, *_about(session, account, refund, "refund_declined", now=now)]
 
 
+@spoken.to_vendor
 def refund_without_answer(
     session: Session, account: Account, refund: Refund, *, now: datetime
 ) -> Notice:
@@ -128,17 +110,34 @@ def refund_without_answer(
 
 def goes(note: CreditNote, refund: Refund | None) -> str:
     """Where the money of a note goes, as in "$70.00 back to Visa … and $30.00 to your …"."""
-    method = printable(refund.payment.method.label, LABEL) if refund else ""
+    method = _method(refund) if refund else ""
     return crediting.destinations(note.division, note.invoice.number_text, method)
 
 
+@spoken.to_vendor
+def _vendor_of_decline(
+    session: Session, account: Account, refund: Refund, *, now: datetime
+) -> Notice:
+    amount, note = describe.money(refund.money), refund.credit_note.number_text
+    return notices.vendor_told(
+        session,
+        account,
+        subject=f"{account.name}: a refund of {amount} was declined",
+        text=f"{amount} of credit note {note} could not be sent back to"
+        f" {refund.payment.method.label}. The answer was: {refund.failure}\n\nThe amount was added"
+        " to the account's credit balance instead, and its people were told.",
+        now=now,
+    )
+
+
+@spoken.to_account
 def _about(
     session: Session, account: Account, refund: Refund, name: str, *, now: datetime
 ) -> list[Notice]:
     facts = _of_note(refund.credit_note) | {
         "amount": refund.money,
-        "method": printable(refund.payment.method.label, LABEL),
-        "reason": refund.failure or "",
+        "method": _method(refund),
+        "reason": kept_words.translated(refund.failure or ""),
         "asked_for_at": refund.created_at,
     }
     message = Message(name, account, facts, {"credit_note_id": refund.credit_note_id})
@@ -146,20 +145,37 @@ def _about(
     return notices.write(session, message, people, now=now)
 
 
+@spoken.to_account
+def _of_taking_back(
+    session: Session, change: PlanChange, given: Given, terms: Return
+) -> dict[str, Any]:
+    note, refund = given[0]
+    return _of_note(note) | {
+        "goes": goes(note, refund),
+        "renewals": [_of_note(each) | {"goes": goes(each, back)} for each, back in given[1:]],
+        "total": terms.total,
+        "plan": change.to_price.plan_name,
+        "former_plan": terms.former.plan.name,
+        "add_ons": [item.text for item in terms.former.add_ons],
+        "cycle": terms.cycle,
+        "scheduled": terms.scheduled,
+        "charged_now": terms.charged_now,
+        "kept": terms.kept,
+        "next_charge": terms.next_charge,
+    }
+
+
+def _method(refund: Refund) -> str:
+    return printable(kept_words.translated(refund.payment.method.label), LABEL)
+
+
 def _of_note(note: CreditNote) -> dict[str, Any]:
     return {
         "note": note,
         "invoice": note.invoice,
         "lines": [
-            *[_line(line.description, line.explanation, line.money) for line in note.lines],
-            *[
-                _line(each.tax.text, f"on {describe.money(each.base)}", each.amount)
-                for each in note.taxes
-            ],
+            *[line_of(line.description, line.explanation, line.money) for line in note.lines],
+            *[notice_facts.tax_line(each) for each in note.taxes],
         ],
         "note_path": notice_facts.paper_path(note),
     }
-
-
-def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
-    return {"label": label, "detail": detail, "amount": amount}

@@ -17,7 +17,8 @@ from portal.billing.rules.episode_words import AMOUNT_CHANGED
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.policies import Policy
 from portal.billing.rules.roles import Role
-from portal.mail import calendar_file, notice_facts, notices
+from portal.language import gettext as _
+from portal.mail import calendar_file, notice_facts, notices, spoken
 from portal.mail.notices import Message
 from portal.models import (
     Account,
@@ -48,6 +49,7 @@ class Because(StrEnum):
     HELD = "held"
 
 
+@spoken.to_account
 def warning(
     session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
 ) -> list[Notice]:
@@ -61,6 +63,7 @@ def warning(
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_account
 def rewrite_warning(
     session: Session, warning: EpisodeWarning, *, quote: Quote | None, now: datetime
 ) -> list[Notice]:
@@ -72,6 +75,7 @@ def rewrite_warning(
     return waiting
 
 
+@spoken.to_account
 def deadline_moved(
     session: Session, episode: Episode, *, quote: Quote | None, now: datetime
 ) -> list[Notice]:
@@ -84,6 +88,7 @@ def deadline_moved(
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_account
 def rewrite_move(
     session: Session, episode: Episode, *, quote: Quote | None, now: datetime
 ) -> list[Notice]:
@@ -95,6 +100,7 @@ def rewrite_move(
     return waiting
 
 
+@spoken.to_account
 def all_clear(session: Session, episode: Episode, row: Usage, *, now: datetime) -> list[Notice]:
     """To each active Admin: within the limit again, by the count and limit of `row`; nothing will
     change."""
@@ -105,6 +111,7 @@ def all_clear(session: Session, episode: Episode, row: Usage, *, now: datetime) 
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_account
 def called_off(
     session: Session, episode: Episode, because: Because, *, now: datetime
 ) -> list[Notice]:
@@ -121,6 +128,7 @@ def called_off(
     return notices.write(session, message, notices.people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_account
 def auto_upgraded(
     session: Session, episode: Episode, change: PlanChange, invoice: Invoice, *, now: datetime
 ) -> list[Notice]:
@@ -179,7 +187,7 @@ def _move(
         **notice_facts.standing(episode.metric, last.used, last.limit_value),
         "over_too": _over_too(session, episode),
         "amount_rose": episode.extended_reason is None,
-        "why": printable(episode.extended_reason or AMOUNT_CHANGED, notices.PARAGRAPH),
+        "why": printable(episode.extended_reason or _(AMOUNT_CHANGED), notices.PARAGRAPH),
     }
     columns = {"episode_id": episode.id, "calendar": calendar}
     return Message(MOVED, account, facts, columns)
@@ -238,10 +246,16 @@ def _calendar(
         sequence=number,
         at=deadline_at,
         written_at=now,
-        title=f"{printable(account.name, notices.NAME)} moves to {quote.target.name}",
-        text=(
-            f"Unless the account is back within its limit before then, it moves to "
-            f"{quote.target.name} and is charged {describe.money(quote.due_now)}."
+        title=_(
+            "%(account)s moves to %(plan)s",
+            account=printable(account.name, notices.NAME),
+            plan=quote.target.name,
+        ),
+        text=_(
+            "Unless the account is back within its limit before then, it moves to %(plan)s and is"
+            " charged %(amount)s.",
+            plan=quote.target.name,
+            amount=describe.money(quote.due_now),
         ),
         url=f"{base_url}/in/{account.public_id}/account/change-plan",
     )

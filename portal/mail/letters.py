@@ -12,6 +12,7 @@ from typing import Any
 from flask import current_app
 from jinja2 import Environment
 
+from portal import language
 from portal.printable import printable
 
 EXTENSION = "portal.mail.letters"
@@ -20,6 +21,7 @@ WIDTH = 76
 HTML_WIDTH = 160
 # A paragraph of nothing but this is where an email says what it brings, once that is known.
 PLACE = "…"
+LANGUAGE = re.compile(r'<html lang="([a-z]{2})"')
 LIST_ITEM = re.compile(r"\s*(?:-|\d\.)\s+|\s*")
 
 
@@ -40,9 +42,12 @@ def write(name: str, facts: dict[str, Any]) -> Letter:
 
 
 def put_in_place(text: str, html: str, part: str, facts: dict[str, Any]) -> tuple[str, str]:
-    """Text and HTML of a letter with what `notices/<part>` says where they keep a place for it."""
-    said = wrapped(_render(f"{part}.txt", facts))
-    said_in_html = folded(_render(f"{part}.html", facts))
+    """Text and HTML of a letter with what `notices/<part>` says where they keep a place for it, in
+    the language that the letter is written in."""
+    written_in = LANGUAGE.search(html)
+    with language.speaking(written_in[1] if written_in else language.ENGLISH):
+        said = wrapped(_render(f"{part}.txt", facts))
+        said_in_html = folded(_render(f"{part}.html", facts))
     return (
         text.replace(f"\n\n{PLACE}\n\n", f"\n\n{said}\n", 1),
         html.replace(f"<p>{PLACE}</p>\n", said_in_html, 1),

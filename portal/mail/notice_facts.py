@@ -8,28 +8,22 @@ from zoneinfo import ZoneInfo
 
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of, of_limit
-from portal.billing.rules.lines import LineKind
+from portal.billing.rules.lines import LineKind, TaxSum
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
-from portal.billing.rules.roles import Role
+from portal.language import gettext as _
 from portal.mail.usage_places import MAKE_ROOM
 from portal.models import CreditNote, Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-ROLE_WORDS = {
-    Role.ADMIN: "an Admin",
-    Role.MEMBER: "a Member",
-    Role.BILLING: "a billing contact",
-}
 
 
 def of_invitation(invitation: Invitation) -> dict[str, Any]:
     """Valid for whole days: those are true on every clock, a date only on one."""
     return {
         "role": invitation.role,
-        "role_words": ROLE_WORDS[invitation.role],
-        "days_valid": describe.days(round((invitation.expires_at - invitation.created_at) / DAY)),
+        "days_valid": round((invitation.expires_at - invitation.created_at) / DAY),
     }
 
 
@@ -49,10 +43,13 @@ def of_deadline(
     episode: Episode, deadline_at: datetime, quote: Quote | None, *, now: datetime, zone: str
 ) -> dict[str, Any]:
     """When an episode's upgrade comes, and what is charged then."""
+    when = ahead(deadline_at, now, zone)
     return {
         **of_episode(episode),
         "deadline_at": deadline_at,
-        "when": ahead(deadline_at, now, zone),
+        "when": when,
+        # As it begins a sentence.
+        "when_first": f"{when[:1].upper()}{when[1:]}",
         "written_at": now,
         "quote": quote,
         "lines": quote_lines(quote) if quote else [],
@@ -67,7 +64,7 @@ def of_episode(episode: Episode) -> dict[str, Any]:
         "metric": episode.metric.value,
         "plan": episode.price.plan_name,
         "make_room_path": place.path,
-        "make_room_button": place.label,
+        "make_room_button": _(place.label),
         "episode_path": episode_path(episode),
     }
 
@@ -81,7 +78,7 @@ def standing(metric: Metric, used: int, limit: int | None) -> dict[str, str]:
     """Counts in words: "11 seats", "10 seats", and "11 of 10 seats"."""
     if limit is None:
         words = amount_of(metric, used)
-        return {"used": words, "limit": "unlimited", "standing": words}
+        return {"used": words, "limit": _("unlimited"), "standing": words}
     return {
         "used": amount_of(metric, used, round_up=used > limit),
         "limit": amount_of(metric, limit),
@@ -93,16 +90,18 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
     surplus = invoice.money(invoice.surplus_minor)
     applied = invoice.money(invoice.balance_applied_minor)
     plan = [line for line in invoice.lines if line.kind == LineKind.PLAN]
+    days = (invoice.period_end_at - invoice.period_start_at).days
     return {
         "invoice": invoice,
         "is_paid": invoice.status == InvoiceStatus.PAID,
         "lines": [
-            *[_line(line.description, line.explanation, line.money) for line in invoice.lines],
-            *_taxes(invoice),
+            *[line_of(line.description, line.explanation, line.money) for line in invoice.lines],
+            *[tax_line(each) for each in invoice.taxes],
             *_kept(surplus),
             *_from_balance(applied),
         ],
         "surplus": surplus,
+        "every": describe.counted(days, "every %(num)s day", "every %(num)s days"),
         "plan_line": plan[0] if plan else None,
         "bought": [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON],
         "next_total": _whole_cycle(invoice) if plan else None,
@@ -122,33 +121,35 @@ def quote_lines(quote: Quote) -> list[dict[str, Any]]:
     the tax, and of what goes to the credit balance or comes from it."""
     sums = quote.draft
     return [
-        *[_line(line.description, line.explanation, line.amount) for line in sums.lines],
-        *[_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums.taxes],
+        *[line_of(line.description, line.explanation, line.amount) for line in sums.lines],
+        *[tax_line(each) for each in sums.taxes],
         *_kept(sums.surplus),
         *_from_balance(sums.balance_applied),
     ]
+
+
+def line_of(label: str, detail: str, amount: Money) -> dict[str, Any]:
+    """A line of a sum, with how it is worked out, or ""."""
+    return {"label": label, "detail": detail, "amount": amount}
+
+
+def tax_line(sums: TaxSum) -> dict[str, Any]:
+    """The tax of one rate as a line of a sum, with what it is on."""
+    return line_of(sums.tax.text, _("on %(base)s", base=describe.money(sums.base)), sums.amount)
 
 
 def ahead(deadline_at: datetime, now: datetime, zone: str) -> str:
     """How far off a deadline is, in days that will have gone by: "in 5 days", "tomorrow"."""
     left = deadline_at - now
     if left < DAY:
-        return f"in {describe.counted(max(left // HOUR, 1), '%(num)s hour', '%(num)s hours')}"
-    nights = (_day(deadline_at, zone) - _day(now, zone)).days
-    return "tomorrow" if nights == 1 else f"in {describe.days(left // DAY)}"
+        return describe.counted(max(left // HOUR, 1), "in %(num)s hour", "in %(num)s hours")
+    if (_day(deadline_at, zone) - _day(now, zone)).days == 1:
+        return _("tomorrow")
+    return describe.counted(left // DAY, "in %(num)s day", "in %(num)s days")
 
 
 def _day(instant: datetime, zone: str) -> Date:
     return instant.astimezone(ZoneInfo(zone)).date()
-
-
-def _line(label: str, detail: str, amount: Money) -> dict[str, Any]:
-    return {"label": label, "detail": detail, "amount": amount}
-
-
-def _taxes(invoice: Invoice) -> list[dict[str, Any]]:
-    sums = invoice.taxes
-    return [_line(each.tax.text, _tax_on(each.base), each.amount) for each in sums]
 
 
 def _whole_cycle(invoice: Invoice) -> Money:
@@ -159,13 +160,9 @@ def _whole_cycle(invoice: Invoice) -> Money:
     )
 
 
-def _tax_on(base: Money) -> str:
-    return f"on {describe.money(base)}"
-
-
 def _kept(surplus: Money) -> list[dict[str, Any]]:
-    return [] if surplus.is_zero else [_line("Kept as your credit balance", "", surplus)]
+    return [] if surplus.is_zero else [line_of(_("Kept as your credit balance"), "", surplus)]
 
 
 def _from_balance(applied: Money) -> list[dict[str, Any]]:
-    return [] if applied.is_zero else [_line("From your credit balance", "", -applied)]
+    return [] if applied.is_zero else [line_of(_("From your credit balance"), "", -applied)]

@@ -6,7 +6,7 @@ person once: an invoice's email is also the news of its plan change, and the Adm
 an auto-upgrade is also their receipt. Those that bring a PDF wait for it (`enclosures`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,12 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import outbox, tokens
+from portal import language, outbox, tokens
+from portal.billing.rules import misfits
+from portal.billing.rules.counting import Fit
 from portal.billing.rules.roles import Role
-from portal.mail import enclosures, letters, notice_facts, readers
+from portal.billing.rules.terms import Item
+from portal.mail import enclosures, letters, notice_facts, readers, spoken
 from portal.mail.readers import RECEIPTS, Person
 from portal.models import (
     Account,
@@ -25,6 +28,7 @@ from portal.models import (
     Invitation,
     Invoice,
     InvoiceReason,
+    Membership,
     Notice,
     PlanChange,
     Subscription,
@@ -43,7 +47,9 @@ DOCUMENTS_LEAVE = "documents_leave"
 class Message:
     """A message before it is put into a person's words; `name` is its folder of templates.
 
-    One that `encloses` brings the PDF of the invoice or credit note that its columns name.
+    It is written in the account's language; one `for_vendor` in English, one about no account in
+    what is spoken by whoever asked for it. One that `encloses` brings the PDF of the invoice or
+    credit note that its columns name.
     """
 
     name: str
@@ -51,6 +57,13 @@ class Message:
     facts: dict[str, Any]
     columns: dict[str, Any] = field(default_factory=dict)
     encloses: bool = False
+    for_vendor: bool = False
+
+    @property
+    def language(self) -> str:
+        if self.for_vendor:
+            return language.ENGLISH
+        return self.account.language if self.account else language.spoken()
 
 
 def invited(session: Session, invitation: Invitation, link: str, *, now: datetime) -> Notice:
@@ -64,11 +77,14 @@ def invited(session: Session, invitation: Invitation, link: str, *, now: datetim
 
 
 def password_reset(session: Session, user: User, link: str, *, now: datetime) -> Notice:
-    """To the person: the link that sets a new password."""
+    """To the person: the link that sets a new password. In the language of their account; of
+    somebody in several that differ, in what is spoken where it was asked for."""
     message = Message("password_reset", None, {"link": link})
-    return write(session, message, [readers.person_of(user)], now=now)[0]
+    with language.speaking(_language_of(session, user)):
+        return write(session, message, [readers.person_of(user)], now=now)[0]
 
 
+@spoken.to_account
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
     """The receipt, to active Admins and billing contacts, and to the addresses of the billing
     details.
@@ -103,19 +119,23 @@ def sent_again(
     return write(session, message, [to], now=now)[0]
 
 
+@spoken.to_account
 def downgrade_not_made(
-    session: Session, account: Account, change: PlanChange, *, reason: str, now: datetime
+    session: Session, account: Account, change: PlanChange, misfit: Fit, *, now: datetime
 ) -> list[Notice]:
-    """To each active Admin: the smaller plan that was to begin did not, and why (a sentence)."""
+    """To each active Admin: the smaller plan that was to begin did not, and why."""
+    reason = misfits.of_plan(change.to_price.plan_name, misfit)
     message = Message("downgrade_not_made", account, {"change": change, "reason": reason})
     return write(session, message, people(session, account, Role.ADMIN), now=now)
 
 
+@spoken.to_account
 def add_ons_not_removed(
-    session: Session, account: Account, *, what: str, reason: str, now: datetime
+    session: Session, account: Account, kept: Sequence[Item], misfit: Fit, *, now: datetime
 ) -> list[Notice]:
-    """To each active Admin: add-ons that were to go renewed instead, and why (a sentence)."""
-    message = Message("add_ons_not_removed", account, {"what": what, "reason": reason})
+    """To each active Admin: add-ons that were to go renewed instead, and why."""
+    facts = {"what": misfits.named(kept), "reason": misfits.of_add_ons(kept, misfit)}
+    message = Message("add_ons_not_removed", account, facts)
     return write(session, message, people(session, account, Role.ADMIN), now=now)
 
 
@@ -157,7 +177,7 @@ def vendor_told(
     vendor = session.get_one(Vendor, 1)
     paragraphs = [printable(paragraph, PARAGRAPH) for paragraph in text.split("\n\n")]
     facts = {"subject": subject, "paragraphs": paragraphs, "account": account}
-    message = Message("vendor_told", account, facts)
+    message = Message("vendor_told", account, facts, for_vendor=True)
     return write(session, message, [Person(vendor.email, vendor.name)], now=now)[0]
 
 
@@ -178,7 +198,8 @@ def write(
     """One notice per person, in that person's words, and the work of delivering it: due now, or
     for one that waits for a PDF when its patience is over."""
     account_id = message.account.id if message.account else None
-    notices = [_notice(session, message, person, account_id, now) for person in to]
+    with language.speaking(message.language):
+        notices = [_notice(session, message, person, account_id, now) for person in to]
     session.add_all(notices)
     session.flush()
     for notice in notices:
@@ -192,7 +213,8 @@ def rewrite(session: Session, message: Message, waiting: Iterable[Notice]) -> No
     for notice in waiting:
         name = notice.user.name if notice.user else ""
         person = Person(notice.recipient, name, notice.user_id)
-        letter = letters.write(message.name, _all_facts(session, message, person))
+        with language.speaking(message.language):
+            letter = letters.write(message.name, _all_facts(session, message, person))
         notice.subject, notice.body_text = letter.subject, letter.text
         notice.body_html, notice.calendar = letter.html, message.columns["calendar"]
 
@@ -224,6 +246,17 @@ def _notice(
 def people(session: Session, account: Account, *roles: Role) -> list[Person]:
     """The account's active people of these roles."""
     return [readers.person_of(user) for user, _ in readers.active(session, account, roles)]
+
+
+def _language_of(session: Session, user: User) -> str:
+    statement = (
+        select(Account.language)
+        .join(Membership, Membership.account_id == Account.id)
+        .where(Membership.user_id == user.id, Membership.deactivated_at.is_(None))
+        .distinct()
+    )
+    languages = list(session.scalars(statement))
+    return languages[0] if len(languages) == 1 else language.spoken()
 
 
 def _ending(subscription: Subscription) -> dict[str, Any]:

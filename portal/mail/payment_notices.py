@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.billing.rules import describe
+from portal.billing.rules import describe, kept_words
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
-from portal.mail import notice_facts, notices
+from portal.language import pgettext
+from portal.mail import notice_facts, notices, spoken
 from portal.mail.notices import Message
 from portal.models import Account, Episode, Invoice, Notice, Payment
 
@@ -21,25 +22,27 @@ from portal.models import Account, Episode, Invoice, Notice, Payment
 class Failure:
     """What was not collected, why (a sentence), and when it is tried again, None for not at all.
 
-    `what` completes "for …" ("the upgrade to Standard, 10 users"). With `plan_ended` it was the
-    last attempt and the subscription is over; `invoice` is what stays to be paid,
-    `episode` what an automatic upgrade was to answer.
+    It was for `invoice`, which stays to be paid, or for an automatic upgrade to the plan
+    `upgrade_to`, which was to answer `episode`. `reason` is as a row keeps it. With `plan_ended` it
+    was the last attempt and the subscription is over.
     """
 
-    what: str
     amount: Money
     reason: str
     invoice: Invoice | None = None
+    upgrade_to: str = ""
     episode: Episode | None = None
     next_try_at: datetime | None = None
     plan_ended: bool = False
 
 
+@spoken.to_account
 def failed(session: Session, account: Account, failure: Failure, *, now: datetime) -> list[Notice]:
     """To active Admins and billing contacts: a charge was not collected, and what follows."""
     return _tell(session, account, "payment_failed", failure, {}, now=now)
 
 
+@spoken.to_account
 def transfer_missing(
     session: Session, account: Account, failure: Failure, payment: Payment, *, now: datetime
 ) -> list[Notice]:
@@ -48,6 +51,7 @@ def transfer_missing(
     return _tell(session, account, "transfer_missing", failure, more, now=now)
 
 
+@spoken.to_vendor
 def no_answer(session: Session, account: Account, payment: Payment, *, now: datetime) -> Notice:
     """To the vendor: the gateway was asked often enough and still can't say what became of it."""
     amount = describe.money(payment.money)
@@ -66,14 +70,21 @@ def no_answer(session: Session, account: Account, payment: Payment, *, now: date
 def _facts(failure: Failure) -> dict[str, Any]:
     invoice = failure.invoice
     return {
-        "what": failure.what,
+        "what": _what(failure),
         "amount": failure.amount,
-        "reason": failure.reason,
+        "reason": kept_words.translated(failure.reason),
         "next_try_at": failure.next_try_at,
         "plan_ended": failure.plan_ended,
         "episode_path": notice_facts.episode_path(failure.episode) if failure.episode else "",
         "invoice_path": notice_facts.paper_path(invoice) if invoice else "",
     }
+
+
+def _what(failure: Failure) -> str:
+    """What completes "for …"."""
+    if failure.invoice is not None:
+        return pgettext("for …", "invoice %(number)s", number=failure.invoice.number_text)
+    return pgettext("for …", "the upgrade to %(plan)s", plan=failure.upgrade_to)
 
 
 def _tell(

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from portal.billing.rules.counting import Metric
+from portal.language import message
 
 # Paths, because emails and open pages are drawn where nobody asks for anything.
 COUNTED_AT: dict[Metric, str] = {
@@ -18,7 +19,7 @@ NOT_COUNTED_AT: dict[Metric, str] = {
 
 
 class Place(NamedTuple):
-    """Where something is done, and what the button that leads there says."""
+    """Where something is done, and what the button that leads there says: a message to look up."""
 
     path: str
     label: str
@@ -26,7 +27,7 @@ class Place(NamedTuple):
 
 # Where a metric is brought back within its limit.
 MAKE_ROOM: dict[Metric, Place] = {
-    Metric.SEATS: Place("/users", "Remove users"),
-    Metric.CLIENTS: Place("/clients?counted=yes", "Go to the client list"),
-    Metric.STORAGE: Place("/clients/documents?counted=yes", "Go to the documents"),
+    Metric.SEATS: Place("/users", message("Remove users")),
+    Metric.CLIENTS: Place("/clients?counted=yes", message("Go to the client list")),
+    Metric.STORAGE: Place("/clients/documents?counted=yes", message("Go to the documents")),
 }

@@ -10,15 +10,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.language import message
 from portal.mail import mailer
 from portal.models import CreditNote, Invoice, Notice, NoticeState
 
 MOST = 100
 STATES = {
-    NoticeState.WAITING: ("On its way", "warn"),
-    NoticeState.ACCEPTED: ("Accepted", "good"),
-    NoticeState.REFUSED: ("Refused", "bad"),
-    NoticeState.WITHDRAWN: ("Not sent", "neutral"),
+    NoticeState.WAITING: (message("On its way"), "warn"),
+    NoticeState.ACCEPTED: (message("Accepted"), "good"),
+    NoticeState.REFUSED: (message("Refused"), "bad"),
+    NoticeState.WITHDRAWN: (message("Not sent"), "neutral"),
 }
 
 

@@ -19,6 +19,7 @@ from portal.mail.payment_notices import Failure
 from portal.models import Account, AuditEntry, CreditNote, Invoice, Notice, NoticeState, User
 from portal.papers import making
 from portal.transaction import transaction
+from tests.address_stories import agreed
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 from tests.credit_stories import credit, newest
@@ -88,12 +89,12 @@ def test_failed_payments_are_on_the_page_of_what_they_were_for(
 ) -> None:
     with transaction() as session:
         row = session.get_one(Invoice, invoice().id)
-        failure = Failure("it", Money(10000, "USD"), "The card was declined.", invoice=row)
+        failure = Failure(Money(10000, "USD"), "The card was declined.", invoice=row)
         payment_notices.failed(
             session, session.get_one(Account, cast.acme.id), failure, now=clock.now()
         )
     page = words(browser(cast.carol).get(PAGE).text)
-    assert page.count("We could not collect $100.00 for it") == 2
+    assert page.count(f"We could not collect $100.00 for invoice {row.number_text}") == 2
 
 
 @pytest.mark.parametrize(
@@ -239,8 +240,7 @@ def test_who_wants_none_gets_none(cast: Cast, browser: Browser) -> None:
 
 
 def test_the_page_says_who_gets_them(cast: Cast, browser: Browser) -> None:
-    with transaction() as session:
-        session.merge(cast.acme).billing.invoice_emails = ["books@example.com"]
+    agreed(cast.acme, "books@example.com")
     browser(cast.carol).post("/billing/my-invoices", data={"wants": "no"})
     in_order(
         words(browser(cast.alice).get("/billing").text),
@@ -262,7 +262,7 @@ def test_somebody_always_gets_them(cast: Cast, browser: Browser) -> None:
 def test_the_last_address_stays_while_nobody_else_wants_them(cast: Cast, browser: Browser) -> None:
     form = {"company": "Acme", "country": "US", "invoice_emails": "books@example.com"}
     client = browser(cast.alice)
-    assert client.post("/billing", data=form).status_code == 303
+    agreed(cast.acme, "books@example.com")
     for person in (cast.carol, cast.alice):
         assert browser(person).post("/billing/my-invoices", data={"wants": "no"}).status_code == 303
     answer = client.post("/billing", data=form | {"invoice_emails": ""})

@@ -8,7 +8,7 @@ from flask import Flask, has_request_context
 from sqlalchemy import select
 
 from portal.billing import usage
-from portal.billing.rules.counting import Metric
+from portal.billing.rules.counting import Fit, Metric, Shortfall
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
 from portal.blueprints.auth.passwords import LINK_LASTS
@@ -180,16 +180,17 @@ def test_a_failed_payment_says_what_why_and_when_again(
     acme: Account, cast: Cast, clock: FixedClock
 ) -> None:
     with transaction() as session:
+        invoice = session.get_one(Invoice, _invoice(InvoiceReason.INITIAL, acme).id)
         failure = Failure(
-            what="invoice INV-2026-000007",
             amount=Money(10000, "USD"),
             reason="The card was declined.",
+            invoice=invoice,
             next_try_at=clock.now() + timedelta(days=3),
         )
         payment_notices.failed(session, session.merge(acme), failure, now=clock.now())
     told = named("payment_failed")
     assert {notice.recipient for notice in told} == {cast.alice.email, cast.carol.email}
-    assert told[0].subject == "We could not collect $100.00 for invoice INV-2026-000007"
+    assert told[0].subject == f"We could not collect $100.00 for invoice {invoice.number_text}"
     for body in (told[0].body_text, told[0].body_html):
         assert "The card was declined." in body
         assert "We try again on 4 Mar 2026, 10:00 CET." in " ".join(body.split())
@@ -203,11 +204,11 @@ def test_a_downgrade_that_was_not_made_says_why(
     )
     with transaction() as session:
         account = session.merge(acme)
-        reason = "Standard, 5 users no longer fits: 3 seats too many."
-        notices.downgrade_not_made(session, account, change, reason=reason, now=clock.now())
+        misfit = Fit((Shortfall(Metric.SEATS, used=8, limit=5),))
+        notices.downgrade_not_made(session, account, change, misfit, now=clock.now())
     (notice,) = named("downgrade_not_made")
     assert notice.recipient == cast.alice.email
-    assert "3 seats too many" in notice.body_text
+    assert "Standard, 5 users no longer fits: 3 seats too many." in notice.body_text
     assert "Standard, 10 users" in notice.body_html
 
 
@@ -253,7 +254,7 @@ def test_links_lead_to_the_portal_s_own_address(
     with app.test_request_context(headers={"Host": "mallory.example"}):
         notice = _invite(acme, cast, clock, Role.ADMIN)
         with transaction() as session:
-            failure = Failure(what="it", amount=Money(1, "USD"), reason="No.")
+            failure = Failure(Money(1, "USD"), "No.", upgrade_to="Standard, 20 users")
             payment_notices.failed(session, session.merge(acme), failure, now=clock.now())
     for body in (notice.body_html, newest("payment_failed").body_html):
         assert "mallory" not in body
@@ -319,5 +320,8 @@ def _upgrade(episode: Episode, clock: FixedClock) -> None:
     assert usage.of(db.session(), episode.account_id)[Metric.SEATS].limit_value == 20
 
 
-def _invoice(reason: InvoiceReason) -> Invoice:
-    return db.session.scalars(select(Invoice).where(Invoice.reason == reason)).one()
+def _invoice(reason: InvoiceReason, account: Account | None = None) -> Invoice:
+    statement = select(Invoice).where(Invoice.reason == reason)
+    if account is not None:
+        statement = statement.where(Invoice.account_id == account.id)
+    return db.session.scalars(statement).one()
