@@ -104,16 +104,13 @@ def of_link(session: Session, token: str) -> Linked | None:
 
 def confirm(
     session: Session, account: Account, token: str, *, now: datetime, ip: str | None
-) -> bool:
-    """Invoices come to the address of a link from now on; its account must be locked. False where
-    it isn't on the list any more."""
+) -> None:
+    """Invoices come to the address of a link from now on, where it is on the list still; its
+    account must be locked. Twice is once."""
     linked = of_link(session, token)
-    if linked is None or not linked.is_listed:
-        return False
-    if not linked.is_confirmed:
+    if linked is not None and linked.is_listed and not linked.is_confirmed:
         _row(session, account, linked.email, now=now).confirmed_at = now
         _record(session, linked, "invoice_address.confirmed", now=now, ip=ip)
-    return True
 
 
 def end(session: Session, account: Account, token: str, *, now: datetime, ip: str | None) -> None:

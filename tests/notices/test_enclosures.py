@@ -28,6 +28,7 @@ from portal.models import (
 )
 from portal.papers import making
 from portal.transaction import transaction
+from tests.address_stories import agreed
 from tests.cast import Cast, FixedClock
 from tests.faults.mail_server import Mode, PostOffice, running
 from tests.notices.post import named
@@ -116,8 +117,7 @@ def test_one_that_is_asked_for_early_waits_all_the_same(cast: Cast, clock: Fixed
 def test_after_ten_minutes_it_goes_without_and_says_where_the_pdf_is(
     cast: Cast, clock: FixedClock, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with transaction() as session:
-        session.merge(cast.acme).billing.invoice_emails = ["books@example.com"]
+    agreed(cast.acme, "books@example.com")
     monkeypatch.setattr(making, "_make", broken)
     invoice = upgrade(cast)
     schedule.run_due()

@@ -19,6 +19,7 @@ from portal.models import (
     SandboxRefund,
     SubscriptionStatus,
 )
+from tests.address_stories import agreed
 from tests.cast import Cast
 from tests.credit_stories import (
     balance,
@@ -342,7 +343,7 @@ def test_invoice_tax(cast: Cast) -> None:
 
 def test_who_is_told(cast: Cast) -> None:
     """Admins, billing contacts and the addresses that get invoices; Members are not."""
-    change_details(cast.acme, invoice_emails=["books@example.com", cast.alice.email])
+    agreed(cast.acme, "books@example.com", cast.alice.email)
     note = credit(cast, newest(cast.acme))
     cast.let_pass(minutes=1)
 
