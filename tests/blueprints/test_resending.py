@@ -89,12 +89,12 @@ def test_failed_payments_are_on_the_page_of_what_they_were_for(
 ) -> None:
     with transaction() as session:
         row = session.get_one(Invoice, invoice().id)
-        failure = Failure("it", Money(10000, "USD"), "The card was declined.", invoice=row)
+        failure = Failure(Money(10000, "USD"), "The card was declined.", invoice=row)
         payment_notices.failed(
             session, session.get_one(Account, cast.acme.id), failure, now=clock.now()
         )
     page = words(browser(cast.carol).get(PAGE).text)
-    assert page.count("We could not collect $100.00 for it") == 2
+    assert page.count(f"We could not collect $100.00 for invoice {row.number_text}") == 2
 
 
 @pytest.mark.parametrize(
