@@ -105,7 +105,7 @@ def failed_tries(session: Session, episode: Episode) -> list[datetime]:
 
 def policy(session: Session, metric: Metric) -> Policy:
     """What follows when a metric goes over its limit, by the vendor's catalog."""
-    return session.get_one(Vendor, 1).policy(metric)
+    return Vendor.of(session).policy(metric)
 
 
 def is_capped(session: Session, account_id: int, metric: Metric) -> bool:

@@ -99,7 +99,7 @@ def fit_of_upgraded(session: Session, used: Mapping[Metric, int], limits: Limits
     Nobody begins, or goes on after cancelling, beyond one of these: no warning and no upgrade
     would follow from having cancelled, and all that is in use would stay at the smaller price.
     """
-    vendor = session.get_one(Vendor, 1)
+    vendor = Vendor.of(session)
     is_upgraded = {metric: vendor.policy(metric) is Policy.AUTO_UPGRADE for metric in Metric}
     return fit(used, {metric: limits[metric] if is_upgraded[metric] else None for metric in Metric})
 

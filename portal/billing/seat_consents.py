@@ -15,10 +15,12 @@ from portal.billing import subscriptions, usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import CapWhileOver, RuleBroken
 from portal.billing.rules.policies import Policy
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, SeatConsent, User, Vendor, WhenFull
 from portal.transaction import after_commit
 
-UPGRADED = (
+UPGRADED = message(
     "People can be added beyond the seats of the plan. If more seats are in use than it has, the"
     " account's Admins get three emails over five days. If it is still so five days after the"
     " first of them, the account moves to the next larger plan of its family: its full price,"
@@ -27,11 +29,11 @@ UPGRADED = (
     " seats before that date, nothing changes and nothing is charged. Within 30 days an Admin can"
     " take such an upgrade back, once the former plan is large enough again."
 )
-UNLIMITED_BY_POLICY = (
+UNLIMITED_BY_POLICY = message(
     "People can be added beyond the seats of the plan. The plan is not changed for that, and"
     " nothing is charged for it, by itself."
 )
-CAPPED = (
+CAPPED = message(
     "Nobody can be added beyond the seats of the plan: while all of them are taken, an invitation"
     " to a role with a seat can't be accepted, nobody who takes a seat can be added or"
     " reactivated, and no billing contact can be made Member or Admin. Whoever has a seat keeps"
@@ -43,7 +45,7 @@ class OtherWording(RuleBroken):
     """What a choice leads to reads otherwise now than when it was shown."""
 
     def __init__(self) -> None:
-        super().__init__("What your choice leads to has changed. Read it again, then choose.")
+        super().__init__(_("What your choice leads to has changed. Read it again, then choose."))
 
 
 def made(session: Session, account_id: int) -> list[tuple[SeatConsent, str | None]]:
@@ -69,21 +71,19 @@ def is_capped(session: Session, account_id: int) -> bool:
 
 
 def wording(session: Session, choice: WhenFull) -> str:
-    """What exactly a choice leads to, by the vendor's catalog as it is."""
-    if choice is WhenFull.HARD_CAP:
-        return CAPPED
-    policy = session.get_one(Vendor, 1).policy(Metric.SEATS)
-    return UPGRADED if policy is Policy.AUTO_UPGRADE else UNLIMITED_BY_POLICY
+    """What exactly a choice leads to, by the vendor's catalog as it is, in the language spoken
+    now: a choice is kept with the words that were read."""
+    return _(_what_follows(session, choice))
 
 
 def in_short(session: Session, account_id: int) -> str:
     """What happens when the seats of the account run out, in a few words."""
     held = choice(session, account_id)
     if held is WhenFull.HARD_CAP:
-        return "nobody can be added beyond them"
-    if wording(session, held) == UPGRADED:
-        return "people can be added, and five days after a first email the plan moves up"
-    return "people can be added, and nothing is charged for that by itself"
+        return _("nobody can be added beyond them")
+    if _what_follows(session, held) == UPGRADED:
+        return _("people can be added, and five days after a first email the plan moves up")
+    return _("people can be added, and nothing is charged for that by itself")
 
 
 def mark(wording: str) -> str:
@@ -131,9 +131,15 @@ def choose(
 
 def consent_at_sign_up(session: Session, account: Account, *, now: datetime, actor: Actor) -> None:
     """Keep what the sign-up page said about seats, where it leads to charges by themselves."""
-    words = wording(session, WhenFull.UPGRADE)
-    if words == UPGRADED:
-        _keep(session, account, WhenFull.UPGRADE, words, None, now=now, actor=actor)
+    if _what_follows(session, WhenFull.UPGRADE) == UPGRADED:
+        _keep(session, account, WhenFull.UPGRADE, _(UPGRADED), None, now=now, actor=actor)
+
+
+def _what_follows(session: Session, choice: WhenFull) -> str:
+    if choice is WhenFull.HARD_CAP:
+        return CAPPED
+    policy = Vendor.of(session).policy(Metric.SEATS)
+    return UPGRADED if policy is Policy.AUTO_UPGRADE else UNLIMITED_BY_POLICY
 
 
 def _latest(session: Session, account_id: int) -> SeatConsent | None:

@@ -9,7 +9,7 @@ from portal.models import Account, BillingDetails, Vendor
 
 def vendor(session: Session) -> dict[str, Any]:
     """Who sells."""
-    row = session.get_one(Vendor, 1)
+    row = Vendor.of(session)
     return {
         "name": row.name,
         "address": row.address,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.billing import invoices, price_list
@@ -11,16 +11,17 @@ from portal.billing.rules.terms import Basket, Item, Running, limits_with
 from portal.models import Subscription, SubscriptionStatus
 
 LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
+# Built once: what most pages and commands ask first.
+OF_ACCOUNT = (
+    select(Subscription)
+    .options(joinedload(Subscription.add_ons))
+    .where(Subscription.account_id == bindparam("account_id"), Subscription.status.in_(LIVE))
+)
 
 
 def live(session: Session, account_id: int) -> Subscription | None:
     """The account's subscription, unless it has none or it ended."""
-    statement = (
-        select(Subscription)
-        .options(joinedload(Subscription.add_ons))
-        .where(Subscription.account_id == account_id, Subscription.status.in_(LIVE))
-    )
-    return session.scalars(statement).unique().one_or_none()
+    return session.scalars(OF_ACCOUNT, {"account_id": account_id}).unique().one_or_none()
 
 
 def running(session: Session, subscription: Subscription) -> Running:

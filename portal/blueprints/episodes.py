@@ -40,7 +40,7 @@ def show(public_id: str) -> ResponseReturnValue:
         **_upgrade(_answering(episode)),
         moments=episode_story.moments(session, account, episode, now=clock.now()),
         others=_others(episode),
-        vendor_email=session.get_one(Vendor, 1).email,
+        vendor_email=Vendor.of(session).email,
     )
 
 

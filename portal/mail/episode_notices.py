@@ -212,7 +212,7 @@ def _over_too(session: Session, episode: Episode) -> str:
 
 def _is_found_next(session: Session, account_id: int, metric: Metric) -> bool:
     """Whether the check that found another metric comes to this one after it. Seats come first."""
-    policy = session.get_one(Vendor, 1).policy(metric)
+    policy = Vendor.of(session).policy(metric)
     is_after = metric is not Metric.SEATS and policy is Policy.AUTO_UPGRADE
     return is_after and session.get_one(Usage, (account_id, metric)).is_over
 

@@ -174,7 +174,7 @@ def vendor_told(
 
     `subject` names the account; `text` is plain paragraphs with an empty line between them.
     """
-    vendor = session.get_one(Vendor, 1)
+    vendor = Vendor.of(session)
     paragraphs = [printable(paragraph, PARAGRAPH) for paragraph in text.split("\n\n")]
     facts = {"subject": subject, "paragraphs": paragraphs, "account": account}
     message = Message("vendor_told", account, facts, for_vendor=True)
@@ -265,7 +265,7 @@ def _ending(subscription: Subscription) -> dict[str, Any]:
 
 
 def _all_facts(session: Session, message: Message, person: Person) -> dict[str, Any]:
-    vendor, account = session.get_one(Vendor, 1), message.account
+    vendor, account = Vendor.of(session), message.account
     return {
         "vendor_name": printable(vendor.name, NAME),
         "vendor_email": vendor.email,

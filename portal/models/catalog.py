@@ -1,9 +1,10 @@
 """What the vendor sells: families, tiers and versioned prices, as the catalog file said."""
 
 from datetime import datetime
+from typing import Self
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
@@ -26,6 +27,13 @@ class Vendor(Model):
     country: Mapped[str] = mapped_column(String(2))
     tax_id: Mapped[str] = mapped_column(String(32))
     policies: Mapped[dict[str, str]] = mapped_column(JSON)
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """The row; the session holds on to it, so that a transaction reads it once."""
+        vendor = session.get_one(cls, 1)
+        session.info[cls] = vendor
+        return vendor
 
     def policy(self, metric: Metric) -> Policy:
         """What follows when `metric` goes over its limit."""

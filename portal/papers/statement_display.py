@@ -8,15 +8,17 @@ from sqlalchemy.orm import Session
 from portal.billing import statements
 from portal.billing.rules.money import Money
 from portal.billing.statements import Entry, Event
+from portal.language import ENGLISH, message
+from portal.language import gettext as _
 from portal.models import Account, BillingDetails, Vendor
 from portal.papers.parts import NAME_LENGTH, Party, Sum, party
 from portal.printable import printable
 
 SUMS = (
-    (Event.INVOICE, "Invoiced"),
-    (Event.CREDIT_NOTE, "Credited"),
-    (Event.PAYMENT, "Paid"),
-    (Event.REFUND, "Paid back"),
+    (Event.INVOICE, message("Invoiced")),
+    (Event.CREDIT_NOTE, message("Credited")),
+    (Event.PAYMENT, message("Paid")),
+    (Event.REFUND, message("Paid back")),
 )
 
 
@@ -52,6 +54,7 @@ class ShownStatement:
     sums: tuple[Sum, ...]
     closing: Money
     credit: Money
+    language: str = ENGLISH
 
     @property
     def owed(self) -> Money:
@@ -73,14 +76,15 @@ def shown(
         made_at=now,
         opening=found.opening,
         steps=tuple(_step(entry) for entry in found.entries),
-        sums=tuple(Sum(label, found.sum_of(event)) for event, label in SUMS),
+        sums=tuple(Sum(_(label), found.sum_of(event)) for event, label in SUMS),
         closing=found.closing,
         credit=found.credit,
+        language=account.language,
     )
 
 
 def _vendor(session: Session) -> Party:
-    row = session.get_one(Vendor, 1)
+    row = Vendor.of(session)
     return party(
         {
             "name": row.name,
@@ -106,11 +110,21 @@ def _customer(session: Session, account: Account) -> Party:
 
 def _step(entry: Entry) -> Step:
     method = printable(entry.method, NAME_LENGTH)
-    what, detail = {
-        Event.INVOICE: (f"Invoice {entry.number}", ""),
-        Event.CREDIT_NOTE: (f"Credit note {entry.number}", ""),
-        Event.PAYMENT: ("Payment", f"{method}, for invoice {entry.number}"),
-        Event.REFUND: ("Refund", f"To {method}, for credit note {entry.number}"),
-    }[entry.event]
+    what, detail = _words(entry, method)
     is_note = entry.event in (Event.CREDIT_NOTE, Event.REFUND)
     return Step(entry.at, what, detail, entry.number, is_note, entry.amount, entry.after)
+
+
+def _words(entry: Entry, method: str) -> tuple[str, str]:
+    """What it is, and what more is to be said of it."""
+    match entry.event:
+        case Event.INVOICE:
+            return _("Invoice %(number)s", number=entry.number), ""
+        case Event.CREDIT_NOTE:
+            return _("Credit note %(number)s", number=entry.number), ""
+        case Event.PAYMENT:
+            given = {"method": method, "number": entry.number}
+            return _("Payment"), _("%(method)s, for invoice %(number)s", **given)
+        case Event.REFUND:
+            given = {"method": method, "number": entry.number}
+            return _("Refund"), _("To %(method)s, for credit note %(number)s", **given)
