@@ -63,6 +63,39 @@ def test_many_bytes_without_rows_are_left_for_a_person(
     assert len(told()) == 2
 
 
+def test_many_that_nobody_looks_at_for_four_weeks_go_a_hundred_a_night(
+    shelf: Shelf, ada: str, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told on day 0, 7, 14, 21 and 28: from the 28th on nobody can say they weren't."""
+    shelf.keep(ada)
+    a_day_goes_by(monkeypatch)
+    left_behind(250)
+    removed = []
+    for _night in range(32):
+        removed.append(orphans.sweep())
+        clock.advance(days=1)
+    assert removed == [0] * 29 + [100, 100, 50]
+    assert stored() == named()
+    assert len(told()) == 5
+    text = " ".join(told()[0].body_text.split())
+    assert "this is said each week, and after four 100 of them are removed a night." in text
+
+
+def test_who_was_told_of_others_long_ago_is_told_anew(
+    shelf: Shelf, ada: str, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to after a day; four weeks later a backup is put back."""
+    shelf.keep(ada)
+    a_day_goes_by(monkeypatch)
+    left_behind(101)
+    assert orphans.sweep() == 0
+    orphans.remove(orphans.find().files)
+    clock.advance(days=28)
+    left_behind(101)
+    assert orphans.sweep() == 0
+    assert len(told()) == 2
+
+
 def test_a_hundred_go_by_themselves(
     shelf: Shelf, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

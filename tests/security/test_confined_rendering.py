@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import resource
 import signal
 import socket
@@ -21,6 +22,8 @@ from portal.papers.rendering import RenderingFailed
 
 PAGE = Page("<html lang=en><title>Test</title><p>Hello</p></html>", "invoice_v1.css", "A4", "test")
 OPEN_IN_C = ctypes.CDLL(None, use_errno=True)
+# Without a word on memory or threads: what a fork is.
+CLONE_A_PROCESS = (confinement.CALLS[platform.machine()].clone, signal.SIGCHLD, 0, 0, 0, 0)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's fence is Linux' own")
 
 
@@ -60,6 +63,8 @@ def test_what_may_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: os.system("true"),  # noqa: S605
         lambda: os.execv("/bin/true", ["true"]),  # noqa: S606
         os.fork,
+        lambda: os.kill(os.getppid(), 0),
+        lambda: os.killpg(0, 0),
     ],
 )
 def test_python_refuses(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -75,12 +80,31 @@ def test_python_refuses(monkeypatch: pytest.MonkeyPatch, act: Callable[[], objec
         lambda: OPEN_IN_C.socket(socket.AF_INET, socket.SOCK_STREAM, 0),
         lambda: OPEN_IN_C.socket(socket.AF_INET, socket.SOCK_DGRAM, 0),
         lambda: OPEN_IN_C.execv(b"/bin/true", None),
+        OPEN_IN_C.fork,
+        OPEN_IN_C.vfork,
+        lambda: OPEN_IN_C.syscall(*CLONE_A_PROCESS),
+        lambda: OPEN_IN_C.kill(os.getppid(), 0),
+        lambda: OPEN_IN_C.kill(-1, 0),
+        lambda: OPEN_IN_C.kill(0, 0),
     ],
 )
 def test_the_kernel_refuses_what_does_not_ask_python(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
 ) -> None:
     assert instead(monkeypatch, act) == "did: -1"
+
+
+def test_threads_may_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer fonts need some."""
+
+    def count() -> int:
+        found: list[int] = []
+        thread = threading.Thread(target=lambda: found.append(1))
+        thread.start()
+        thread.join()
+        return len(found)
+
+    assert instead(monkeypatch, count) == "did: 1"
 
 
 def test_nothing_that_was_open_is_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
