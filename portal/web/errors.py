@@ -27,6 +27,7 @@ TITLES = {
     429: message("Too many attempts"),
     503: message("Busy for a moment"),
 }
+OTHER = message("That did not work")
 PAGES = {400, 403, 404, 409, 413, 422, 429, 500, 503}
 EXPIRED_FORM = message(
     "This form is too old or came from elsewhere. Load the page again and send it anew."
@@ -49,15 +50,15 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(DataError, _unstorable)
 
 
-def answer(code: int, message: str | None = None, *, title: str = "") -> ResponseReturnValue:
+def answer(code: int, said: str | None = None, *, title: str = "") -> ResponseReturnValue:
     """The error page of `code`, or its fragment shown above the page that htmx is on; `title` is
     that of the fragment, where the one of the code says too little."""
     if wants_fragment():
-        title = title or _(TITLES.get(code, message("That did not work")))
-        body = render_template("errors/_message.html", title=title, message=message or "")
+        title = title or _(TITLES.get(code, OTHER))
+        body = render_template("errors/_message.html", title=title, message=said or "")
         return body, code, {"HX-Retarget": "#error-message", "HX-Reswap": "outerHTML"}
     page = code if code in PAGES else (500 if code >= 500 else 400)
-    return render_template(f"errors/{page}.html", message=message), code
+    return render_template(f"errors/{page}.html", message=said), code
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
