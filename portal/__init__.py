@@ -43,6 +43,9 @@ from portal.blueprints import (
     gateway_events as gateway_news,
 )
 from portal.blueprints import (
+    languages as language_choice,
+)
+from portal.blueprints import (
     live as live_pages,
 )
 from portal.cli import register_commands
@@ -69,7 +72,7 @@ BILLING = (
     *(billing_details, invoice_addresses, resending, reissuing, payment_method, payments),
 )
 PAGES = (
-    *(auth, *ACCOUNT, *BILLING, clients, users, live_pages),
+    *(auth, *ACCOUNT, *BILLING, clients, users, live_pages, language_choice),
     *(sandbox, sandbox_cards, gateway_news, dev, health),
 )
 

@@ -225,6 +225,7 @@ def invoice_row_full_of(text: str) -> Invoice:
         balance_applied_minor=0,
         due_minor=75_00,
         surplus_minor=0,
+        language="en",
         tax_note=text,
         issued_at=ISSUED_AT,
         period_start_at=ISSUED_AT,

@@ -14,6 +14,7 @@ from flask import Flask
 from pypdf import PdfReader
 
 from portal.extensions import db
+from portal.language import LANGUAGES, speaking
 from portal.models import Invoice, InvoiceLine, InvoiceReason
 from portal.papers import invoice_display, making, page
 from portal.papers.invoice_display import IssuedInvoice
@@ -144,9 +145,11 @@ def test_v3_the_text_is_that_of_the_row_for_three_hundred_rows(app: Flask) -> No
 
 def check_random(seed: int) -> None:
     row = random_row(random.Random(seed))
-    issued = invoice_display.issued(db.session(), row)
+    with speaking(row.language):
+        issued = invoice_display.issued(db.session(), row)
+        parts = parts_of(row, issued)
     said = flowing(text_of(issued))
-    for part in parts_of(row, issued):
+    for part in parts:
         assert flowing(part) in said, part
 
 
@@ -159,7 +162,8 @@ def parts_of(row: Invoice, issued: IssuedInvoice) -> list[str]:
     for line in row.lines:
         parts += [line.description, line.explanation, money(line.money)]
         parts += [date(line.period_start_at, zone), date(line.period_end_at, zone)]
-    parts += [money(each.amount) for each in issued.sums]
+    for each in issued.sums:
+        parts += [each.label, money(each.amount)]
     return [part for part in parts if part]
 
 
@@ -192,6 +196,7 @@ def random_row(chance: random.Random) -> Invoice:
         | {"time_zone": chance.choice(["UTC", "Asia/Tokyo", "America/Lima"])}
         | {"po_number": chance.choice(["", f"PO {chance.randint(1, 10**9)}"])},
         lines=lines,
+        language=chance.choice(list(LANGUAGES)),
     )
 
 

@@ -15,7 +15,6 @@ from portal.papers.page import Page
 
 VARIANT = "pdf/a-3a"
 XML_NAME = "factur-x.xml"
-XML_IS = "The invoice for accounting software (EN 16931)"
 
 CLAIMS = """
 <rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
@@ -98,7 +97,7 @@ def _invoice(page: Page) -> Attachment:
     return Attachment(
         string=page.xml,
         name=XML_NAME,
-        description=XML_IS,
+        description=page.xml_is,
         created=page.issued_at,
         modified=page.issued_at,
         relationship="Alternative",

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from portal.billing import editions, refunds
 from portal.billing.rules import crediting, kept_words
 from portal.billing.rules.money import Money
+from portal.language import ENGLISH
+from portal.language import gettext as _
 from portal.models import CreditNote, CreditNoteLine, CreditNotePurpose, Invoice
 from portal.papers import invoice_display
 from portal.papers.line_facts import one_at, tax_of
@@ -34,7 +36,8 @@ class IssuedCreditNote:
 
     subtotal + tax = total.
     `goes` says where the money goes, as in "$70.00 back to Visa ending in 4242 and $30.00 to
-    your credit balance". `tax_note` and `po_number` are the invoice's; both may be empty.
+    your credit balance". `tax_note` and `po_number` are the invoice's; both may be empty. So is
+    `language`.
     """
 
     number: str
@@ -55,6 +58,7 @@ class IssuedCreditNote:
     to_balance: Money
     tax_note: str
     po_number: str
+    language: str = ENGLISH
 
     @property
     def takes_back(self) -> bool:
@@ -86,6 +90,7 @@ def issued(session: Session, note: CreditNote) -> IssuedCreditNote:
         to_balance=note.money(0) if is_again else note.division.to_balance,
         tax_note=printable(invoice.tax_note, LINE_LENGTH),
         po_number=printable(note.customer.get("po_number") or "", NAME_LENGTH),
+        language=note.language,
     )
 
 
@@ -136,4 +141,4 @@ def _line(line: CreditNoteLine, charged_on: Invoice) -> Line:
 def _sums(note: CreditNote) -> tuple[Sum, ...]:
     """subtotal + tax per rate = total; a total without tax needs no steps."""
     taxes = tax_sums(note)
-    return (Sum("Subtotal", note.money(note.subtotal_minor)), *taxes) if taxes else ()
+    return (Sum(_("Subtotal"), note.money(note.subtotal_minor)), *taxes) if taxes else ()

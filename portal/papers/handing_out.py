@@ -17,7 +17,7 @@ from typing import IO
 
 from flask import current_app
 
-from portal import clock, events, file_store
+from portal import clock, events, file_store, language
 from portal.audit import Actor, record
 from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import Made
@@ -113,13 +113,14 @@ def _wanted(export_id: int) -> Wanted | None:
         return Wanted(archive.filed(session, papers, account.time_zone), None)
     if export.since_at is None or export.before_at is None:
         raise ValueError("a statement is of a time")
-    statement = statement_display.shown(
-        session,
-        account,
-        since_at=export.since_at,
-        before_at=export.before_at,
-        now=export.requested_at,
-    )
+    with language.speaking(account.language):
+        statement = statement_display.shown(
+            session,
+            account,
+            since_at=export.since_at,
+            before_at=export.before_at,
+            now=export.requested_at,
+        )
     return Wanted([], statement)
 
 
@@ -136,14 +137,14 @@ def _write(wanted: Wanted, file: IO[bytes], export_id: int) -> None:
 
 
 def _statement(statement: ShownStatement) -> bytes:
-    return rendering.pdf(
-        Page(
+    with language.speaking(statement.language):
+        page = Page(
             html=composing.html(STATEMENT, statement=statement),
             sheet=SHEET,
             paper=composing.paper(statement.customer, statement.vendor),
             identifier=f"statement {statement.made_at.isoformat()}",
         )
-    )
+    return rendering.pdf(page)
 
 
 def _put(file: IO[bytes]) -> Made:

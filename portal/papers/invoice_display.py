@@ -13,10 +13,12 @@ from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.billing import editions
-from portal.billing.rules import describe
+from portal.billing.rules import counting, describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.money import Money
+from portal.language import ENGLISH, message
+from portal.language import gettext as _
 from portal.models import (
     Invoice,
     InvoiceLine,
@@ -41,11 +43,9 @@ from portal.papers.parts import (
 from portal.printable import printable
 
 WHAT_FOR = {
-    InvoiceReason.INITIAL: "{plan}",
-    InvoiceReason.RENEWAL: "Renewal of {plan}",
-    InvoiceReason.PLAN_CHANGE: "Upgrade to {plan}",
-    InvoiceReason.ADD_ONS: "{add_ons}",
-    InvoiceReason.AUTO_UPGRADE: "Automatic upgrade to {plan}",
+    InvoiceReason.RENEWAL: message("Renewal of %(plan)s"),
+    InvoiceReason.PLAN_CHANGE: message("Upgrade to %(plan)s"),
+    InvoiceReason.AUTO_UPGRADE: message("Automatic upgrade to %(plan)s"),
 }
 
 
@@ -61,8 +61,17 @@ class WarningSent:
 
 
 @dataclass(frozen=True)
+class Retold:
+    """An email by which another date or amount of the upgrade was told, as its subject says."""
+
+    subject: str
+    accepted_at: datetime
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """Why an auto-upgrade was charged: the rule, the counts then, and the warnings before it."""
+    """Why an auto-upgrade was charged: the rule, the counts then, and the emails before it."""
 
     rule: str
     metric: Metric
@@ -70,6 +79,12 @@ class Evidence:
     limit: int
     deadline_at: datetime
     warnings: tuple[WarningSent, ...]
+    retold: tuple[Retold, ...] = ()
+
+    @property
+    def standing(self) -> str:
+        """As in "11 of 10 seats", in the language spoken now."""
+        return counting.standing(self.metric, self.used, self.limit)
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,8 @@ class IssuedInvoice:
 
     `paid` is the payment it was issued for, None where it was issued to be paid. `tax_note` says
     why no tax is charged, `po_number` is the customer's own; both may be empty.
-    `is_part_of_cycle` says that it pays for what is left of a cycle that runs already.
+    `is_part_of_cycle` says that it pays for what is left of a cycle that runs already. `language`
+    is what it was issued in; its words are in that which was spoken when they were made ready.
     """
 
     number: str
@@ -106,6 +122,7 @@ class IssuedInvoice:
     period_start_at: datetime
     period_end_at: datetime
     evidence: Evidence | None
+    language: str = ENGLISH
     # Of one that was issued again with other details, the one that it replaces.
     replaces: Reference | None = None
 
@@ -147,19 +164,20 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
         period_start_at=invoice.period_start_at,
         period_end_at=invoice.period_end_at,
         evidence=_evidence(invoice.evidence) if invoice.evidence else None,
+        language=invoice.language,
         replaces=_replaces(session, invoice),
     )
 
 
 def what_for(invoice: Invoice) -> str:
     """The invoice in one line, as in "Upgrade to Standard, 10 users"."""
+    if invoice.reason is InvoiceReason.ADD_ONS:
+        add_ons = [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON]
+        return printable(describe.listing(add_ons) if add_ons else _("Add-ons"), LINE_LENGTH)
     plans = [line.description for line in invoice.lines if line.kind == LineKind.PLAN]
-    add_ons = [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON]
-    words = {
-        "plan": plans[0] if plans else "your plan",
-        "add_ons": describe.listing(add_ons) if add_ons else "Add-ons",
-    }
-    return printable(WHAT_FOR[invoice.reason].format(**words), LINE_LENGTH)
+    plan = plans[0] if plans else _("your plan")
+    form = WHAT_FOR.get(invoice.reason)
+    return printable(_(form, plan=plan) if form else plan, LINE_LENGTH)
 
 
 def payments_of(invoice: Invoice) -> Select[Payment]:
@@ -218,11 +236,11 @@ def _sums(invoice: Invoice) -> tuple[Sum, ...]:
     balance = invoice.money(invoice.balance_applied_minor)
     steps = tax_sums(invoice)
     if not surplus.is_zero:
-        steps.append(Sum("Kept as your credit balance", surplus))
-    sums = [Sum("Subtotal", invoice.money(invoice.subtotal_minor)), *steps] if steps else []
-    sums.append(Sum("Total", invoice.total))
+        steps.append(Sum(_("Kept as your credit balance"), surplus))
+    sums = [Sum(_("Subtotal"), invoice.money(invoice.subtotal_minor)), *steps] if steps else []
+    sums.append(Sum(_("Total"), invoice.total))
     if not balance.is_zero:
-        sums.append(Sum("Paid from your credit balance", -balance))
+        sums.append(Sum(_("Paid from your credit balance"), -balance))
     return tuple(sums)
 
 
@@ -247,6 +265,8 @@ def _evidence(kept: dict[str, Any]) -> Evidence:
         limit=kept["limit"],
         deadline_at=datetime.fromisoformat(kept["deadline_at"]),
         warnings=tuple(_warning(warning) for warning in kept["warnings"]),
+        # Invoices of earlier versions don't have it.
+        retold=tuple(_retold(email) for email in kept.get("retold", ())),
     )
 
 
@@ -256,5 +276,13 @@ def _warning(kept: dict[str, Any]) -> WarningSent:
         accepted_at=datetime.fromisoformat(kept["accepted_at"]),
         used=kept["used"],
         limit=kept["limit"],
+        recipients=tuple(printable(email, EMAIL_LENGTH) for email in kept["recipients"]),
+    )
+
+
+def _retold(kept: dict[str, Any]) -> Retold:
+    return Retold(
+        subject=printable(kept["subject"], LINE_LENGTH),
+        accepted_at=datetime.fromisoformat(kept["accepted_at"]),
         recipients=tuple(printable(email, EMAIL_LENGTH) for email in kept["recipients"]),
     )

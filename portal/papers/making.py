@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import clock, document_store, events
+from portal import clock, document_store, events, language
 from portal.billing import accounts
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.mail import enclosures
 from portal.models import Account, CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
 from portal.papers import (
@@ -97,12 +98,14 @@ def make_credit_note(credit_note_id: int) -> None:
 
 
 def render(issued: Issued) -> Files:
-    """The files, the same bytes every time."""
-    try:
-        xml, ubl, lacking = e_invoice.factur_x(issued), e_invoice.ubl(issued), ""
-    except e_invoice.NoEInvoice as reason:
-        xml, ubl, lacking = b"", b"", str(reason)
-    return Files(rendering.pdf(_page(issued, xml)), ubl, lacking)
+    """The files, the same bytes every time; all words in the language it was issued in."""
+    with language.speaking(issued.language):
+        try:
+            xml, ubl, lacking = e_invoice.factur_x(issued), e_invoice.ubl(issued), ""
+        except e_invoice.NoEInvoice as reason:
+            xml, ubl, lacking = b"", b"", str(reason)
+        page = _page(issued, xml)
+    return Files(rendering.pdf(page), ubl, lacking)
 
 
 def warm_up() -> None:
@@ -126,7 +129,8 @@ def _read(kind: Kind, row_id: int) -> Issued | None:
     row = session.get_one(kind.row, row_id)
     if session.get(kind.document, row_id) is not None:
         return None
-    return kind.issued(session, row)
+    with language.speaking(row.language):
+        return kind.issued(session, row)
 
 
 def _page(issued: Issued, xml: bytes) -> Page:
@@ -137,6 +141,7 @@ def _page(issued: Issued, xml: bytes) -> Page:
         paper=composing.paper(issued.customer, issued.vendor),
         identifier=issued.number,
         xml=xml,
+        xml_is=_("The invoice for accounting software (EN 16931)"),
         issued_at=issued.issued_at,
     )
 

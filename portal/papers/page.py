@@ -19,8 +19,9 @@ class Page:
     """A document as HTML, and how to set it.
 
     `sheet` is a file of templates/pdf, `paper` "A4" or "Letter". `identifier` becomes the file's
-    own id; its dates are the HTML's `dcterms` metadata. `xml` is the electronic invoice to embed,
-    as of `issued_at`; none is embedded where it is empty.
+    own id; its dates are the HTML's `dcterms` metadata, its language is that of the HTML. `xml` is
+    the electronic invoice to embed, as of `issued_at`; none is embedded where it is empty. `xml_is`
+    says what that is to whoever finds it in the file.
     """
 
     html: str
@@ -28,6 +29,7 @@ class Page:
     paper: str
     identifier: str
     xml: bytes = b""
+    xml_is: str = ""
     issued_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from babel import Locale
 from sqlalchemy.orm import Session
 
+from portal import language
 from portal.billing.gateways import MANUAL
 from portal.billing.rules import describe, kept_words
 from portal.billing.rules.countries import CODES
 from portal.billing.rules.money import Money
+from portal.language import gettext as _
 from portal.models import Account, CreditNote, Invoice, Payment, PaymentState
 from portal.papers.line_facts import NOT_SUBJECT, LineTax, Measure
 from portal.printable import printable
@@ -21,7 +22,6 @@ LINE_LENGTH = 300
 TAX_ID_LENGTH = 32
 EMAIL_LENGTH = 254
 ADDRESS_LINES = 6
-COUNTRIES = Locale("en").territories
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,10 @@ def zone_of(session: Session, paper: Invoice | CreditNote) -> str:
 def tax_sums(paper: Invoice | CreditNote) -> list[Sum]:
     """A step for each tax, with what it is on."""
     return [
-        Sum(f"{each.tax.text} on {describe.money(each.base)}", each.amount) for each in paper.taxes
+        Sum(
+            _("%(tax)s on %(base)s", tax=each.tax.text, base=describe.money(each.base)), each.amount
+        )
+        for each in paper.taxes
     ]
 
 
@@ -126,7 +129,8 @@ def attempt(payment: Payment) -> Attempt:
 def party(snapshot: dict[str, Any]) -> Party:
     """A snapshot of vendor or customer, made ready to be set."""
     country = snapshot.get("country") or ""
-    lines = [*snapshot.get("address", ())[:ADDRESS_LINES], COUNTRIES.get(country, country)]
+    countries = language.locale().territories
+    lines = [*snapshot.get("address", ())[:ADDRESS_LINES], countries.get(country, country)]
     return Party(
         name=printable(snapshot["name"], NAME_LENGTH),
         address=tuple(printable(line, NAME_LENGTH) for line in lines if line),

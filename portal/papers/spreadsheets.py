@@ -1,13 +1,14 @@
 """Invoices and credit notes as rows for spreadsheets: one for each paper, or one for each line.
 
 What a credit note gives back is below zero, so that a column adds up. No cell is taken for a
-formula.
+formula. Heads and figures are the same in every language, for the software that reads them.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from portal import language
 from portal.billing.invoice_lists import Paper
 from portal.billing.rules import describe
 from portal.billing.rules.client_file import safe_cell
@@ -57,7 +58,7 @@ def _invoice(row: Invoice, zone: str) -> tuple[str, ...]:
         INVOICE,
         safe_cell(row.number_text),
         _day(row.issued_at, zone),
-        safe_cell(what_for(row)),
+        safe_cell(_what_for(row)),
         "",
         row.status.value.capitalize(),
         _day(row.paid_at, zone),
@@ -65,6 +66,12 @@ def _invoice(row: Invoice, zone: str) -> tuple[str, ...]:
         describe.plain(owed),
         *_foot(row),
     )
+
+
+def _what_for(row: Invoice) -> str:
+    """In the words of the document, as its lines are, whoever asks for the rows."""
+    with language.speaking(row.language):
+        return what_for(row)
 
 
 def _note(row: CreditNote, zone: str) -> tuple[str, ...]:
@@ -110,7 +117,8 @@ def _line(line: InvoiceLine | CreditNoteLine, zone: str) -> tuple[str, ...]:
 
 def _percent(basis_points: int) -> str:
     """As in "19" or "7.75": a figure that a spreadsheet can reckon with."""
-    return describe.percent(basis_points).removesuffix(" %")
+    whole, hundredths = divmod(basis_points, 100)
+    return f"{whole}.{hundredths:02}".rstrip("0").rstrip(".")
 
 
 def _po_number(paper: Paper) -> str:

@@ -8,7 +8,7 @@ from datetime import date as Date
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_datetime
 from flask import Flask, g, has_app_context
 
 from portal import language
@@ -17,10 +17,11 @@ from portal.billing.rules.money import Money
 from portal.language import gettext as _
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-DATE_PATTERN, DATE_SKELETON = "d MMM y", "yMMMd"
 TIME_PATTERN = "HH:mm"
-# −$25.00, −CHF 80.00
-BELOW_ZERO = re.compile(rf"({describe.MINUS}[^\s\d]*\s?[\d.,]*\d)")
+# −$25.00, −CHF 80.00, −1 234,50 €
+BELOW_ZERO = re.compile(
+    rf"({describe.MINUS}[^\s\d]*\s?\d(?:[\d.,\u00a0\u202f]*\d)?(?:\u00a0(?:[A-Z]*\$[A-Z]*|[€£¥]|[A-Z]{{3}}))?)"
+)
 
 
 def register(app: Flask) -> None:
@@ -41,10 +42,7 @@ def at_negatives(sentence: str) -> list[str]:
 
 def date(value: Date, zone: str | None = None) -> str:
     """27 Nov 2026, in the language spoken now; an instant first brought to the account's zone."""
-    day = local_day(value, zone)
-    if language.spoken() == language.ENGLISH:
-        return format_date(day, DATE_PATTERN, locale=language.ENGLISH)
-    return format_skeleton(DATE_SKELETON, day, locale=language.locale())
+    return describe.date(local_day(value, zone))
 
 
 def date_time(value: datetime, zone: str | None = None) -> str:
@@ -102,5 +100,4 @@ FILTERS: dict[str, Callable[..., str | list[str]]] = {
     "in_use": _in_use,
     "level": counting.level,
     "translated": kept_words.translated,
-    "look_up": language.look_up,
 }

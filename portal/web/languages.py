@@ -4,7 +4,7 @@ Only what the portal is complete in is offered (`language.OF_PAGES`). Documents 
 the account's language, whoever looks at the page.
 """
 
-from flask import Flask, request, session
+from flask import Flask, Response, request, session
 
 from portal import language
 
@@ -23,10 +23,19 @@ def init_app(app: Flask) -> None:
         newstyle=True,
     )
     environment.globals["spoken"] = language.spoken
+    environment.globals["page_languages"] = {
+        each: language.LANGUAGES[each] for each in language.OF_PAGES
+    }
 
     @app.before_request
     def _speak() -> None:
         language.speak(wished())
+
+    @app.after_request
+    def _tell_caches(response: Response) -> Response:
+        if request.endpoint != "static":
+            response.vary.add("Accept-Language")
+        return response
 
     @app.teardown_request
     def _fall_silent(_: BaseException | None) -> None:
@@ -38,6 +47,14 @@ def choose(wish: str) -> None:
     """Draw the pages of this browser in a language from now on; an unknown one changes nothing."""
     if wish in language.OF_PAGES:
         session[CHOSEN] = wish
+
+
+def empty_session() -> None:
+    """Drop all that this browser's session holds but the language it chose."""
+    chosen = session.get(CHOSEN)
+    session.clear()
+    if chosen is not None:
+        session[CHOSEN] = chosen
 
 
 def wished() -> str:

@@ -7,7 +7,7 @@ and every switch of account. Instants are wall time: moving the sandbox clock si
 
 from functools import partial
 
-from flask import Response, after_this_request, request, session
+from flask import Response, after_this_request, request
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from portal.billing import people
 from portal.extensions import db
 from portal.models import SignIn, User
 from portal.transaction import after_commit, transaction
-from portal.web import attempts
+from portal.web import attempts, languages
 from portal.web.access import SignedIn
 
 AGENT_LENGTH = 200
@@ -69,8 +69,8 @@ def begin(db_session: Session, user: User, account_id: int | None) -> SignedIn:
 
 
 def remember(signed_in: SignedIn) -> None:
-    """Give the browser its new id; whatever its session held before is dropped."""
-    session.clear()
+    """Give the browser its new id; whatever its session held before but its language is dropped."""
+    languages.empty_session()
     login_user(signed_in)
     email = signed_in.user.email
     after_this_request(lambda response: attempts.recognise(response, email))
@@ -85,9 +85,9 @@ def end(db_session: Session) -> None:
 
 
 def forget() -> None:
-    """Take the id from the browser, and everything else its session held."""
+    """Take the id from the browser, and everything else its session held but its language."""
     logout_user()
-    session.clear()
+    languages.empty_session()
 
 
 def clear_site(response: Response) -> Response:

@@ -1,6 +1,7 @@
 """An issued invoice or credit note as software reads it, by EN 16931: the same bytes every time.
 
-Its figures are those of the document, none is worked out anew. Where the standard has no valid
+Its figures are those of the document, none is worked out anew; its words are in the language spoken
+when it is written. Where the standard has no valid
 file for a document, there is none: the PDF is the invoice, the file goes with it.
 """
 

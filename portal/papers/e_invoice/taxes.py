@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from portal.billing.rules.money import Money, minor_digits
+from portal.language import gettext as _
 from portal.papers.e_invoice.refusals import NoEInvoice
 from portal.papers.e_invoice.values import amount, percent, text
 from portal.papers.line_facts import LineTax, TaxCase
 from portal.papers.parts import Line
 
-NOT_SUBJECT = "Not subject to tax"
 REASON_CODES = {TaxCase.REVERSE_CHARGE: "VATEX-EU-AE", TaxCase.NOT_SUBJECT: "VATEX-EU-O"}
 BASIS_POINTS = 10_000
 LEAST_RATE = 50
@@ -36,9 +36,10 @@ def beside_each_other(taxes: Sequence[LineTax]) -> list[LineTax]:
     What is not subject to tax stands alone by the standard. Beside a credit at another rate, as
     when a customer moved to another country, it is told as exempt, for that reason.
     """
+    not_subject = _("Not subject to tax")
     if all(tax.case is TaxCase.NOT_SUBJECT for tax in taxes):
-        return [replace(tax, note=NOT_SUBJECT) for tax in taxes]
-    exempt = LineTax(TaxCase.EXEMPT, note=NOT_SUBJECT)
+        return [replace(tax, note=not_subject) for tax in taxes]
+    exempt = LineTax(TaxCase.EXEMPT, note=not_subject)
     return [exempt if tax.case is TaxCase.NOT_SUBJECT else tax for tax in taxes]
 
 

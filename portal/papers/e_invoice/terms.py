@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.billing.rules.money import Money
+from portal.language import gettext as _
 from portal.papers.credit_note_display import IssuedCreditNote
 from portal.papers.e_invoice import parties, taxes
 from portal.papers.e_invoice.refusals import NoEInvoice
@@ -88,18 +89,19 @@ def _about_surplus(invoice: IssuedInvoice) -> list[dict[str, str]]:
     if invoice.surplus.is_zero:
         return []
     kept = f"{amount(invoice.surplus)} {invoice.surplus.currency}"
-    return [{"BT-22": f"Kept as credit balance, used for the next invoices: {kept}"}]
+    told = _("Kept as credit balance, used for the next invoices: %(amount)s", amount=kept)
+    return [{"BT-22": told}]
 
 
 def _payment(invoice: IssuedInvoice) -> Terms:
     """How it was or is to be paid, in the words of the page."""
     if invoice.paid is None and invoice.due.is_zero:
-        return {"BT-20": "Nothing to pay: credit covered it"}
+        return {"BT-20": _("Nothing to pay: credit covered it")}
     if invoice.paid is None:
-        return {"BT-20": "When and how it was paid is shown with this invoice in the portal."}
+        return {"BT-20": _("When and how it was paid is shown with this invoice in the portal.")}
     paid_on = day(invoice.paid.at, invoice.zone).isoformat()
     return {
-        "BT-20": f"Paid on {paid_on}",
+        "BT-20": _("Paid on %(day)s", day=paid_on),
         "BT-81": NOT_DEFINED if invoice.paid.is_transfer else CARD,
         "BT-82": text(invoice.paid.method),
     }
