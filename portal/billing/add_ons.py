@@ -10,6 +10,7 @@ from portal import events
 from portal.audit import Actor, record
 from portal.billing import (
     bounds,
+    episodes,
     intentions,
     next_cycle,
     plan_changes,
@@ -32,6 +33,7 @@ from portal.billing.rules.errors import (
 from portal.billing.rules.invoicing import for_cycle
 from portal.billing.rules.plan_change import Quote
 from portal.billing.rules.terms import Basket, Item
+from portal.language import gettext as _
 from portal.models import (
     Account,
     AddOnPrice,
@@ -87,6 +89,7 @@ def quote(
         # What is refused at the renewal must not be sold now.
         whole = for_cycle(renewing, running.cycle.next(), given.balance, given.tax)
         bounds.check(session, account, whole, InvoiceReason.ADD_ONS, now=now)
+        episodes.refuse_dearer(session, account, terms.basket.limits)
     return terms
 
 
@@ -131,7 +134,7 @@ def renew_only(
 
     0 removes all of them, what is in use now keeps all; the account must be locked. DoesNotFit
     while what is in use doesn't fit without them, NoPlan where nothing like it runs, CycleEnded
-    when the renewal is due.
+    when the renewal is due, ToldOften where more of them would make an announced upgrade dearer.
     """
     subscription = subscriptions.live(session, account.id)
     row = _row(subscription, price_id) if subscription else None
@@ -142,6 +145,8 @@ def renew_only(
         raise obstacle
     if subscription.cycle_end_at <= now:
         raise CycleEnded
+    if renewing > row.renewing:
+        episodes.refuse_dearer(session, account)
     before, row.renewing = row.renewing, renewing
     if renewing < before:
         _refuse_misfit(session, account, subscription, row)
@@ -168,7 +173,7 @@ def _bought(
         raise NothingChosen
     sold = {price.id: price for price in price_list.add_ons_for(session, subscription.price)}
     if not chosen.keys() <= sold.keys():
-        raise NoLongerSold("This add-on")
+        raise NoLongerSold(_("This add-on"))
     return tuple(
         Item(price_list.add_on_terms(price), chosen[price.id])
         for price in sold.values()
@@ -193,7 +198,8 @@ def _refuse_misfit(
     remaining = subscriptions.renewing(session, subscription)
     fitting = next_cycle.without(subscription, remaining, used)
     if not fitting.fits:
-        raise DoesNotFit(f"Your plan without {row.price.add_on.name}", fitting.to_remove)
+        plan = _("Your plan without %(add_on)s", add_on=row.price.add_on.name)
+        raise DoesNotFit(plan, fitting.to_remove)
 
 
 def _row(subscription: Subscription, price_id: int) -> SubscriptionAddOn | None:

@@ -16,9 +16,10 @@ from portal.audit import Actor, record
 from portal.billing import countries, episodes, invoice_addresses, invoice_emails, tax_ids, taxes
 from portal.billing.invoice_addresses import AskedOften
 from portal.billing.invoice_emails import NobodyReads
-from portal.billing.rules import overage, text
-from portal.billing.rules.errors import RuleBroken, TaxConfirmed
+from portal.billing.rules import text
+from portal.billing.rules.errors import RuleBroken, TaxConfirmed, ToldOften
 from portal.language import ENGLISH, LANGUAGES
+from portal.language import gettext as _
 from portal.models import Account
 
 COMPANY_LENGTH = 120
@@ -32,10 +33,6 @@ EMAIL_LENGTH = 254
 TYPED_AT_MOST = 4000
 # What the tax follows from.
 TAXED_BY = ("country", "tax_id")
-TOLD_OFTEN = (
-    f"What the coming upgrade costs has been told again {overage.MOST_RETOLD} times since it was"
-    " announced. Change this once it is made, or once no more is in use than the plan has."
-)
 
 
 class DetailsRefused(RuleBroken):
@@ -123,14 +120,16 @@ def change(
 def _company(typed: str) -> str:
     company = text.line(typed, most=COMPANY_LENGTH)
     if not company:
-        raise text.TextRefused("Enter the company's name as it stands on invoices.")
+        raise text.TextRefused(_("Enter the company's name as it stands on invoices."))
     return company
 
 
 def _address(typed: str) -> tuple[str, ...]:
     lines = _lines(typed)
     if len(lines) > ADDRESS_LINES:
-        raise text.TextRefused(f"Use at most {ADDRESS_LINES} lines; this has {len(lines)}.")
+        raise text.TextRefused(
+            _("Use at most %(most)s lines; this has %(num)s.", most=ADDRESS_LINES, num=len(lines))
+        )
     return tuple(text.line(line, most=ADDRESS_LINE_LENGTH) for line in lines)
 
 
@@ -138,7 +137,11 @@ def _emails(typed: str) -> tuple[str, ...]:
     emails = [_email(line) for line in _lines(typed.replace(",", "\n").replace(";", "\n"))]
     if len(emails) > MOST_EMAILS:
         raise text.TextRefused(
-            f"Enter at most {MOST_EMAILS} email addresses; these are {len(emails)}."
+            _(
+                "Enter at most %(most)s email addresses; these are %(num)s.",
+                most=MOST_EMAILS,
+                num=len(emails),
+            )
         )
     _refuse_doubles(emails)
     return tuple(emails)
@@ -151,14 +154,17 @@ def _email(typed: str) -> str:
         return validate_email(typed, check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise text.TextRefused(
-            f"“{typed[:80]}” is no email address: write each like name@example.com, on a line of"
-            " its own."
+            _(
+                "“%(typed)s” is no email address: write each like name@example.com, on a line of"
+                " its own.",
+                typed=typed[:80],
+            )
         ) from error
 
 
 def _language(chosen: str) -> str:
     if chosen and chosen not in LANGUAGES:
-        raise text.TextRefused("Choose one of the languages.")
+        raise text.TextRefused(_("Choose one of the languages."))
     return chosen or ENGLISH
 
 
@@ -166,7 +172,7 @@ def _refuse_doubles(emails: Sequence[str]) -> None:
     seen: set[str] = set()
     for email in emails:
         if email.lower() in seen:
-            raise text.TextRefused(f"{email} is there twice: leave one out.")
+            raise text.TextRefused(_("%(email)s is there twice: leave one out.", email=email))
         seen.add(email.lower())
 
 
@@ -182,8 +188,12 @@ def _refuse_former_tax_id(before: Details, after: Details) -> None:
     former, chosen = countries.in_sentence(before.country), countries.in_sentence(after.country)
     raise DetailsRefused(
         {
-            "tax_id": f"This is still the tax id for {former}. Enter the one for {chosen}, or"
-            " leave the field empty."
+            "tax_id": _(
+                "This is still the tax id for %(former)s. Enter the one for %(chosen)s, or leave"
+                " the field empty.",
+                former=former,
+                chosen=chosen,
+            )
         }
     )
 
@@ -196,14 +206,9 @@ def _refuse_another_tax(
         return
     try:
         taxes.may_change(session, account)
-    except TaxConfirmed as refusal:
+        episodes.refuse_dearer(session, account)
+    except (TaxConfirmed, ToldOften) as refusal:
         raise DetailsRefused({differing[0]: str(refusal)}) from refusal
-    # Else an upgrade whose price each change raises is told again until it is never made.
-    if any(
-        episode.is_going_on and episode.times_retold >= overage.MOST_RETOLD
-        for episode in episodes.open_of(session, account.id)
-    ):
-        raise DetailsRefused({differing[0]: TOLD_OFTEN})
 
 
 def _send_elsewhere(

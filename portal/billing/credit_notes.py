@@ -26,7 +26,7 @@ from portal.billing import (
 from portal.billing.credited_lines import CreditedLine
 from portal.billing.gateways import Answer, Outcome
 from portal.billing.payments import Stage
-from portal.billing.rules import crediting, describe
+from portal.billing.rules import crediting, describe, kept_words
 from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
 from portal.billing.rules.invoicing import number_text
@@ -66,12 +66,14 @@ class PaymentUnderWay(RuleBroken):
 class Wish:
     """What is to be credited, and why: all of an invoice, or its lines at `positions`.
 
-    `to` says where money goes that was paid already. `reason` is one line, told to the customer.
+    `to` says where money goes that was paid already; of what goes to the payment method it is at
+    most `most_to_method`, and the rest credit balance. `reason` is one line, told to the customer.
     """
 
     reason: str
     to: RefundTo = RefundTo.METHOD
     positions: frozenset[int] | None = None
+    most_to_method: Money | None = None
     purpose: CreditNotePurpose = CreditNotePurpose.CREDIT
 
 
@@ -111,10 +113,13 @@ def draft(session: Session, account: Account, invoice: Invoice, wish: Wish) -> D
     subtotal, tax = crediting.subtotal_of(taken), crediting.tax_of(taken)
     paid = _payment_of(session, invoice) if wish.to is RefundTo.METHOD else None
     nothing = invoice.money(0)
+    returnable = refunds.returnable(session, paid) if paid else nothing
+    if wish.most_to_method is not None:
+        returnable = min(returnable, wish.most_to_method)
     division = crediting.divide(
         subtotal + tax,
         owed=invoice.outstanding if invoice.status is InvoiceStatus.OPEN else nothing,
-        returnable=refunds.returnable(session, paid) if paid else nothing,
+        returnable=returnable,
     )
     return Draft(
         lines=tuple(line for line in lines if line.charged in taken),
@@ -286,6 +291,6 @@ def _take_off(session: Session, invoice: Invoice, note: CreditNote, *, now: date
 
 def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: datetime) -> None:
     """A payment that nobody has begun to collect is never collected."""
-    reason = f"Called off: {note.number_text} credits what was owed."
+    reason = kept_words.CREDITED % {"note": note.number_text}
     payments.note(payment, Answer(Outcome.DECLINED, message=reason), now=now)
     outbox.settle(outbox.find(session, Work.PAYMENT, payment.id), at=now)

@@ -1,6 +1,7 @@
 """What became of the emails that announce an upgrade, and those of them that wait to be sent."""
 
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -42,6 +43,17 @@ def has_another(session: Session, notice: Notice) -> bool:
 def reaches_another(session: Session, notice: Notice) -> bool:
     """Whether the same email is accepted, or still to be sent, to somebody else."""
     return _is_any(session, _same(notice), NoticeState.ACCEPTED, NoticeState.WAITING)
+
+
+def moves_taken(session: Session, episode: Episode) -> list[list[Notice]]:
+    """The emails of a moved deadline that a mail server took, oldest first, each as its copies."""
+    statement = select(Notice).where(
+        Notice.episode_id == episode.id,
+        Notice.name == MOVED,
+        Notice.state == NoticeState.ACCEPTED,
+    )
+    rows = session.scalars(statement.order_by(Notice.created_at, Notice.id))
+    return [list(copies) for _, copies in groupby(rows, key=lambda row: row.created_at)]
 
 
 def withdraw_moves(session: Session, episode: Episode, *, now: datetime) -> None:

@@ -3,6 +3,7 @@
 When an episode opens is decided in `overages`, what it does next in `episode_steps`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy.orm import Session
 from portal import events
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import episode_mail, payments
-from portal.billing.rules.counting import Metric
+from portal.billing.rules import overage
+from portal.billing.rules.counting import Limits, Metric
+from portal.billing.rules.errors import ToldOften
 from portal.billing.rules.overage import CloseReason
 from portal.language import gettext as _
 from portal.language import message
@@ -47,6 +50,20 @@ def open_of(session: Session, account_id: int, metric: Metric | None = None) -> 
     if metric is not None:
         statement = statement.where(Episode.metric == metric)
     return list(session.scalars(statement.order_by(Episode.id)))
+
+
+def refuse_dearer(session: Session, account: Account, limits: Limits | None = None) -> None:
+    """Raise ToldOften where an announced upgrade was told again as often as customers may have it.
+
+    Whoever made it dearer each time would put it off for ever. What brings the metric back within
+    its limit, as these `limits` may, is no such thing.
+    """
+    for episode in open_of(session, account.id):
+        limit = limits[episode.metric] if limits else _usage(session, episode).limit_value
+        is_over = limit is not None and _usage(session, episode).used > limit
+        is_told_often = episode.is_going_on and episode.times_retold >= overage.MOST_RETOLD
+        if is_told_often and is_over:
+            raise ToldOften(overage.MOST_RETOLD)
 
 
 def close(
@@ -163,7 +180,8 @@ def upgrade_under_way(session: Session, episode: Episode) -> PlanChange | None:
 
 
 def evidence(session: Session, episode: Episode) -> dict[str, Any]:
-    """What proves that an auto-upgrade was announced: the counts, and each warning's dates."""
+    """What proves that an auto-upgrade was announced: the counts, each warning's dates, and each
+    email by which another date or amount was told."""
     deadline_at = episode.deadline_at or episode.opened_at
     return {
         "rule": _(RULE),
@@ -182,6 +200,7 @@ def evidence(session: Session, episode: Episode) -> dict[str, Any]:
             }
             for warning in episode.warnings
         ],
+        "retold": [_retold(copies) for copies in episode_mail.moves_taken(session, episode)],
     }
 
 
@@ -194,6 +213,15 @@ def _is_called_off(session: Session, episode: Episode, why: str, *, now: datetim
     payment.call_off_at, payment.failure = now, why
     payments.hasten(session, payment, now=now)
     return True
+
+
+def _retold(copies: Sequence[Notice]) -> dict[str, Any]:
+    """An email as people got it: its subject names the date, and the amount where that rose."""
+    return {
+        "subject": copies[0].subject,
+        "accepted_at": max(copy.settled_at for copy in copies if copy.settled_at).isoformat(),
+        "recipients": sorted(copy.recipient for copy in copies),
+    }
 
 
 def _usage(session: Session, episode: Episode) -> Usage:

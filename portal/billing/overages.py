@@ -25,6 +25,7 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import (
     FullWhileCancelled,
     FullWhileParked,
+    FullWhileStopped,
     RuleBroken,
     SeatsFull,
 )
@@ -84,7 +85,7 @@ def refusal(session: Session, account: Account, metric: Metric) -> RuleBroken | 
 
     The account has chosen to stay within its seats, or its plan was cancelled: that isn't upgraded
     by itself, so what would lead there has to stay within it. Or what was to follow from being over
-    was left to the vendor: until then nothing is paid for more.
+    was left to the vendor, or all that the account is charged: until then nothing is paid for more.
     """
     subscription = subscriptions.live(session, account.id)
     if subscription is None:
@@ -95,6 +96,8 @@ def refusal(session: Session, account: Account, metric: Metric) -> RuleBroken | 
         return None
     if subscription.cancelled_at is not None:
         return FullWhileCancelled(metric.value)
+    if account.parked_at is not None:
+        return FullWhileStopped(metric.value)
     for episode in episodes.open_of(session, account.id, metric):
         if episode.parked_reason in overage.FULL_WHILE_PARKED:
             why = episode_words.parked_because(episode.parked_reason)
@@ -104,10 +107,13 @@ def refusal(session: Session, account: Account, metric: Metric) -> RuleBroken | 
 
 def would_open(session: Session, row: Usage) -> bool:
     """Whether a daily check that finds the account as it is opens an episode of the metric."""
-    if not row.is_over or episodes.open_of(session, row.account_id, row.metric):
+    # First what asks the database least.
+    if not _opens(session, row.account_id, row.metric, row.used, row.limit_value):
+        return False
+    if episodes.open_of(session, row.account_id, row.metric):
         return False
     subscription = subscriptions.live(session, row.account_id)
-    return would_open_at(session, subscription, row.metric, row.used, row.limit_value)
+    return subscription is not None and subscription.cancelled_at is None
 
 
 def would_open_at(
@@ -120,8 +126,14 @@ def would_open_at(
     """The same of a count and a limit as they may come to be; none is open yet."""
     if subscription is None or subscription.cancelled_at is not None:
         return False
+    return _opens(session, subscription.account_id, metric, used, limit)
+
+
+def _opens(
+    session: Session, account_id: int, metric: Metric, used: int, limit: int | None
+) -> bool:
     policy = episode_facts.policy(session, metric)
-    hard_cap = episode_facts.is_capped(session, subscription.account_id, metric)
+    hard_cap = episode_facts.is_capped(session, account_id, metric)
     return overage.opens(used, limit, policy, hard_cap)
 
 

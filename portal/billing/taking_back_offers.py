@@ -8,21 +8,16 @@ from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.billing import (
-    credit_notes,
     former_plans,
-    ledger,
-    next_cycle,
     plan_changes,
     subscriptions,
-    taxes,
+    taking_back_terms,
     upgrade_cycles,
     usage,
 )
-from portal.billing.credit_notes import Wish
 from portal.billing.former_plans import FormerPlan
 from portal.billing.rules import taking_back as rules
 from portal.billing.rules.counting import Fit, fit
-from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.money import Money
 from portal.billing.rules.taking_back import Facts, Return, TooMuchInUse
@@ -134,7 +129,7 @@ def offer(session: Session, account: Account, change: PlanChange, *, now: dateti
     reason: RuleBroken | None = rules.TakenBackAlready() if notes else rules.why_not(facts, now)
     terms = None
     if former is not None and (reason is None or isinstance(reason, TooMuchInUse)):
-        terms = _terms(session, account, change, charged, former, now=now)
+        terms = taking_back_terms.terms(session, account, change, charged, former, now=now)
     return Offer(
         change=change,
         invoice=invoice,
@@ -148,11 +143,6 @@ def offer(session: Session, account: Account, change: PlanChange, *, now: dateti
         goes_first=_goes_first(session, change, later),
         renewed=charged[1:],
     )
-
-
-def wish(change: PlanChange) -> Wish:
-    """What is credited: the whole invoice of the upgrade, and of each renewal, and why."""
-    return Wish(f"The automatic upgrade to {change.to_price.plan_name} was taken back.")
 
 
 def _upgrades(account_id: int, *which: ColumnElement[bool]) -> Select[PlanChange]:
@@ -249,45 +239,3 @@ def _fitting(session: Session, former: FormerPlan | None, change: PlanChange) ->
         return Fit(())
     subscription = former_plans.as_subscription(session, former, change)
     return fit(usage.counts(session, change.account_id), subscriptions.limits(subscription))
-
-
-def _terms(
-    session: Session,
-    account: Account,
-    change: PlanChange,
-    charged: Sequence[Invoice],
-    former: FormerPlan,
-    *,
-    now: datetime,
-) -> Return:
-    """What comes back, what runs then, and what is charged then: as a renewal will charge it."""
-    notes = [credit_notes.draft(session, account, each, wish(change)) for each in charged]
-    division = _together([note.division for note in notes])
-    subscription = former_plans.as_subscription(session, former, change)
-    following = next_cycle.following(session, subscription, former.scheduled)
-    if following is None:
-        raise ValueError("a plan that was not cancelled has a next cycle")
-    balance = ledger.credit_balance(session, account) + division.to_balance
-    methods = dict.fromkeys(note.method for note in notes if note.method is not None)
-    return Return(
-        invoice=charged[0].number_text,
-        renewed=tuple(each.number_text for each in charged[1:]),
-        total=division.off_invoice + division.to_method + division.to_balance,
-        division=division,
-        method=" and ".join(methods) or None,
-        former=subscriptions.basket(session, subscription),
-        cycle=former.cycle,
-        scheduled=former.scheduled.to_price.plan_name if former.scheduled else None,
-        charges=rules.charges(
-            following.basket, former.cycle, balance, taxes.applying(session, account), now
-        ),
-    )
-
-
-def _together(parts: Sequence[Division]) -> Division:
-    nothing = Money.zero(parts[0].off_invoice.currency)
-    return Division(
-        off_invoice=sum((part.off_invoice for part in parts), nothing),
-        to_method=sum((part.to_method for part in parts), nothing),
-        to_balance=sum((part.to_balance for part in parts), nothing),
-    )

@@ -20,7 +20,9 @@ from portal.billing import (
     refunds,
     renewals,
     taking_back_offers,
+    taking_back_terms,
 )
+from portal.billing.credit_notes import Wish
 from portal.billing.former_plans import FormerPlan
 from portal.billing.intentions import Confirmation
 from portal.billing.rules import describe
@@ -29,6 +31,7 @@ from portal.billing.rules.errors import UsedForSomethingElse
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import Return
 from portal.billing.taking_back_offers import Offer
+from portal.language import gettext as _
 from portal.mail import credit_notices
 from portal.mail.credit_notices import Given
 from portal.models import (
@@ -51,7 +54,7 @@ class StaleOffer(Exception):
     """What was confirmed no longer holds; nothing was done. `offer` is what holds now."""
 
     def __init__(self, offer: Offer) -> None:
-        super().__init__("The figures have changed since you looked.")
+        super().__init__(_("The figures have changed since you looked."))
         self.offer = offer
 
 
@@ -82,9 +85,10 @@ def take_back(
         raise rules.FormerPlanUnknown
     if now > confirmation.valid_until or fresh.terms.fingerprint() != confirmation.quote_sha256:
         raise StaleOffer(fresh)
+    charged = (fresh.invoice, *fresh.renewed)
     notes = [
-        _credit(session, account, change, invoice, now=now, actor=actor)
-        for invoice in (fresh.invoice, *fresh.renewed)
+        _credit(session, account, invoice, wish, now=now, actor=actor)
+        for invoice, wish in zip(charged, _wishes(change, fresh.terms), strict=True)
     ]
     row = _row(change, notes[0][0], confirmation, now=now, actor=actor)
     session.add(row)
@@ -103,17 +107,21 @@ def _done(session: Session, account: Account, confirmation: Confirmation) -> Tak
     return session.scalars(statement).one_or_none()
 
 
+def _wishes(change: PlanChange, terms: Return) -> list[Wish]:
+    """Of each invoice no more goes back than was offered: the rest pays what is charged at once."""
+    return [taking_back_terms.wish(change, part.to_method) for part in terms.parts]
+
+
 def _credit(
     session: Session,
     account: Account,
-    change: PlanChange,
     invoice: Invoice,
+    wish: Wish,
     *,
     now: datetime,
     actor: Actor,
 ) -> tuple[CreditNote, Refund | None]:
     """All of an invoice is credited; the Admins hear of it together with the rest."""
-    wish = taking_back_offers.wish(change)
     note = credit_notes.issue(
         session, account, invoice, wish, told_otherwise={Role.ADMIN}, now=now, actor=actor
     )

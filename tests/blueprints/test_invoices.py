@@ -243,7 +243,8 @@ def test_a_declined_renewal_shows_each_attempt_and_the_next(
 
 
 def test_invoice_evidence(cast: Cast, browser: Browser, clock: FixedClock) -> None:
-    """The rule, the counts and the three emails, on the page and in the PDF."""
+    """The rule, the counts, the three emails and the one that moved the date, on the page and in
+    the PDF."""
     evidence = {
         "rule": "Over the limit 5 days after the first of three emails: the next plan.",
         "metric": "seats",
@@ -260,6 +261,13 @@ def test_invoice_evidence(cast: Cast, browser: Browser, clock: FixedClock) -> No
             }
             for number, day in ((1, 23), (2, 25), (3, 27))
         ],
+        "retold": [
+            {
+                "subject": "More time: the upgrade comes on 1 Mar 2026",
+                "accepted_at": "2026-02-27T18:00:00+00:00",
+                "recipients": ["bert@example.com"],
+            }
+        ],
     }
     invoice = auto_upgraded(cast.acme, clock, evidence)
     client = browser(cast.carol)
@@ -273,10 +281,33 @@ def test_invoice_evidence(cast: Cast, browser: Browser, clock: FixedClock) -> No
         "25 Feb 2026, 10:00 UTC",
         "27 Feb 2026, 10:00 UTC",
         "Warning 3",
+        "Told again",
+        "27 Feb 2026, 18:00 UTC",
+        "More time: the upgrade comes on 1 Mar 2026",
     )
     for text in (page, pdf_text(client, invoice)):
         assert [part for part in said if part not in text] == []
     assert "alice@example.com" in page
+    assert "bert@example.com" in page
+
+
+def test_invoice_evidence_of_an_earlier_version_has_no_email_told_again(
+    cast: Cast, browser: Browser, clock: FixedClock
+) -> None:
+    evidence = {
+        "rule": "Over the limit.",
+        "metric": "seats",
+        "used": 11,
+        "limit": 10,
+        "deadline_at": "2026-02-28T10:00:00+00:00",
+        "warnings": [],
+    }
+    invoice = auto_upgraded(cast.acme, clock, evidence)
+    client = browser(cast.carol)
+    page = client.get(f"/invoices/{invoice.number_text}").text
+    for text in (page, pdf_text(client, invoice)):
+        assert "Over the limit." in text
+        assert "Told again" not in text
 
 
 def test_a10_a_name_is_only_text(cast: Cast, browser: Browser) -> None:

@@ -57,12 +57,17 @@ def test_over_revert_says_beforehand_what_follows(
 def test_over_revert_says_what_is_charged_then(
     cast: Cast, browser: Browser, fitting: PlanChange
 ) -> None:
-    """On 1 April the cycle of 1 March is over: its renewal is due."""
+    """On 1 April the cycle of 1 March is over: its renewal is due, and the $96.67 pay for it."""
     cast.let_pass(days=26)
     text = words(browser(cast.alice).get(path_of(fitting)).text)
     in_order(
         text,
-        "Charged then $100.00 for Standard, 10 users from 31 Mar 2026, paid by Test card ending",
+        "Comes back $96.67 All of invoice INV-2026-000003: $96.67 to your credit balance.",
+        "$96.67 of what you paid goes to your credit balance instead of back, because that much is"
+        " charged then.",
+        "Charged then $3.33",
+        "$100.00 less $96.67 from your credit balance",
+        "for Standard, 10 users from 31 Mar 2026, paid by Test card ending",
         "Next charge $100.00 on 30 Apr 2026, then every 30 days",
     )
 

@@ -19,7 +19,8 @@ SOON = timedelta(minutes=5)
 # How far apart two emails are at the least.
 APART = 2 * DAY
 CHECK_HOUR = 6
-# How often an amount that rose is told again.
+# How often an amount that rose is told again until nobody may make it dearer; what was being paid
+# for by then, or is the vendor's doing, is told once more.
 MOST_RETOLD = 3
 
 
@@ -36,6 +37,7 @@ class Episodes:
         self._tried_on: Plan | None = None
         self._name = ""
         account.nothing_follows = self._nothing_follows
+        account.told_often = self._told_often
         self._checked: datetime | None = None
 
     @property
@@ -211,6 +213,11 @@ class Episodes:
         episode = self.open
         return bool(episode and episode.state == "parked" and episode.is_left_to_vendor)
 
+    def _told_often(self) -> bool:
+        """Whether the upgrade to come was told again so often that nobody may make it dearer."""
+        episode = self.open
+        return bool(episode and episode.state == "open" and episode.retold >= MOST_RETOLD)
+
     def _tell_anew(self, episode: Episode, now: datetime) -> None:
         """What the upgrade has come to cost, a day before it at the least."""
         news = Warning(len(GIVEN) + 1, now)
@@ -267,8 +274,8 @@ class Episodes:
         return None
 
     def _became_dearer(self, episode: Episode, now: datetime) -> None:
-        """Told again, three times at the most; then the vendor is to look at it."""
-        if episode.retold >= MOST_RETOLD:
+        """Told again, four times at the most; then the vendor is to look at it."""
+        if episode.retold > MOST_RETOLD:
             episode.park()
             return
         episode.retold += 1

@@ -97,7 +97,8 @@ def a_seat_is_free_a_second_before_the_upgrade(lives: Lives) -> None:
 
 
 def an_upgrade_is_taken_back_after_its_former_cycle_ended(lives: Lives) -> None:
-    """The renewal that fell due meanwhile is charged then, and the cycle is the former one."""
+    """The renewal that fell due meanwhile is charged then, out of what was paid for the upgrade,
+    and the cycle is the former one."""
     signed_up(lives, TWO, seats=1)
     goes_over(lives, 20, by=2)
     lives.days_pass(days=20, seconds=0)
@@ -106,12 +107,12 @@ def an_upgrade_is_taken_back_after_its_former_cycle_ended(lives: Lives) -> None:
     lives.time_passes(seconds=1)
 
     # $29.95 + $7.33 − 5 of 30 days of $17.99 and of $7.33.
-    assert [bill.due for bill in lives.real.picture().bills] == [2532, 3306, 2532]
+    assert [bill.due for bill in lives.real.picture().bills] == [2532, 3306, 0]
     assert lives.real.picture().plan == ("standard", "two", "monthly", 1799)
 
 
 def it_becomes_dearer_after_the_third_email(lives: Lives) -> None:
-    """An add-on for clients day after day, then a tax: told again three times, then left to the
+    """An add-on for clients day after day, then taxes: told again four times, then left to the
     vendor, and nobody more joins."""
     signed_up(lives, TWO)
     goes_over(lives, 1)
@@ -119,13 +120,36 @@ def it_becomes_dearer_after_the_third_email(lives: Lives) -> None:
     for _ in range(3):
         lives.buy_add_ons(seats=0, clients=1)
         lives.time_passes(seconds=DAY)
-    lives.move_to(country="FI")
-    lives.time_passes(seconds=DAY)
+    for country in ("DE", "FI"):
+        lives.move_to(country=country)
+        lives.time_passes(seconds=DAY)
     lives.people(change=1)
 
     (episode,) = lives.real.picture().episodes
-    assert (episode.retold, episode.state) == (3, "parked")
+    assert (episode.retold, episode.state) == (4, "parked")
     assert lives.real.usage()["seats"] == 3
+
+
+def nobody_makes_it_dearer_a_fourth_time(lives: Lives) -> None:
+    """Three add-ons that were to go with the cycle are kept, one each day; then no more are kept or
+    sold until the upgrade, three days later than was told first."""
+    signed_up(lives, TWO, clients=2)
+    lives.buy_add_ons(seats=0, clients=1)
+    lives.keep_add_ons(pick=0, renewing=0)
+    goes_over(lives, 1)
+    lives.travel(datetime(2026, 3, 7, 7, 0, tzinfo=UTC))
+    for kept in (1, 2, 3):
+        lives.keep_add_ons(pick=0, renewing=kept)
+        lives.time_passes(seconds=DAY)
+    lives.keep_add_ons(pick=0, renewing=1)
+    lives.keep_add_ons(pick=0, renewing=2)
+    assert lives.ours.subscription
+    assert list(lives.ours.subscription.renewing.values()) == [1]
+    lives.buy_add_ons(seats=0, clients=1)
+    lives.days_pass(days=2, seconds=0)
+
+    (episode,) = lives.real.picture().episodes
+    assert (episode.retold, episode.state) == (3, "upgraded")
 
 
 def a_dearer_amount_is_refused_by_the_mail_server(lives: Lives) -> None:
@@ -167,6 +191,7 @@ EXAMPLES: tuple[Example, ...] = (
     a_seat_is_free_a_second_before_the_upgrade,
     an_upgrade_is_taken_back_after_its_former_cycle_ended,
     it_becomes_dearer_after_the_third_email,
+    nobody_makes_it_dearer_a_fourth_time,
     a_dearer_amount_is_refused_by_the_mail_server,
     tries_are_counted_over_episodes,
 )

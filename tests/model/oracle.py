@@ -52,6 +52,8 @@ class Account:
         self.capped = False
         # Whether what should follow from being over its seats was left to the vendor.
         self.nothing_follows: Callable[[], bool] = lambda: False
+        # Whether an upgrade to come was told again so often that nobody may make it dearer.
+        self.told_often: Callable[[], bool] = lambda: False
 
     @property
     def unpaid(self) -> Invoice | None:
@@ -121,6 +123,9 @@ class Account:
         """More add-ons, for the days left of the cycle, today included."""
         running = self._changeable(now)
         held, left = bought(running.plan, wanted), running.unused_days(now)
+        is_over = not fits(self.usage, (running.plan, running.held + held), ("seats",))
+        if is_over and self.told_often():
+            raise Refused("the upgrade would be told again without end")
         prices = [Fraction(add_on.price * n, running.plan.days) for add_on, n in held.items()]
         lines = [Line(rounded(price * left), self.rate, left) for price in prices]
         then = (running.end, gross(self._in_full((running.plan, running.renewing + held))))
@@ -147,6 +152,8 @@ class Account:
         basket = (running.plan, Counter({**running.renewing, add_on: n}))
         if n < running.renewing[add_on] and not fits(self.usage, basket, add_on.gives):
             raise Refused("usage does not fit")
+        if n > running.renewing[add_on] and self.told_often():
+            raise Refused("the upgrade would be told again without end")
         running.renewing[add_on] = n
 
     def join(self) -> None:

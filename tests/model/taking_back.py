@@ -23,16 +23,38 @@ def take_back(account: Account, made: Made, now: datetime) -> tuple[int, int, in
         raise Refused("nothing was charged, or some was credited")
     if not fits(account.usage, (made.before.plan, made.before.held)):
         raise Refused("usage does not fit")
-    parts = [
-        account.credit(invoice, invoice.lines, to_balance=False)
-        for invoice in (made.invoice, *renewals)
-    ]
+    bills = [made.invoice, *renewals]
+    parts = [account.credit(invoice, invoice.lines, to_balance=False) for invoice in bills]
     for line in lines:
         if line.source:
             line.source.spent, line.source.credit = False, None
     account.subscription = made.before
     off, refunded, kept = (sum(part) for part in zip(*parts, strict=True))
-    return off, refunded, kept
+    stays = min(refunded, _due_at_once(account, now))
+    _keep(account, bills, stays)
+    return off, refunded - stays, kept + stays
+
+
+def _due_at_once(account: Account, now: datetime) -> int:
+    """What is to be paid for the cycles that ended meanwhile."""
+    assert account.subscription
+    asked, then = list[int](), account.ahead(account.subscription.start)
+
+    def bank(amount: int) -> str:
+        asked.append(amount)
+        return "paid"
+
+    then.catch_up(now, bank)
+    return sum(asked)
+
+
+def _keep(account: Account, bills: list[Invoice], stays: int) -> None:
+    """So much of what was to go back stays, as credit balance."""
+    account.balance += stays
+    for invoice in bills:
+        here = min(invoice.refunded, stays)
+        invoice.refunded -= here
+        stays -= here
 
 
 def _renewals(account: Account, made: Made) -> list[Invoice]:

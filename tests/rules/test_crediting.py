@@ -13,8 +13,10 @@ from portal.billing.rules.crediting import (
     creditable,
     destinations,
     divide,
+    keep,
     subtotal_of,
     tax_of,
+    together,
 )
 from portal.billing.rules.money import Money
 from portal.billing.rules.tax import Tax
@@ -127,6 +129,26 @@ def test_a_line_given_back_before_is_named() -> None:
 def test_the_division(total: int, owed: int, returnable: int, goes: tuple[int, int, int]) -> None:
     division = divide(usd(total), owed=usd(owed), returnable=usd(returnable))
     assert division == Division(*map(usd, goes))
+
+
+@pytest.mark.parametrize(
+    ("due", "refunded", "kept"),
+    [
+        pytest.param(0, (140_00, 180_00), (5_00, 0), id="nothing is due"),
+        pytest.param(100_00, (40_00, 180_00), (105_00, 0), id="less than the first part"),
+        pytest.param(200_00, (0, 120_00), (145_00, 60_00), id="more than the first part"),
+        pytest.param(400_00, (0, 0), (145_00, 180_00), id="more than there is"),
+    ],
+)
+def test_what_is_due_at_once_is_kept(
+    due: int, refunded: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    parts = (Division(usd(3_00), usd(140_00), usd(5_00)), Division(usd(0), usd(180_00), usd(0)))
+    found = keep(parts, usd(due))
+    assert tuple(part.to_method.amount for part in found) == refunded
+    assert tuple(part.to_balance.amount for part in found) == kept
+    assert [part.off_invoice.amount for part in found] == [3_00, 0]
+    assert sum(together(found).amounts) == 328_00
 
 
 def test_where_it_goes_in_words() -> None:

@@ -78,7 +78,7 @@ CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "nobody": {"reachable": False},
     "offer": {"offer_changed": True},
     "dearer": {"amount_rose": True, "times_retold": MOST_RETOLD - 1},
-    "dearer-still": {"amount_rose": True, "times_retold": MOST_RETOLD},
+    "dearer-still": {"amount_rose": True, "times_retold": MOST_RETOLD + 1},
     "unpaid": {"past_due": True},
     "unrenewed": {"renewal_due": True},
     "moving": {"move_told": Delivery.UNDER_WAY},
@@ -237,10 +237,11 @@ def test_an_amount_that_rose_before_the_deadline_waits_for_that() -> None:
     assert decided("3-accepted", "dearer") == Wait(DEADLINE)
 
 
-def test_it_is_told_three_times_again_and_then_left_to_the_vendor() -> None:
+def test_it_is_told_four_times_again_and_then_left_to_the_vendor() -> None:
+    """After the third time nobody can make it dearer; what was being paid for by then may."""
     warnings, now = STAGES["due"]
     decisions = [
-        decide(facts(*warnings, amount_rose=True, times_retold=told), now) for told in range(5)
+        decide(facts(*warnings, amount_rose=True, times_retold=told), now) for told in range(6)
     ]
     parked = Park(ParkReason.AMOUNT_KEPT_RISING)
-    assert decisions == [*[Retell(at(6, 10))] * 3, parked, parked]
+    assert decisions == [*[Retell(at(6, 10))] * 4, parked, parked]

@@ -9,6 +9,7 @@ from portal.billing.rules.counting import Fit, Metric, Shortfall
 from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import AccountParked, ChangeUnderWay, InvoiceUnpaid, RuleBroken
 from portal.billing.rules.period import Cycle, Interval
+from portal.billing.rules.renewals_due import charges
 from portal.billing.rules.taking_back import (
     AddOnsLeaving,
     ChangedSince,
@@ -23,7 +24,6 @@ from portal.billing.rules.taking_back import (
     TooMuchInUse,
     UpgradedSince,
     Way,
-    charges,
     holds_until,
     room_needed,
     until,
@@ -53,7 +53,8 @@ CYCLE = Cycle.starting(START, Interval.MONTHLY)
 TERMS = Return(
     invoice="INV-2026-000002",
     total=usd(143_33),
-    division=Division(NOTHING, usd(100_00), usd(43_33)),
+    parts=(Division(NOTHING, usd(100_00), usd(43_33)),),
+    kept=NOTHING,
     method="Test card ending 4242",
     former=Basket(standard(10)),
     cycle=CYCLE,
@@ -211,7 +212,8 @@ def test_until() -> None:
     [
         pytest.param({"invoice": "INV-2026-000009"}, id="another invoice"),
         pytest.param({"total": usd(143_34)}, id="the amount"),
-        pytest.param({"division": Division(NOTHING, usd(143_33), NOTHING)}, id="where it goes"),
+        pytest.param({"parts": (Division(NOTHING, usd(143_33), NOTHING),)}, id="where it goes"),
+        pytest.param({"kept": usd(43_33)}, id="what is kept for what is charged at once"),
         pytest.param({"method": "Test card ending 0341"}, id="to which card"),
         pytest.param({"former": Basket(standard(5))}, id="the plan"),
         pytest.param(

@@ -12,7 +12,7 @@ from portal.audit import SYSTEM
 from portal.billing import accounts, billing_details
 from portal.billing.billing_details import DetailsRefused
 from portal.billing.rules import describe
-from portal.billing.rules.errors import FullWhileParked
+from portal.billing.rules.errors import FullWhileParked, ToldOften
 from portal.billing.rules.money import Money
 from portal.billing.rules.overage import ParkReason
 from portal.display import episode_story
@@ -65,6 +65,14 @@ def test_over_never_unwarned_an_amount_that_rose_is_told_a_day_before(
     assert (upgrade.issued_at, upgrade.due_minor) == (day(8), 10240)
     assert len(emails(announced, "warning")) == 3, "no episode began anew"
     assert emails(announced, "called_off") == []
+    assert upgrade.evidence is not None
+    assert upgrade.evidence["retold"] == [
+        {
+            "subject": "The amount has changed: $102.40 for Standard, 20 users, on 8 Mar 2026",
+            "accepted_at": day(7).isoformat(),
+            "recipients": [cast.alice.email],
+        }
+    ]
 
 
 def test_over_history_tells_what_it_was_told_to_cost_before(cast: Cast, announced: Account) -> None:
@@ -93,15 +101,97 @@ def test_over_an_amount_that_fell_is_charged_without_another_email(
 def test_over_upgrade_is_not_put_off_for_ever_by_what_makes_it_dearer(
     cast: Cast, announced: Account
 ) -> None:
-    """100 clients more, day after day: told again on 7, 8 and 9 March, stopped on 10 March."""
-    for _ in range(5):
+    """100 clients more, day after day: told again on 7, 8 and 9 March, and no more are sold. What
+    was told last is charged on 10 March; then they are sold again."""
+    for _ in range(3):
         cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+    with pytest.raises(ToldOften, match="told again 3 times"):
+        cast.buy(announced, clients_100=1)
+    cast.let_pass(days=1)
+
+    told = emails(announced, "deadline_moved")
+    assert [notice.settled_at for notice in told] == [day(7), day(8), day(9)]
+    upgrade = the_upgrade(announced)
+    assert upgrade.issued_at == day(10)
+    assert f"${upgrade.due_minor / 100:.2f}" in told[-1].subject
+    cast.buy(announced, clients_100=1)
+
+
+def test_over_upgrade_is_not_put_off_for_ever_by_add_ons_that_are_kept_after_all(
+    cast: Cast,
+) -> None:
+    """Four times 100 clients, bought on 1 March and all to go with the cycle. One more is kept each
+    day from 6 March on, for nothing: three times, then the upgrade comes."""
+    cast.buy(cast.acme, clients_100=4)
+    cast.let_go(cast.acme, "clients_100")
+    cast.let_pass(minutes=1)
+    cast.members(cast.acme, 9)
+    cast.let_pass(days=5)
+    for kept in (1, 2, 3):
+        cast.let_go(cast.acme, "clients_100", renewing=kept)
+        cast.let_pass(days=1)
+    assert [notice.settled_at for notice in emails(cast.acme, "deadline_moved")] == [
+        day(7),
+        day(8),
+        day(9),
+    ]
+
+    with pytest.raises(ToldOften, match="until it is made, or until no more is in use"):
+        cast.let_go(cast.acme, "clients_100", renewing=4)
+    cast.let_go(cast.acme, "clients_100", renewing=2)
+    with pytest.raises(ToldOften):
+        cast.let_go(cast.acme, "clients_100", renewing=3)
+    cast.let_pass(days=1)
+
+    assert the_upgrade(cast.acme).issued_at == day(10)
+    assert plan_name(cast.acme) == "Standard, 20 users"
+
+
+def test_over_fixed_in_time_by_a_seat_however_often_it_was_told(
+    cast: Cast, announced: Account
+) -> None:
+    """100 clients more three times; a seat is sold: it brings eleven people within eleven seats."""
+    for _ in range(3):
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+
+    cast.buy(announced, seat=1)
+
+    assert episode(announced).state is EpisodeState.RESOLVED
+    cast.buy(announced, clients_100=1)
+    cast.let_pass(days=3)
+    assert upgrades(announced) == []
+
+
+def test_over_upgrade_back_within_the_limit_what_was_refused_is_possible(
+    cast: Cast, announced: Account
+) -> None:
+    for _ in range(3):
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+    cast.leave(announced, cast.bob)
+    cast.buy(announced, clients_100=1)
+    move(cast, announced, "FI")
+
+
+def test_over_upgrade_that_becomes_dearer_by_the_vendor_s_doing_is_told_once_more_then_stopped(
+    cast: Cast, announced: Account
+) -> None:
+    """Three times 100 clients, then a tax that the vendor puts right each day: told on 10 March
+    too, stopped on 11 March."""
+    for _ in range(3):
+        cast.buy(announced, clients_100=1)
+        cast.let_pass(days=1)
+    for country in ("NL", "FI"):
+        put_right(announced, country)
         cast.let_pass(days=1)
 
     assert [notice.settled_at for notice in emails(announced, "deadline_moved")] == [
         day(7),
         day(8),
         day(9),
+        day(10),
     ]
     stopped = episode(announced)
     assert (stopped.state, stopped.parked_reason) == (
@@ -137,9 +227,13 @@ def test_over_upgrade_is_not_put_off_for_ever_by_another_tax(
 def test_over_stopped_for_its_amount_it_goes_on_when_the_vendor_says_so(
     cast: Cast, announced: Account
 ) -> None:
-    for _ in range(4):
+    for _ in range(3):
         cast.buy(announced, clients_100=1)
         cast.let_pass(days=1)
+    for country in ("NL", "FI"):
+        put_right(announced, country)
+        cast.let_pass(days=1)
+    assert episode(announced).parked_reason == ParkReason.AMOUNT_KEPT_RISING
     Operator(announced, cast).release("They know what it costs.")
     cast.let_pass(days=2)
 
@@ -245,3 +339,9 @@ def move(cast: Cast, account: Account, country: str) -> None:
         details = replace(billing_details.of(locked), country=country)
         now = cast.clock.now()
         billing_details.change(session, locked, details, now=now, actor=SYSTEM)
+
+
+def put_right(account: Account, country: str) -> None:
+    """The vendor has found where the account's company is taxed."""
+    with transaction() as session:
+        accounts.lock(session, account.id).billing.country = country

@@ -32,6 +32,7 @@ from portal.billing.rules.errors import (
     UsedForSomethingElse,
 )
 from portal.billing.rules.period import Interval
+from portal.billing.rules.renewals_due import Charge
 from portal.billing.rules.roles import Role
 from portal.billing.rules.taking_back import (
     AddOnsLeaving,
@@ -100,28 +101,76 @@ def test_over_revert(cast: Cast) -> None:
 
 
 def test_over_revert_after_the_former_cycle_ended(cast: Cast) -> None:
-    """Taken back on 4 April: the renewal of 31 March is charged then, the next on 30 April."""
+    """Taken back on 4 April: the renewal of 31 March is charged then, the next on 30 April.
+
+    Of the $140.00 that were paid, $100.00 stay as credit and pay it; $40.00 go back to the card.
+    """
     upgrade = upgraded_on_20_march(cast)
     makes_room(cast, cast.acme, seats=10)
     cast.let_pass(days=15)
     terms = offer(cast, upgrade).terms
     assert terms is not None
-    assert [(f"{each.at:%d %b}", each.draft.due.amount) for each in terms.charged_now] == [
-        ("31 Mar", 100_00)
+    assert (terms.total.amount, terms.kept.amount) == (140_00, 100_00)
+    assert [(f"{each.at:%d %b}", *amounts(each)) for each in terms.charged_now] == [
+        ("31 Mar", 100_00, 0)
     ]
-    assert (f"{terms.next_charge.at:%d %b}", terms.next_charge.draft.due.amount) == (
-        "30 Apr",
-        100_00,
-    )
+    assert (f"{terms.next_charge.at:%d %b}", *amounts(terms.next_charge)) == ("30 Apr", 0, 100_00)
 
-    take_back(cast, upgrade)
+    note = take_back(cast, upgrade)
     cast.let_pass(minutes=1)
 
+    assert parts(note) == (0, 40_00, 100_00)
+    assert refund_of(note).amount_minor == 40_00
+    assert balance(cast.acme) == 0
     renewal = newest(cast.acme)
-    assert (renewal.reason, renewal.due_minor) == (InvoiceReason.RENEWAL, 100_00)
+    assert (renewal.reason, renewal.total_minor) == (InvoiceReason.RENEWAL, 100_00)
+    assert (renewal.balance_applied_minor, renewal.due_minor) == (100_00, 0)
     assert f"{renewal.issued_at:%d %b}" == "04 Apr"
     assert f"{renewal.paid_at:%d %b}" == "04 Apr"
     assert plan_of(cast.acme) == ("Standard, 10 users", "31 Mar 09:00", "30 Apr 09:00", 10)
+
+
+def test_over_revert_gives_nothing_to_the_card_that_is_owed_for_a_cycle(cast: Cast) -> None:
+    """Every payment declines from 20 March on. What was paid for the upgrade pays the renewal of 31
+    March all the same, so nobody has the money back and the cycle unpaid."""
+    upgrade = upgraded_on_20_march(cast)
+    makes_room(cast, cast.acme, seats=10)
+    cast.use_card(cast.acme, "card_declines")
+    cast.let_pass(days=15)
+
+    note = take_back(cast, upgrade)
+    cast.let_pass(minutes=1)
+
+    assert parts(note) == (0, 40_00, 100_00)
+    assert newest(cast.acme).status is InvoiceStatus.PAID
+    assert (balance(cast.acme), owed(cast.acme)) == (0, 0)
+    assert verify.run(db.session()) == []
+
+
+def test_over_revert_keeps_no_more_than_the_credit_balance_leaves_to_pay(cast: Cast) -> None:
+    """A seat of March, $9.67, is credit balance by 4 May, and pays so much of the renewal of 30
+    April: of the $113.33 for the upgrade of 11 April $90.33 are kept, and $23.00 go back."""
+    cast.let_pass(days=1, hours=1)
+    cast.buy(cast.acme, seat=1)
+    seat = newest(cast.acme)
+    cast.let_go(cast.acme, "seat")
+    cast.let_pass(days=34)
+    upgrade = upgraded(cast, cast.acme)
+    credit(cast, seat, to=RefundTo.BALANCE)
+    makes_room(cast, cast.acme, seats=10)
+    cast.let_pass(days=23)
+    terms = offer(cast, upgrade).terms
+    assert terms is not None
+    assert (terms.total.amount, terms.kept.amount) == (113_33, 90_33)
+    assert [amounts(each) for each in terms.charged_now] == [(100_00, 0)]
+
+    note = take_back(cast, upgrade)
+    cast.let_pass(minutes=1)
+
+    assert parts(note) == (0, 23_00, 90_33)
+    renewal = newest(cast.acme)
+    assert (renewal.balance_applied_minor, renewal.due_minor) == (100_00, 0)
+    assert (balance(cast.acme), owed(cast.acme)) == (0, 0)
 
 
 def test_over_revert_is_foretold(cast: Cast) -> None:
@@ -270,16 +319,18 @@ def test_over_revert_puts_the_scheduled_downgrade_back(cast: Cast) -> None:
 
 
 def test_over_revert_and_the_scheduled_downgrade_that_fell_due_meanwhile(cast: Cast) -> None:
-    """Taken back on 4 April: the cycle from 31 March is charged at the smaller plan, at once."""
+    """Taken back on 4 April: the cycle from 31 March is charged at the smaller plan, at once, out
+    of the $140.00 that were paid for the larger one."""
     cast.change_plan(cast.acme, cast.price("standard", "5-users"))
     upgrade = upgraded_on_20_march(cast)
     makes_room(cast, cast.acme, seats=5)
     cast.let_pass(days=15)
 
-    take_back(cast, upgrade)
+    note = take_back(cast, upgrade)
     cast.let_pass(minutes=1)
 
-    assert newest(cast.acme).due_minor == 50_00
+    assert parts(note) == (0, 90_00, 50_00)
+    assert (newest(cast.acme).total_minor, newest(cast.acme).due_minor) == (50_00, 0)
     assert plan_of(cast.acme) == ("Standard, 5 users", "31 Mar 09:00", "30 Apr 09:00", 5)
 
 
@@ -493,7 +544,8 @@ def test_over_revert_is_on_time_or_not_at_all(cast: Cast) -> None:
 
 def test_over_revert_counts_from_the_day_it_was_carried_out(cast: Cast) -> None:
     """Declined on 20 March, paid a week later: possible until 26 April. By then the upgrade's own
-    cycle, which began on the 20th as told, was renewed for $180.00: they come back too."""
+    cycle, which began on the 20th as told, was renewed for $180.00: they come back too, less the
+    $100.00 for ten users from 31 March."""
     upgrade = paid_late(cast)
     now = cast.clock.now
     found = taking_back_offers.running(db.session(), running(cast.acme), now=now())
@@ -518,10 +570,12 @@ def test_over_revert_counts_from_the_day_it_was_carried_out(cast: Cast) -> None:
     assert "by which the upgrade was renewed, is credited whole too" in " ".join(
         told.body_text.split()
     )
-    assert [row.total_minor for row in offer(cast, upgrade).notes] == [140_00, 180_00]
+    notes = offer(cast, upgrade).notes
+    assert [row.total_minor for row in notes] == [140_00, 180_00]
+    assert [parts(row) for row in notes] == [(0, 40_00, 100_00), (0, 180_00, 0)]
     assert (balance(cast.acme), owed(cast.acme)) == (0, 0)
     assert plan_of(cast.acme) == ("Standard, 10 users", "31 Mar 09:00", "30 Apr 09:00", 10)
-    assert newest(cast.acme).due_minor == 100_00
+    assert (newest(cast.acme).total_minor, newest(cast.acme).due_minor) == (100_00, 0)
     assert verify.run(db.session()) == []
     cast.let_pass(days=10)
     assert f"{newest(cast.acme).period_start_at:%d %b}" == "30 Apr"
@@ -655,14 +709,17 @@ def test_add_ons_that_are_to_go_are_kept_first(cast: Cast) -> None:
 
 
 def test_pay_fails_for_the_renewal_that_fell_due_meanwhile(cast: Cast) -> None:
-    """It is charged as any renewal: declined on 4 April, tried again three days later."""
-    upgrade = upgraded_on_20_march(cast)
+    """Upgraded on 6 March for $96.67, which are kept on 1 April for the renewal of $100.00. The
+    other $3.33 are charged as any renewal: declined, tried again three days later."""
+    upgrade = upgraded(cast, cast.acme)
     makes_room(cast, cast.acme, seats=10)
     cast.use_card(cast.acme, "card_declines")
-    cast.let_pass(days=15)
-    take_back(cast, upgrade)
+    cast.let_pass(days=26)
+    note = take_back(cast, upgrade)
     cast.let_pass(minutes=1)
+    assert parts(note) == (0, 0, 96_67)
     assert newest(cast.acme).status is InvoiceStatus.OPEN
+    assert (newest(cast.acme).total_minor, newest(cast.acme).due_minor) == (100_00, 3_33)
 
     cast.use_card(cast.acme, "card_pays")
     cast.let_pass(days=4)
@@ -700,9 +757,11 @@ def test_people_are_told(cast: Cast) -> None:
     for words in (
         "The automatic upgrade of your account Acme to Standard, 20 users, was taken back.",
         "It is Standard, 10 users again, in the cycle from 1 Mar 2026 to 31 Mar 2026",
-        "Where the money goes: $140.00 back to Test card ending 4242.",
-        "That cycle ended on 31 Mar 2026, so the next one is charged now: $100.00 for Standard,"
-        " 10 users.",
+        "Where the money goes: $40.00 back to Test card ending 4242 and $100.00 to your credit"
+        " balance.",
+        "That cycle ended on 31 Mar 2026, so the next one is charged now: $0.00 for Standard,"
+        " 10 users",
+        "$100.00 of what you paid went to your credit balance for that.",
         "The next charge is $100.00 on 30 Apr 2026.",
         f"/credit-notes/{note.number_text}",
     ):
@@ -793,6 +852,11 @@ def begins_to_change(cast: Cast) -> None:
     with transaction() as session:
         account = accounts.lock(session, cast.acme.id)
         plan_changes.confirm(session, account, price, confirmed, now=now, actor=SYSTEM)
+
+
+def amounts(charge: Charge) -> tuple[int, int]:
+    """What of a renewal the credit balance pays, and what is left to pay."""
+    return charge.draft.balance_applied.amount, charge.draft.due.amount
 
 
 def plan_of(account: Account) -> tuple[str, str, str, int | None]:

@@ -27,9 +27,55 @@ SABOTAGES = (
         name="told-again-for-ever",
         breaks="an upgrade is put off for ever by what makes it dearer every day",
         file="portal/billing/rules/overage.py",
-        old="    if facts.times_retold >= MOST_RETOLD:\n",
+        old="    if facts.times_retold > MOST_RETOLD:\n",
         new="    if facts.times_retold < 0:\n",
+        tests=(
+            f"{DEARER}::test_over_upgrade_that_becomes_dearer_by_the_vendor_s_doing"
+            "_is_told_once_more_then_stopped",
+        ),
+    ),
+    Sabotage(
+        name="dearer-by-add-ons-bought",
+        breaks="who buys a little each day has an announced upgrade left to the vendor",
+        file="portal/billing/add_ons.py",
+        old="        episodes.refuse_dearer(session, account, terms.basket.limits)\n",
+        new="",
         tests=(f"{DEARER}::test_over_upgrade_is_not_put_off_for_ever_by_what_makes_it_dearer",),
+    ),
+    Sabotage(
+        name="dearer-by-add-ons-kept",
+        breaks="who keeps an add-on more each day, for nothing, is never upgraded",
+        file="portal/billing/add_ons.py",
+        old="    if renewing > row.renewing:\n        episodes.refuse_dearer(session, account)\n",
+        new="",
+        tests=(
+            f"{DEARER}"
+            "::test_over_upgrade_is_not_put_off_for_ever_by_add_ons_that_are_kept_after_all",
+        ),
+    ),
+    Sabotage(
+        name="dearer-by-another-tax",
+        breaks="who moves to another country each day is never upgraded",
+        file="portal/billing/billing_details.py",
+        old="        episodes.refuse_dearer(session, account)\n",
+        new="",
+        tests=(f"{DEARER}::test_over_upgrade_is_not_put_off_for_ever_by_another_tax",),
+    ),
+    Sabotage(
+        name="way-out-refused",
+        breaks="a seat that would settle an episode isn't sold because its upgrade was told often",
+        file="portal/billing/episodes.py",
+        old="limit = limits[episode.metric] if limits else _usage(session",
+        new="limit = _usage(session",
+        tests=(f"{DEARER}::test_over_fixed_in_time_by_a_seat_however_often_it_was_told",),
+    ),
+    Sabotage(
+        name="told-again-not-in-evidence",
+        breaks="an invoice doesn't show by which email its amount was told last",
+        file="portal/billing/episodes.py",
+        old="[_retold(copies) for copies in episode_mail.moves_taken(session, episode)]",
+        new="[]",
+        tests=(f"{DEARER}::test_over_never_unwarned_an_amount_that_rose_is_told_a_day_before",),
     ),
     Sabotage(
         name="tries-begin-anew",

@@ -25,6 +25,17 @@ SABOTAGES = (
         tests=(f"{SEATS}::test_charge_initial_is_for_a_plan_that_is_large_enough",),
     ),
     Sabotage(
+        name="more-while-charging-is-stopped",
+        breaks="an account that nothing is charged takes as many people as it likes",
+        file="portal/billing/overages.py",
+        old="    if account.parked_at is not None:\n",
+        new="    if account.parked_at is not None and subscription is None:\n",
+        tests=(
+            f"{SEATS}::test_a_parked_account_takes_nobody_beyond_its_seats",
+            f"{SEATS}::test_over_upgrade_is_not_escaped_by_a_charge_that_is_stopped",
+        ),
+    ),
+    Sabotage(
         name="put-off-for-ever",
         breaks="one Admin whose mail is never taken is never upgraded, nor told why",
         file="portal/billing/rules/delivery.py",

@@ -4,6 +4,7 @@ from tests.teeth.sabotage import Sabotage
 
 RULES = "portal/billing/rules/taking_back.py"
 OFFERS, DOES = "portal/billing/taking_back_offers.py", "portal/billing/takings_back.py"
+TERMS = "portal/billing/taking_back_terms.py"
 TABLE, STORY = "tests/rules/test_taking_back.py", "tests/scenarios/test_taking_back.py"
 REFUSES = "tests/billing/test_what_the_database_refuses.py"
 LIMITS = "migrations/versions/2026_11_22_over_the_limit.py"
@@ -28,9 +29,9 @@ SABOTAGES = (
     Sabotage(
         name="taken-back-without-its-renewal",
         breaks="what renewed an upgrade stays paid when it is taken back",
-        file=DOES,
-        old="for invoice in (fresh.invoice, *fresh.renewed)",
-        new="for invoice in (fresh.invoice,)",
+        file=OFFERS,
+        old="charged = [invoice, *upgrade_cycles.renewals(session, change)]",
+        new="charged = [invoice]",
         tests=(f"{STORY}::test_over_revert_counts_from_the_day_it_was_carried_out",),
     ),
     Sabotage(
@@ -95,13 +96,48 @@ SABOTAGES = (
     Sabotage(
         name="taken-back-renewal-not-foretold",
         breaks="the renewal that fell due meanwhile isn't told beforehand",
-        file=RULES,
+        file="portal/billing/rules/renewals_due.py",
         old="    while not found or found[-1].at <= now:",
         new="    while not found:",
         tests=(
             f"{TABLE}::test_a_renewal_that_fell_due_is_charged",
             f"{STORY}::test_over_revert_after_the_former_cycle_ended",
         ),
+    ),
+    Sabotage(
+        name="taken-back-to-the-card-first",
+        breaks="the money is back on the card before the cycle that is due is paid, or never is",
+        file=TERMS,
+        old="    parts = crediting.keep(paid, due)\n",
+        new="    parts = crediting.keep(paid, due - due)\n",
+        tests=(
+            f"{STORY}::test_over_revert_gives_nothing_to_the_card_that_is_owed_for_a_cycle",
+            f"{STORY}::test_over_revert_after_the_former_cycle_ended",
+        ),
+    ),
+    Sabotage(
+        name="taken-back-keeps-too-much",
+        breaks="more is kept from the card than the credit balance leaves to pay",
+        file=TERMS,
+        old="sum((each.draft.due for each in following[:-1])",
+        new="sum((each.draft.total for each in following[:-1])",
+        tests=(f"{STORY}::test_over_revert_keeps_no_more_than_the_credit_balance_leaves_to_pay",),
+    ),
+    Sabotage(
+        name="taken-back-otherwise-than-offered",
+        breaks="what was offered as credit balance goes to the card",
+        file=DOES,
+        old="taking_back_terms.wish(change, part.to_method) for part",
+        new="taking_back_terms.wish(change) for part",
+        tests=(f"{STORY}::test_over_revert_after_the_former_cycle_ended",),
+    ),
+    Sabotage(
+        name="taken-back-kept-unseen",
+        breaks="what is kept for what is charged at once can change after it was confirmed",
+        file=RULES,
+        old="self.total.currency, self.kept.amount, self.method]",
+        new="self.total.currency, self.method]",
+        tests=(f"{TABLE}::test_whatever_is_shown_is_in_the_fingerprint",),
     ),
     Sabotage(
         name="credited-twice-after-one-credit",

@@ -89,6 +89,11 @@ class Division:
     to_method: Money
     to_balance: Money
 
+    @property
+    def amounts(self) -> tuple[int, int, int]:
+        """The three in minor units."""
+        return self.off_invoice.amount, self.to_method.amount, self.to_balance.amount
+
 
 def creditable(lines: Sequence[ChargedLine], number: str) -> tuple[ChargedLine, ...]:
     """The lines that a credit note for the whole of invoice `number` takes back.
@@ -136,6 +141,27 @@ def divide(total: Money, *, owed: Money, returnable: Money) -> Division:
     off_invoice = min(total, owed)
     to_method = min(total - off_invoice, returnable)
     return Division(off_invoice, to_method, total - off_invoice - to_method)
+
+
+def together(parts: Sequence[Division]) -> Division:
+    """Where the totals of several notes go in all; there must be one."""
+    nothing = Money.zero(parts[0].off_invoice.currency)
+    return Division(
+        off_invoice=sum((part.off_invoice for part in parts), nothing),
+        to_method=sum((part.to_method for part in parts), nothing),
+        to_balance=sum((part.to_balance for part in parts), nothing),
+    )
+
+
+def keep(parts: Sequence[Division], due: Money) -> tuple[Division, ...]:
+    """The same, but `due` of what would go to payment methods becomes credit balance, as far as
+    there is so much; of the first parts first."""
+    kept, open_still = list[Division](), due
+    for part in parts:
+        stays = min(part.to_method, open_still)
+        open_still -= stays
+        kept.append(Division(part.off_invoice, part.to_method - stays, part.to_balance + stays))
+    return tuple(kept)
 
 
 def destinations(division: Division, invoice: str, method: str, *, whose: str = "") -> str:

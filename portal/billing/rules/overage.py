@@ -23,7 +23,8 @@ WARNING_GAP = timedelta(hours=48)
 FINAL_NOTICE = timedelta(hours=24)
 GRACE = timedelta(hours=120)
 
-# So often is an amount that rose told again in one episode; then the vendor is to look at it.
+# So often is an amount that rose told again in one episode; then nobody may make it dearer. What
+# was under way by then may do so once more: after that the vendor is to look at it.
 MOST_RETOLD = 3
 
 # What each warning promises: this long from the moment it is written, at the least.
@@ -288,7 +289,7 @@ def _after_the_last(facts: EpisodeFacts, now: datetime) -> Decision:
 
 
 def _tell_again(facts: EpisodeFacts, now: datetime) -> Decision:
-    if facts.times_retold >= MOST_RETOLD:
+    if facts.times_retold > MOST_RETOLD:
         return Park(ParkReason.AMOUNT_KEPT_RISING)
     return Retell(full_hour_after(now + FINAL_NOTICE))
 

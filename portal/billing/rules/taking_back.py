@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from portal.billing.rules import describe, invoicing
+from portal.billing.rules import crediting, describe
 from portal.billing.rules.counting import Fit, Metric, Shortfall
 from portal.billing.rules.crediting import Division
 from portal.billing.rules.errors import RuleBroken
-from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import DAY, Cycle
 from portal.billing.rules.plan_change import QUOTE_HOLDS
-from portal.billing.rules.tax import Tax
+from portal.billing.rules.renewals_due import Charge
 from portal.billing.rules.terms import Basket
+from portal.language import gettext as _
 
 TIME = 30 * DAY
 
@@ -46,7 +46,7 @@ class TakenBackAlready(NotTakenBack):
     way = Way.ACCOUNT
 
     def __init__(self) -> None:
-        super().__init__("This upgrade was taken back already.")
+        super().__init__(_("This upgrade was taken back already."))
 
 
 class TooLate(NotTakenBack):
@@ -54,8 +54,11 @@ class TooLate(NotTakenBack):
 
     def __init__(self) -> None:
         super().__init__(
-            f"An automatic upgrade can be taken back for {describe.days(TIME // DAY)}, and they are"
-            " over. A smaller plan can be scheduled for the end of the cycle instead."
+            _(
+                "An automatic upgrade can be taken back for %(days)s days, and they are over. A"
+                " smaller plan can be scheduled for the end of the cycle instead.",
+                days=TIME // DAY,
+            )
         )
 
 
@@ -64,9 +67,12 @@ class ChangedSince(NotTakenBack):
 
     def __init__(self, plan: str) -> None:
         super().__init__(
-            f"Since the upgrade to {plan} something else was changed, bought or renewed, so there"
-            " is no way straight back. A smaller plan can be scheduled for the end of the cycle"
-            " instead."
+            _(
+                "Since the upgrade to %(plan)s something else was changed, bought or renewed, so"
+                " there is no way straight back. A smaller plan can be scheduled for the end of the"
+                " cycle instead.",
+                plan=plan,
+            )
         )
 
 
@@ -77,8 +83,11 @@ class CreditedSince(NotTakenBack):
 
     def __init__(self, note: str) -> None:
         super().__init__(
-            f"Credit note {note} gave a part of it back already, so the upgrade can't be taken back"
-            " by itself any more. Write to us, and we put the rest right."
+            _(
+                "Credit note %(note)s gave a part of it back already, so the upgrade can't be taken"
+                " back by itself any more. Write to us, and we put the rest right.",
+                note=note,
+            )
         )
 
 
@@ -89,8 +98,10 @@ class FormerPlanUnknown(NotTakenBack):
 
     def __init__(self) -> None:
         super().__init__(
-            "What ran before this upgrade was not kept, so it can't be taken back by itself. Write"
-            " to us, and we put it right."
+            _(
+                "What ran before this upgrade was not kept, so it can't be taken back by itself."
+                " Write to us, and we put it right."
+            )
         )
 
 
@@ -101,8 +112,10 @@ class NothingCharged(NotTakenBack):
 
     def __init__(self) -> None:
         super().__init__(
-            "This upgrade charged nothing: the credit for your former plan covered it. Write to us"
-            " if you want the former plan back."
+            _(
+                "This upgrade charged nothing: the credit for your former plan covered it. Write to"
+                " us if you want the former plan back."
+            )
         )
 
 
@@ -113,8 +126,11 @@ class UpgradedSince(NotTakenBack):
 
     def __init__(self, plan: str) -> None:
         super().__init__(
-            f"Since then the account was upgraded to {plan}. Take that upgrade back first, then"
-            " this one."
+            _(
+                "Since then the account was upgraded to %(plan)s. Take that upgrade back first,"
+                " then this one.",
+                plan=plan,
+            )
         )
 
 
@@ -125,7 +141,11 @@ class DowngradeWaits(NotTakenBack):
 
     def __init__(self, plan: str) -> None:
         super().__init__(
-            f"A downgrade to {plan} is scheduled. Withdraw it first, then take the upgrade back."
+            _(
+                "A downgrade to %(plan)s is scheduled. Withdraw it first, then take the upgrade"
+                " back.",
+                plan=plan,
+            )
         )
 
 
@@ -136,7 +156,7 @@ class AddOnsLeaving(NotTakenBack):
 
     def __init__(self) -> None:
         super().__init__(
-            "Add-ons are to end with the cycle. Keep them first, then take the upgrade back."
+            _("Add-ons are to end with the cycle. Keep them first, then take the upgrade back.")
         )
 
 
@@ -147,7 +167,8 @@ class TooMuchInUse(NotTakenBack):
 
     def __init__(self, plan: str, fitting: Fit) -> None:
         sentences = " ".join(room_needed(shortfall) for shortfall in fitting.shortfalls)
-        super().__init__(f"{plan} doesn't hold what is in use. {sentences}")
+        held = _("%(plan)s doesn't hold what is in use.", plan=plan)
+        super().__init__(f"{held} {sentences}")
 
 
 @dataclass(frozen=True)
@@ -175,32 +196,30 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Charge:
-    """A renewal to come: when, for what, as which invoice."""
-
-    at: datetime
-    basket: Basket
-    draft: InvoiceDraft
-
-
-@dataclass(frozen=True)
 class Return:
     """What taking an upgrade back leads to.
 
     `total`, tax included, comes back as `division` says, what was paid to `method`: all of
-    `invoice` and of those that `renewed` it. Then `former` runs again in `cycle`, the downgrade to
-    `scheduled` waits again, and `charges` follow: what ended meanwhile, and the next renewal.
+    `invoice` and of those that `renewed` it, a part of `parts` for each. Then `former` runs again
+    in `cycle`, the downgrade to `scheduled` waits again, and `charges` follow: what ended
+    meanwhile, and the next renewal. What is charged at once is paid out of what was paid: `kept` of
+    that becomes credit balance instead of going back.
     """
 
     invoice: str
     total: Money
-    division: Division
+    parts: tuple[Division, ...]
+    kept: Money
     method: str | None
     former: Basket
     cycle: Cycle
     scheduled: str | None
     charges: tuple[Charge, ...]
     renewed: tuple[str, ...] = ()
+
+    @property
+    def division(self) -> Division:
+        return crediting.together(self.parts)
 
     @property
     def charged_now(self) -> tuple[Charge, ...]:
@@ -213,15 +232,14 @@ class Return:
 
     def fingerprint(self) -> str:
         """sha256, in hex, over every figure and date a person is shown."""
-        parts = self.division
         seen = [
             [self.invoice, *self.renewed],
-            [part.amount for part in (parts.off_invoice, parts.to_method, parts.to_balance)],
-            [self.total.amount, self.total.currency, self.method],
+            [part.amounts for part in self.parts],
+            [self.total.amount, self.total.currency, self.kept.amount, self.method],
             [self.former.plan.name, self.former.plan.interval],
             [(item.add_on.name, item.quantity) for item in self.former.add_ons],
             [self.cycle.start_at.isoformat(), self.cycle.end_at.isoformat(), self.scheduled],
-            [_seen(charge) for charge in self.charges],
+            [charge.seen for charge in self.charges],
         ]
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
@@ -249,22 +267,6 @@ def why_not(facts: Facts, now: datetime) -> RuleBroken | None:
     return _not_yet(facts, facts.former_plan)
 
 
-def charges(
-    renewing: Basket, cycle: Cycle, balance: Money, tax: Tax, now: datetime
-) -> tuple[Charge, ...]:
-    """The renewals after `cycle` that are due at `now`, one after the other, and the next.
-
-    `balance`, the credit balance there is then, is used up by them first.
-    """
-    found = list[Charge]()
-    while not found or found[-1].at <= now:
-        cycle = Cycle.starting(cycle.end_at, renewing.plan.interval)
-        draft = invoicing.for_cycle(renewing, cycle, balance, tax)
-        balance -= draft.balance_applied
-        found.append(Charge(cycle.start_at, renewing, draft))
-    return tuple(found)
-
-
 def holds_until(facts: Facts, cycle: Cycle, now: datetime) -> datetime:
     """Until when what is shown at `now` is what is done: a renewal that falls due changes it."""
     ends = [now.astimezone(UTC) + QUOTE_HOLDS, until(facts.upgraded_at)]
@@ -278,7 +280,7 @@ def room_needed(shortfall: Shortfall) -> str:
     what = shortfall.to_remove
     if shortfall.metric is Metric.SEATS:
         what = describe.counted(shortfall.too_many, "%(num)s person", "%(num)s people")
-    return f"{shortfall.sentence}. Remove {what} first."
+    return _("%(too_many)s. Remove %(what)s first.", too_many=shortfall.sentence, what=what)
 
 
 def _not_yet(facts: Facts, former_plan: str) -> RuleBroken | None:
@@ -292,9 +294,3 @@ def _not_yet(facts: Facts, former_plan: str) -> RuleBroken | None:
     if facts.add_ons_leaving:
         return AddOnsLeaving()
     return None if facts.fitting.fits else TooMuchInUse(former_plan, facts.fitting)
-
-
-def _seen(charge: Charge) -> list[object]:
-    sums = charge.draft
-    applied = sums.balance_applied.amount
-    return [charge.at.isoformat(), charge.basket.plan.name, sums.total.amount, applied]
