@@ -21,10 +21,11 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length
 
-from portal import clock, outbox
+from portal import clock, language, outbox
 from portal.billing.rules.money import Money
 from portal.blueprints import downloads
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.mail import enclosures
 from portal.models import Notice, Work
 from portal.web.access import Permission, find_principal, requires
@@ -114,9 +115,11 @@ def email_enclosed(public_id: str) -> ResponseReturnValue:
 @bp.get("/components")
 @requires(Permission.SANDBOX)
 def components() -> ResponseReturnValue:
-    """The page is framed like one of an account, so somebody has to be signed in."""
+    """For whoever works on the portal, so in English, as the examples are. The page is framed like
+    one of an account, so somebody has to be signed in."""
     if find_principal() is None:
         return redirect_after(url_for("auth.login", next=request.path))
+    language.speak(language.ENGLISH)
     refused = SampleForm(MultiDict({"email": "ada at example.com"}), meta={"csrf": False})
     refused.validate()
     amounts = {"price": 10000, "credit": -2500, "due": 7500, "large": 123456789}
@@ -166,7 +169,7 @@ def _notices(to: str) -> Select[Notice]:
 
 def _people() -> list[tuple[str, str]]:
     statement = select(Notice.recipient).distinct().order_by(Notice.recipient)
-    return [("", "everybody"), *((to, to) for to in db.session.scalars(statement))]
+    return [("", _("everybody")), *((to, to) for to in db.session.scalars(statement))]
 
 
 def _notice(public_id: str) -> Notice:
