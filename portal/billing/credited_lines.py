@@ -63,7 +63,7 @@ def of(session: Session, invoice: Invoice, *, is_whole: bool = False) -> list[Cr
     other invoices: what is issued again is all of it."""
     ids = {line.id for line in invoice.lines}
     sources = {line.source_line_id for line in invoice.lines if line.source_line_id is not None}
-    editions = _editions(session, invoice.account_id, ids | sources)
+    editions = editions_of(session, invoice.account_id, ids | sources)
     givers = {} if is_whole else _givers(session, invoice.account_id, ids, editions)
     noted = _noted(session, invoice.account_id, ids | {row.id for row in givers.values()})
     given_back = _given_back(session, invoice.account_id, sources, editions)
@@ -73,7 +73,7 @@ def of(session: Session, invoice: Invoice, *, is_whole: bool = False) -> list[Cr
     ]
 
 
-def _editions(session: Session, account_id: int, line_ids: Collection[int]) -> Editions:
+def editions_of(session: Session, account_id: int, line_ids: Collection[int]) -> Editions:
     """The same line in other editions of its invoice, by its id; most lines have none."""
     line, of_line = aliased(InvoiceLine), aliased(Invoice)
     other, of_other = aliased(InvoiceLine), aliased(Invoice)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.billing import (
+    credited_lines,
     former_plans,
     plan_changes,
     subscriptions,
@@ -25,6 +26,7 @@ from portal.models import (
     Account,
     CreditNote,
     CreditNoteLine,
+    CreditNotePurpose,
     Invoice,
     PlanChange,
     PlanChangeReason,
@@ -216,16 +218,20 @@ def _goes_first(
 
 
 def _credited_by(session: Session, charged: Sequence[Invoice]) -> str | None:
-    """The number of a credit note over a line of these invoices, or over one they give back."""
+    """The number of a credit note over a line of these invoices, or over one they give back, in
+    whichever edition; those that only made room for the next edition left out."""
     of_all = [line for invoice in charged for line in invoice.lines]
     lines = {line.id for line in of_all}
     lines |= {line.source_line_id for line in of_all if line.source_line_id is not None}
+    editions = credited_lines.editions_of(session, charged[0].account_id, lines)
+    lines |= {other for others in editions.values() for other in others}
     statement = (
         select(CreditNote.number_text)
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
         .where(
             CreditNote.account_id == charged[0].account_id,
             CreditNoteLine.invoice_line_id.in_(lines),
+            CreditNote.purpose != CreditNotePurpose.REISSUE,
         )
         .order_by(CreditNote.id)
         .limit(1)
