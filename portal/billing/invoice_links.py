@@ -147,7 +147,7 @@ def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None
         )
 
 
-def _of_account(account_id: int, now: datetime) -> Select[tuple[InvoiceLink]]:
+def _of_account(account_id: int, now: datetime) -> Select[InvoiceLink]:
     return (
         select(InvoiceLink)
         .options(joinedload(InvoiceLink.made_by), joinedload(InvoiceLink.invoice))
