@@ -10,7 +10,7 @@ Balances are sums of transfers and are stored nowhere.
 
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.money import Money
@@ -140,12 +140,21 @@ def _refund_transfer(
 
 def _balance(session: Session, account: Account, ledger_account: LedgerAccount) -> Money:
     """Debits less credits of one ledger account."""
+    facts = {"account_id": account.id, "ledger_account": ledger_account}
+    return Money(int(session.execute(BALANCE, facts).scalar_one()), account.currency)
+
+
+def _balance_of() -> Select[int]:
+    which = bindparam("ledger_account")
     signed = case(
-        (LedgerTransfer.debit == ledger_account, LedgerTransfer.amount_minor),
+        (LedgerTransfer.debit == which, LedgerTransfer.amount_minor),
         else_=-LedgerTransfer.amount_minor,
     )
-    statement = select(func.coalesce(func.sum(signed), 0)).where(
-        LedgerTransfer.account_id == account.id,
-        (LedgerTransfer.debit == ledger_account) | (LedgerTransfer.credit == ledger_account),
+    return select(func.coalesce(func.sum(signed), 0)).where(
+        LedgerTransfer.account_id == bindparam("account_id"),
+        (LedgerTransfer.debit == which) | (LedgerTransfer.credit == which),
     )
-    return Money(int(session.execute(statement).scalar_one()), account.currency)
+
+
+# Built once: every quote asks for it.
+BALANCE = _balance_of()

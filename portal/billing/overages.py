@@ -129,9 +129,7 @@ def would_open_at(
     return _opens(session, subscription.account_id, metric, used, limit)
 
 
-def _opens(
-    session: Session, account_id: int, metric: Metric, used: int, limit: int | None
-) -> bool:
+def _opens(session: Session, account_id: int, metric: Metric, used: int, limit: int | None) -> bool:
     policy = episode_facts.policy(session, metric)
     hard_cap = episode_facts.is_capped(session, account_id, metric)
     return overage.opens(used, limit, policy, hard_cap)

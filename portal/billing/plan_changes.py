@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.audit import SYSTEM, Actor, record
@@ -52,6 +52,16 @@ from portal.models import (
     Price,
     Subscription,
     Vendor,
+)
+
+# Built once: every page about plans asks for it.
+WAITING = (
+    select(PlanChange)
+    .options(joinedload(PlanChange.to_price))
+    .where(
+        PlanChange.account_id == bindparam("account_id"),
+        PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
+    )
 )
 
 
@@ -213,15 +223,8 @@ def scheduled(session: Session, account_id: int) -> PlanChange | None:
 
 def waiting(session: Session, account_id: int) -> Mapping[PlanChangeState, PlanChange]:
     """The pending and the scheduled change; of each there is at most one."""
-    statement = (
-        select(PlanChange)
-        .options(joinedload(PlanChange.to_price))
-        .where(
-            PlanChange.account_id == account_id,
-            PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
-        )
-    )
-    return {change.state: change for change in session.scalars(statement)}
+    found = session.scalars(WAITING, {"account_id": account_id})
+    return {change.state: change for change in found}
 
 
 def situation(session: Session, account: Account) -> Situation:

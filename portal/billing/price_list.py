@@ -54,11 +54,7 @@ def offered(session: Session, *, currency: str, interval: Interval | None = None
     statement = select(Price).where(Price.currency == currency, Price.retired_at.is_(None))
     if interval is not None:
         statement = statement.where(Price.interval == interval)
-    prices = [
-        price
-        for price in session.scalars(statement)
-        if not (price.tier.hidden or price.tier.family.hidden)
-    ]
+    prices = [price for price in session.scalars(statement) if is_listed(price)]
     return sorted(prices, key=lambda p: (p.tier.family.position, p.tier.position, p.interval))
 
 
@@ -73,6 +69,11 @@ def listed(session: Session, price: Price) -> Price | None:
         Price.retired_at.is_(None),
     )
     return session.scalars(statement).one_or_none()
+
+
+def is_listed(price: Price) -> bool:
+    """Whether a price version is what is sold today; at most one of its successors is."""
+    return price.retired_at is None and not (price.tier.hidden or price.tier.family.hidden)
 
 
 def next_tier(session: Session, price: Price) -> Price | None:

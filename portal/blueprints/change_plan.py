@@ -21,12 +21,14 @@ from portal.billing import (
     usage,
 )
 from portal.billing.plan_changes import StaleQuote
+from portal.billing.rules import kept_words
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import confirming, paying, ways_to_pay
 from portal.display import account_overview, add_on_choice, plan_display
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import (
     Account,
     Invoice,
@@ -77,7 +79,7 @@ def quote(price_id: int) -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """Do exactly what was shown, once; whatever has moved since is shown and nothing is charged."""
     try:
-        change = confirming.carry_out(_confirm, choose="the plan")
+        change = confirming.carry_out(_confirm, again=_("Choose the plan again."))
     except StaleQuote as stale:
         return _quote(stale.quote, problem=str(stale), status=409)
     except confirming.Refused as refused:
@@ -165,7 +167,10 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
     if change.state is not PlanChangeState.FAILED:
         return paying.follow_change(change)
     attempts.note_decline()
-    problem = f"{change.failure} Nothing was charged, and your plan is as it was."
+    problem = _(
+        "%(failure)s Nothing was charged, and your plan is as it was.",
+        failure=kept_words.translated(change.failure or ""),
+    )
     try:
         terms = plan_changes.quote(
             db.session(),
@@ -184,7 +189,7 @@ def _on_offer(price_id: int) -> Price:
     price = db.session.get(Price, price_id) if price_id <= LARGEST_ID else None
     if price is None or price.currency != principal().account.currency:
         abort(404)
-    if price_list.listed(db.session(), price) is not price:
+    if not price_list.is_listed(price):
         abort(404)
     return price
 

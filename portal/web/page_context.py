@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
 from jinja2 import StrictUndefined
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, bindparam, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
@@ -199,7 +199,7 @@ def _frame() -> Frame:
     found = access.find_principal()
     if found is None:
         return Frame(db.session.scalar(select(Vendor.name)), _is_insecure())
-    rows = db.session.execute(_vendor_and_memberships(found.user.id)).all()
+    rows = db.session.execute(VENDOR_AND_MEMBERSHIPS, {"user_id": found.user.id}).all()
     return Frame(
         rows[0].vendor if rows else None,
         _is_insecure(),
@@ -214,7 +214,7 @@ def _frame() -> Frame:
     )
 
 
-def _vendor_and_memberships(user_id: int) -> Select[str, int, Role, str, str]:
+def _vendor_and_memberships() -> Select[str, int, Role, str, str]:
     """The accounts a person is active in, by name, and the vendor's name beside each."""
     return (
         select(
@@ -226,7 +226,7 @@ def _vendor_and_memberships(user_id: int) -> Select[str, int, Role, str, str]:
         )
         .join(Account, Account.id == Membership.account_id)
         .join(Vendor, true(), isouter=True)
-        .where(Membership.user_id == user_id, Membership.deactivated_at.is_(None))
+        .where(Membership.user_id == bindparam("user_id"), Membership.deactivated_at.is_(None))
         .order_by(func.lower(Account.name), Account.id)
     )
 
@@ -242,3 +242,7 @@ def _is_loopback(host: str) -> bool:
         return ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")
+
+
+# Built once: it is asked for on every page.
+VENDOR_AND_MEMBERSHIPS = _vendor_and_memberships()
