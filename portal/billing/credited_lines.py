@@ -112,7 +112,11 @@ def _givers(
         .where(InvoiceLine.account_id == account_id, InvoiceLine.source_line_id.in_(own))
         .order_by(InvoiceLine.id)
     )
-    return {own[source_id]: row for source_id, row in session.execute(statement)}
+    return {
+        own[source_id]: row
+        for source_id, row in session.execute(statement)
+        if source_id is not None
+    }
 
 
 def _noted(session: Session, account_id: int, line_ids: Collection[int]) -> set[int]:

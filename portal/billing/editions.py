@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Session
 
 from portal.billing import series, snapshots
@@ -83,12 +82,18 @@ def write(
 def hand_over(session: Session, former: Invoice, row: Invoice) -> None:
     """What was paid or is being collected for the former edition stands for the next one, and so
     does the change of plan that led to it. Without its payments the former is unpaid."""
-    for model in (Payment, PlanChange):
-        statement = select(model).where(
-            model.account_id == former.account_id, model.invoice_id == former.id
+    for payment in session.scalars(
+        select(Payment).where(
+            Payment.account_id == former.account_id, Payment.invoice_id == former.id
         )
-        for each in session.scalars(statement).all():
-            each.invoice_id = row.id
+    ).all():
+        payment.invoice_id = row.id
+    for change in session.scalars(
+        select(PlanChange).where(
+            PlanChange.account_id == former.account_id, PlanChange.invoice_id == former.id
+        )
+    ).all():
+        change.invoice_id = row.id
     former.status, former.paid_at = InvoiceStatus.OPEN, None
     session.flush()
 
@@ -111,5 +116,5 @@ def _line(row: Invoice, line: InvoiceLine) -> InvoiceLine:
 
 def _copied(row: Invoice | InvoiceLine, own: set[str]) -> dict[str, Any]:
     """The columns of a row but for its own, by their names."""
-    columns = inspect(type(row)).column_attrs
-    return {column.key: getattr(row, column.key) for column in columns if column.key not in own}
+    names = [column.key for column in type(row).__mapper__.column_attrs]
+    return {name: getattr(row, name) for name in names if name not in own}
