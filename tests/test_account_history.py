@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import portal
 from portal.audit import SYSTEM, Actor, operator, record
 from portal.billing import accounts
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
-from portal.display import account_history
 from portal.display.account_history import entries
 from portal.display.account_history.entries import Asked, Document, Entry
 from portal.display.account_history.kinds import Kind
@@ -23,7 +23,7 @@ from portal.transaction import transaction
 from tests.blueprints.pages import use
 from tests.cast import Cast, FixedClock
 
-PORTAL = Path(account_history.__file__).parent.parent
+PORTAL = Path(portal.__file__).parent
 ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 # Work in the client list and invitations: nothing that is charged follows from them by itself.
 NOT_TOLD = {

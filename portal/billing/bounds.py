@@ -16,6 +16,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.invoicing import InvoiceDraft
 from portal.billing.rules.money import Money
+from portal.language import gettext as _
 from portal.mail import notices
 from portal.models import Account, ChargingDay, ChargingStop, Invoice, InvoiceReason, Price
 
@@ -32,8 +33,11 @@ TIMES_USUAL, USUAL_DAYS = 3, 30
 class OutOfBounds(RuleBroken):
     """An invoice was about to be issued that no rule should lead to; nothing was issued."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"This needs the vendor's look before it can be charged: {reason}.")
+    def __init__(self, reason: str, told: str) -> None:
+        """`reason` is what is kept, in English, `told` the same in the language spoken now."""
+        super().__init__(
+            _("This needs the vendor's look before it can be charged: %(reason)s.", reason=told)
+        )
         self.reason = reason
 
 
@@ -43,11 +47,20 @@ def check(
     """Raise OutOfBounds for an invoice that is too large, or one automatic charge too many."""
     dearest, automatic = _known(session, account, draft.currency, now)
     if draft.total - draft.tax > dearest * TIMES_DEAREST:
+        kept = describe.kept_money(draft.total)
         raise OutOfBounds(
-            f"{describe.money(draft.total)} is more than {TIMES_DEAREST} times the dearest plan"
+            f"{kept} is more than {TIMES_DEAREST} times the dearest plan",
+            _(
+                "%(amount)s is more than %(times)s times the dearest plan",
+                amount=describe.money(draft.total),
+                times=TIMES_DEAREST,
+            ),
         )
     if reason in AUTOMATIC and automatic >= MOST_AUTOMATIC:
-        raise OutOfBounds(f"more than {MOST_AUTOMATIC} automatic charges within 24 hours")
+        raise OutOfBounds(
+            f"more than {MOST_AUTOMATIC} automatic charges within 24 hours",
+            _("more than %(most)s automatic charges within 24 hours", most=MOST_AUTOMATIC),
+        )
 
 
 def park(session: Session, account: Account, reason: str, *, now: datetime) -> None:

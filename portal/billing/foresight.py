@@ -11,20 +11,36 @@ from portal.billing.rules import describe, episode_words, overage
 from portal.billing.rules.counting import Metric, of_limit
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, Subscription
 
 # The daily check goes from account to account: it comes to none of them on the stroke of its hour,
 # so a deadline of full hours is an hour later than the stroke's would be. What is foretold says so.
 REACHED_AFTER = timedelta(seconds=1)
 
-ON_HOLD = (
+ON_HOLD = message(
     "You are over already, and the automatic upgrade is on hold: nothing is charged until the"
     " vendor has looked at it."
 )
-OVER_ALREADY = "You are over already, and nothing follows by itself."
-LEFT_TO_VENDOR = "Nothing is charged until the vendor has looked at it."
-NO_LARGER_PLAN = "There is no larger plan: the vendor will get in touch. Nothing is charged."
-NO_UPGRADE = "Nothing is charged for it; a larger plan gives you more room."
+OVER_ALREADY = message("You are over already, and nothing follows by itself.")
+LEFT_TO_VENDOR = message("Nothing is charged until the vendor has looked at it.")
+NO_LARGER_PLAN = message(
+    "There is no larger plan: the vendor will get in touch. Nothing is charged."
+)
+NO_UPGRADE = message("Nothing is charged for it; a larger plan gives you more room.")
+LATE = message(
+    "You are over already: you were to move to %(plan)s on %(date)s. That is late, and is still"
+    " made for %(amount)s unless you are back within the limit before."
+)
+ANNOUNCED = message(
+    "You are over already: as the emails say, on %(date)s you move to %(plan)s and are charged"
+    " %(amount)s."
+)
+IF_IT_STAYS = message(
+    "If it stays so, you get three emails, and on %(date)s you move to %(plan)s and are charged"
+    " %(amount)s."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ def foretell(
     count, limit = row.used + change, row.limit_value
     if limit is None or count <= limit:
         return None
-    opening = f"This takes you to {of_limit(metric, count, limit)}."
+    opening = _("This takes you to %(standing)s.", standing=of_limit(metric, count, limit))
     refused = overages.refusal(session, account, metric)
     if refused is not None:
         return f"{opening} {refused}"
@@ -66,38 +82,36 @@ def foretell(
     if coming is None:
         subscription = subscriptions.live(session, account.id)
         if not overages.would_open_at(session, subscription, metric, count, limit):
-            return f"{opening} {NO_UPGRADE}"
+            return f"{opening} {_(NO_UPGRADE)}"
         coming = _coming(session, account, subscription, now)
     if coming is None:
-        return f"{opening} {NO_LARGER_PLAN}"
+        return f"{opening} {_(NO_LARGER_PLAN)}"
     if reader is not Role.ADMIN:
-        return f"{opening} If it stays so, your Admins are told by email what follows."
+        told = _("If it stays so, your Admins are told by email what follows.")
+        return f"{opening} {told}"
     return f"{opening} {_told(account, coming, now)}"
 
 
 def _told(account: Account, coming: _Coming, now: datetime) -> str:
     """When the plan moves where, and for how much."""
-    day = f"{coming.deadline_at.astimezone(ZoneInfo(account.time_zone)):%-d %b %Y}"
-    charge = describe.money(coming.charge)
+    sentence = IF_IT_STAYS
     if coming.deadline_at <= now:
-        return (
-            f"You are over already: you were to move to {coming.plan} on {day}. That is late, and"
-            f" is still made for {charge} unless you are back within the limit before."
-        )
-    what = f"on {day} you move to {coming.plan} and are charged {charge}."
-    if coming.is_announced:
-        return f"You are over already: as the emails say, {what}"
-    return f"If it stays so, you get three emails, and {what}"
+        sentence = LATE
+    elif coming.is_announced:
+        sentence = ANNOUNCED
+    day = coming.deadline_at.astimezone(ZoneInfo(account.time_zone)).date()
+    amount = describe.money(coming.charge)
+    return _(sentence, plan=coming.plan, date=describe.date(day), amount=amount)
 
 
 def _stopped(session: Session, account: Account, metric: Metric) -> str | None:
     """Why nothing follows by itself, of an account that is over already; None where it does."""
     for episode in episodes.open_of(session, account.id, metric):
         if episode.held_at is not None:
-            return ON_HOLD
+            return _(ON_HOLD)
         if not episode.is_going_on:
             why = episode_words.parked_because(episode.parked_reason)
-            return f"{OVER_ALREADY} {why} {LEFT_TO_VENDOR}"
+            return f"{_(OVER_ALREADY)} {why} {_(LEFT_TO_VENDOR)}"
     return None
 
 

@@ -9,6 +9,7 @@ from portal import clock, live
 from portal.billing import accounts, plan_changes, taking_back_offers
 from portal.display import account_history, account_overview, overruns
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import Subscription
 from portal.transaction import transaction
 from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
@@ -64,9 +65,9 @@ def withdraw_scheduled_change() -> ResponseReturnValue:
         was_scheduled = plan_changes.scheduled(session, account_id) is not None
         plan_changes.withdraw(session, account, now=clock.now(), actor=actor)
     if was_scheduled:
-        flash("The downgrade is withdrawn: your plan stays as it is.", "success")
+        flash(_("The downgrade is withdrawn: your plan stays as it is."), "success")
     else:
-        flash("No downgrade is scheduled any more.", "info")
+        flash(_("No downgrade is scheduled any more."), "info")
     return redirect_after(url_for("account.show"))
 
 
@@ -77,7 +78,7 @@ def _for_admins(subscription: Subscription | None) -> dict[str, Any]:
     nothing |= {"meters": [], "overruns": [], "events": []}
     if not principal().may(Permission.SEE_METERS):
         return nothing
-    events = account_history.recent(db.session(), principal().account.id, limit=LATEST_EVENTS)
+    events = account_history.recent(db.session(), principal().account, limit=LATEST_EVENTS)
     seen = nothing | {"sees_all": True, "events": events}
     if subscription is None:
         return seen

@@ -10,11 +10,14 @@ from portal import clock
 from portal.audit import Actor
 from portal.billing import accounts, add_ons, capacity, intentions, price_list, subscriptions
 from portal.billing.intentions import StaleQuote
+from portal.billing.rules import kept_words
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import confirming, paying, ways_to_pay
 from portal.display import account_overview, add_on_choice, plan_display
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, PlanChange, PlanChangeState, Subscription
 from portal.transaction import transaction
 from portal.web import attempts, formatting
@@ -24,7 +27,7 @@ from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("add_ons", __name__)
 
-NO_PLAN = "Add-ons go with a plan: choose one first."
+NO_PLAN = message("Add-ons go with a plan: choose one first.")
 
 
 @bp.get("/account/add-ons")
@@ -59,7 +62,7 @@ def quote() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """Buy exactly what was shown, once; whatever has moved since is shown, nothing is charged."""
     try:
-        change = confirming.carry_out(_confirm, choose="the add-ons")
+        change = confirming.carry_out(_confirm, again=_("Choose the add-ons again."))
     except StaleQuote as stale:
         return _quote(stale.quote, _subscription(), problem=str(stale), status=409)
     except confirming.Refused as refused:
@@ -74,7 +77,7 @@ def renew(price_id: int) -> ResponseReturnValue:
     actor, account_id = principal().actor, principal().account.id
     typed = request.form.get("renewing", "")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
-        return _page(problem=add_on_choice.NOT_A_NUMBER, status=422)
+        return _page(problem=add_on_choice.not_a_number(), status=422)
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -84,10 +87,8 @@ def renew(price_id: int) -> ResponseReturnValue:
             ends_at = subscription.cycle_end_at
     except RuleBroken as reason:
         return _page(problem=str(reason), status=409)
-    flash(
-        f"Noted for {formatting.date(ends_at, account.time_zone)}: nothing changes before.",
-        "success",
-    )
+    day = formatting.date(ends_at, account.time_zone)
+    flash(_("Noted for %(date)s: nothing changes before.", date=day), "success")
     return redirect_after(url_for("add_ons.show"))
 
 
@@ -146,7 +147,10 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
     if change.state is not PlanChangeState.FAILED:
         return paying.follow_change(change)
     attempts.note_decline()
-    problem = f"{change.failure} Nothing was charged, and nothing was added."
+    problem = _(
+        "%(failure)s Nothing was charged, and nothing was added.",
+        failure=kept_words.translated(change.failure or ""),
+    )
     wanted = intentions.add_ons_of(change)
     try:
         terms = add_ons.quote(db.session(), principal().account, wanted, now=clock.now())
@@ -165,5 +169,5 @@ def _subscription() -> Subscription | None:
 
 
 def _without_plan() -> ResponseReturnValue:
-    flash(NO_PLAN, "info")
+    flash(_(NO_PLAN), "info")
     return redirect_after(url_for("change_plan.show"))

@@ -8,6 +8,7 @@ from portal.billing import accounts, cancellations
 from portal.billing.rules.errors import RuleBroken
 from portal.display import account_overview
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.transaction import transaction
 from portal.web import formatting
 from portal.web.access import Permission, principal, requires
@@ -35,8 +36,8 @@ def cancel() -> ResponseReturnValue:
             ends_at = subscription.cycle_end_at
     except RuleBroken as reason:
         return _page(problem=str(reason), status=409)
-    zone = principal().account.time_zone
-    flash(f"Your plan is cancelled. It runs until {formatting.date_time(ends_at, zone)}.", "info")
+    until = formatting.date_time(ends_at, principal().account.time_zone)
+    flash(_("Your plan is cancelled. It runs until %(at)s.", at=until), "info")
     return redirect_after(url_for("account.show"))
 
 
@@ -52,16 +53,16 @@ def withdraw() -> ResponseReturnValue:
     except RuleBroken as reason:
         return _page(problem=str(reason), status=409)
     if was_cancelled:
-        flash("The cancellation is withdrawn: your plan renews as before.", "success")
+        flash(_("The cancellation is withdrawn: your plan renews as before."), "success")
     else:
-        flash("Your plan isn't cancelled.", "info")
+        flash(_("Your plan isn't cancelled."), "info")
     return redirect_after(url_for("account.show"))
 
 
 def _page(problem: str | None = None, status: int = 200) -> ResponseReturnValue:
     standing = account_overview.standing(db.session(), principal().account, now=clock.now())
     if standing.subscription is None:
-        flash("There is no plan to cancel.", "info")
+        flash(_("There is no plan to cancel."), "info")
         return redirect_after(url_for("account.show"))
     return page_or_fragment(
         "cancellation/show.html",

@@ -16,6 +16,7 @@ from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import ways_to_pay
 from portal.collecting import collection
+from portal.language import gettext as _
 from portal.models import Account, PlanChange
 from portal.transaction import transaction
 from portal.web import confirmations
@@ -38,26 +39,27 @@ def token(terms: Quote) -> str:
     return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
 
 
-def read(choose: str) -> Signed:
-    """What the form says that was posted; Refused where it isn't theirs."""
+def read(again: str) -> Signed:
+    """What the form says that was posted; Refused where it isn't theirs, with what to do `again`,
+    a sentence."""
     try:
         signed = confirmations.read(request.form.get("confirmation", ""))
     except NotSigned as reason:
-        sentence = f"This form is not one the portal gave out. Choose {choose} again."
-        raise Refused(sentence, 400) from reason
+        why = _("This form is not one the portal gave out.")
+        raise Refused(f"{why} {again}", 400) from reason
     if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
-        sentence = f"This form was made for another person or account. Choose {choose} again."
-        raise Refused(sentence, 422)
+        why = _("This form was made for another person or account.")
+        raise Refused(f"{why} {again}", 422)
     return signed
 
 
-def carry_out(confirm: Confirm, *, choose: str) -> PlanChange:
+def carry_out(confirm: Confirm, *, again: str) -> PlanChange:
     """Do what the form says by `confirm`, and collect what it costs; returns the change as it is.
 
-    `choose` completes "Choose … again." for a form that isn't theirs. Raises StaleQuote when
-    something has moved, Refused with the sentence to show.
+    `again` says what to do with a form that isn't theirs. Raises StaleQuote when something has
+    moved, Refused with the sentence to show.
     """
-    signed = read(choose)
+    signed = read(again)
     try:
         change_id = _write(confirm, signed)
     except UsedForSomethingElse as reason:

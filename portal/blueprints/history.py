@@ -18,6 +18,8 @@ from portal.display.account_history import entries
 from portal.display.account_history.entries import Asked, Entry
 from portal.display.account_history.kinds import Kind
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.web import attempts, formatting
 from portal.web.access import Permission, principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
@@ -25,8 +27,17 @@ from portal.web.htmx import page_or_fragment, wants_fragment
 bp = Blueprint("history", __name__)
 
 PAGE_LENGTH = 50
-COLUMNS = ("Date", "Time", "About", "What", "Details", "Amount", "Currency", "Document")
-ADMIN_COLUMNS = ("Who", "Seats", "Clients")
+COLUMNS = (
+    message("Date"),
+    message("Time"),
+    message("About"),
+    message("What"),
+    message("Details"),
+    message("Amount"),
+    message("Currency"),
+    message("Document"),
+)
+ADMIN_COLUMNS = (message("Who"), message("Seats"), message("Clients"))
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,9 @@ def _sees_people() -> bool:
 
 
 def _csv(found: Iterable[Entry], *, with_people: bool) -> Iterator[str]:
-    if not with_people:
-        return csv_file.write(COLUMNS, map(_cells, found))
-    rows = (_cells(entry) + _admin_cells(entry) for entry in found)
-    return csv_file.write(COLUMNS + ADMIN_COLUMNS, rows)
+    columns = COLUMNS + ADMIN_COLUMNS if with_people else COLUMNS
+    rows = (_cells(entry) + (_admin_cells(entry) if with_people else ()) for entry in found)
+    return csv_file.write([_(column) for column in columns], rows)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

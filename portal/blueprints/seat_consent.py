@@ -2,7 +2,6 @@
 
 from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectChoice
 from wtforms.validators import InputRequired
 
@@ -12,28 +11,33 @@ from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
 from portal.display import overruns
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import WhenFull
 from portal.transaction import transaction
 from portal.web.access import Permission, principal, requires
+from portal.web.forms import Form
 from portal.web.htmx import page_or_fragment, redirect_after
 
 bp = Blueprint("seat_consent", __name__)
 
 TITLES = {
-    WhenFull.UPGRADE: "Let people in, and upgrade after five days",
-    WhenFull.HARD_CAP: "Never go beyond the seats",
+    WhenFull.UPGRADE: message("Let people in, and upgrade after five days"),
+    WhenFull.HARD_CAP: message("Never go beyond the seats"),
 }
 DONE = {
-    WhenFull.UPGRADE: "From now on people can be added beyond your seats, with what that leads to.",
-    WhenFull.HARD_CAP: "From now on nobody can be added beyond your seats.",
+    WhenFull.UPGRADE: message(
+        "From now on people can be added beyond your seats, with what that leads to."
+    ),
+    WhenFull.HARD_CAP: message("From now on nobody can be added beyond your seats."),
 }
 
 
-class ConsentForm(FlaskForm):
+class ConsentForm(Form):
     choice = RadioField(
-        "When all seats are taken",
-        choices=[SelectChoice(choice.value, title) for choice, title in TITLES.items()],
-        validators=[InputRequired("Choose what is to happen.")],
+        message("When all seats are taken"),
+        choices=lambda: [SelectChoice(choice.value, _(title)) for choice, title in TITLES.items()],
+        validators=[InputRequired(message("Choose what is to happen."))],
     )
 
 
@@ -62,7 +66,7 @@ def choose() -> ResponseReturnValue:
             )
     except RuleBroken as reason:
         return _page(form, problem=str(reason), status=409)
-    flash(DONE[choice] if changed else "That was your choice already.", "success")
+    flash(_(DONE[choice]) if changed else _("That was your choice already."), "success")
     return redirect_after(url_for("seat_consent.show"))
 
 
@@ -77,7 +81,7 @@ def _page(form: ConsentForm, problem: str | None = None, status: int = 200) -> R
         status=status,
         form=form,
         problem=problem,
-        titles=TITLES,
+        titles={choice: _(title) for choice, title in TITLES.items()},
         words=words,
         marks={choice: seat_consents.mark(text) for choice, text in words.items()},
         current=seat_consents.choice(session, account.id),

@@ -10,6 +10,7 @@ from portal.billing.taking_back_offers import Offer
 from portal.billing.takings_back import StaleOffer
 from portal.blueprints import confirming
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.mail.usage_places import MAKE_ROOM
 from portal.models import PlanChange
 from portal.transaction import transaction
@@ -34,7 +35,7 @@ def confirm(op_id: str) -> ResponseReturnValue:
     """Do exactly what was shown, once; whatever has moved since is shown, and nothing is done."""
     change_id = _own(op_id).id
     try:
-        _take_back(change_id, confirming.read("to take the upgrade back"))
+        _take_back(change_id, confirming.read(_("Choose to take the upgrade back again.")))
     except StaleOffer as stale:
         return _page(op_id, problem=str(stale), status=409)
     except confirming.Refused as refused:
@@ -43,7 +44,7 @@ def confirm(op_id: str) -> ResponseReturnValue:
         return _page(op_id, problem=str(reason), status=422)
     except RuleBroken as reason:
         return _page(op_id, problem=str(reason), status=409)
-    flash("The upgrade is taken back: your former plan runs again.", "success")
+    flash(_("The upgrade is taken back: your former plan runs again."), "success")
     return redirect_after(url_for("taking_back.show", op_id=op_id))
 
 

@@ -9,12 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock, csv_file, live
 from portal.billing import subscriptions, usage
+from portal.billing.rules import counting
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.usage_forecast import DayCount
 from portal.blueprints import downloads
 from portal.display import usage_charts
 from portal.display.usage_charts import Chart, Step
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.live import Meter
 from portal.web import attempts
 from portal.web.access import Permission, principal, requires
@@ -22,7 +25,7 @@ from portal.web.access import Permission, principal, requires
 bp = Blueprint("usage", __name__)
 
 DAYS = 90
-COLUMNS = ("Day (UTC)", "Metric", "In use", "Limit")
+COLUMNS = (message("Day (UTC)"), message("Metric"), message("In use"), message("Limit"))
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def export() -> ResponseReturnValue:
     """The counts of each of those days; storage in bytes."""
     history = _history(principal().account.id)
     rows = (row for metric, days in history.items() for row in _rows(metric, days))
-    return downloads.csv("usage", csv_file.write(COLUMNS, rows))
+    return downloads.csv("usage", csv_file.write([_(column) for column in COLUMNS], rows))
 
 
 def _history(account_id: int) -> dict[Metric, list[DayCount]]:
@@ -68,7 +71,7 @@ def _history(account_id: int) -> dict[Metric, list[DayCount]]:
 
 def _view(metric: Metric, days: list[DayCount], meter: Meter) -> MetricView:
     chart, steps = usage_charts.draw(metric, days), usage_charts.steps(metric, days)
-    return MetricView(usage_charts.NAMES[metric], meter, chart, steps)
+    return MetricView(counting.name_of(metric), meter, chart, steps)
 
 
 def _rows(metric: Metric, days: Iterable[DayCount]) -> Iterable[tuple[str, ...]]:

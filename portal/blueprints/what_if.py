@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import DateField, IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional, ValidationError
@@ -16,11 +15,14 @@ from portal.billing import price_list, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.period import Interval
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.simulation import Question, Refused, Story
 from portal.simulation.questions import key_of
 from portal.web import attempts, formatting
 from portal.web.access import Permission, principal, requires
 from portal.web.errors import answer
+from portal.web.forms import Form
 from portal.web.htmx import page_or_fragment
 
 bp = Blueprint("what_if", __name__)
@@ -28,11 +30,11 @@ bp = Blueprint("what_if", __name__)
 USUAL_DAYS, MOST_DAYS = 60, 100
 # So long may others wait whose work needs the lock that this keeps.
 SECONDS = 3.0
-NO_NUMBER = "Write a whole number, such as 3 or -2."
-NO_PLAN = "This plan isn't sold: choose one from the list."
-NO_DATE = "Write a date like 2026-03-31."
-OVER = "This day is over: choose one to come."
-BUSY = "Somebody is trying something out at this moment. Ask again in a few seconds."
+NO_NUMBER = message("Write a whole number, such as 3 or -2.")
+NO_PLAN = message("This plan isn't sold: choose one from the list.")
+NO_DATE = message("Write a date like 2026-03-31.")
+OVER = message("This day is over: choose one to come.")
+BUSY = message("Somebody is trying something out at this moment. Ask again in a few seconds.")
 
 
 class ChangeField(IntegerField):
@@ -42,7 +44,7 @@ class ChangeField(IntegerField):
         try:
             super().process_formdata([text.replace(describe.MINUS, "-") for text in valuelist])
         except ValueError:
-            raise ValueError(NO_NUMBER) from None
+            raise ValueError(_(NO_NUMBER)) from None
 
 
 class DayField(DateField):
@@ -50,27 +52,35 @@ class DayField(DateField):
         try:
             super().process_formdata(valuelist)
         except ValueError:
-            raise ValueError(NO_DATE) from None
+            raise ValueError(_(NO_DATE)) from None
 
 
-class QuestionForm(FlaskForm):
+class QuestionForm(Form):
     """What is tried out, and up to which day, the whole of it in the account's zone."""
 
     users = ChangeField(
-        "People", [Optional()], description="How many more; with a minus, how many fewer."
+        message("People"),
+        [Optional()],
+        description=message("How many more; with a minus, how many fewer."),
     )
-    clients = ChangeField("Clients", [Optional()], description="Counted ones, in the same way.")
-    plan = SelectField("Plan", choices=lambda: _plans(), invalid_choice_message=NO_PLAN)
-    until = DayField("Up to", [InputRequired(NO_DATE)])
+    clients = ChangeField(
+        message("Clients"), [Optional()], description=message("Counted ones, in the same way.")
+    )
+    plan = SelectField(message("Plan"), choices=lambda: _plans(), validate_choice=False)
+    until = DayField(message("Up to"), [InputRequired(NO_DATE)])
+
+    def validate_plan(self, field: SelectField) -> None:
+        if field.data not in {choice.value for choice in _plans()}:
+            raise ValidationError(_(NO_PLAN))
 
     def validate_until(self, field: DateField) -> None:
         last = _today() + timedelta(days=MOST_DAYS)
         if field.data is None:
             return
         if field.data < _today():
-            raise ValidationError(OVER)
+            raise ValidationError(_(OVER))
         if field.data > last:
-            raise ValidationError(f"Choose a day up to {formatting.date(last)}.")
+            raise ValidationError(_("Choose a day up to %(date)s.", date=formatting.date(last)))
 
     @property
     def question(self) -> Question:
@@ -103,7 +113,7 @@ def ask() -> ResponseReturnValue:
         form[refusal.field].errors = [str(refusal)]
         return _page(form, status=422)
     except simulation.Busy:
-        return answer(503, BUSY)
+        return answer(503, _(BUSY))
     return _page(form, story)
 
 
@@ -123,7 +133,7 @@ def _plans() -> list[SelectChoice]:
     """What is sold today in the account's currency, by how often it is charged."""
     offers = price_list.offered(db.session(), currency=principal().account.currency)
     return [
-        SelectChoice("", "As now"),
+        SelectChoice("", _("As now")),
         *(
             SelectChoice(key_of(price), price.plan_name, optgroup=_charged(interval))
             for interval in Interval
@@ -134,7 +144,7 @@ def _plans() -> list[SelectChoice]:
 
 
 def _charged(interval: Interval) -> str:
-    return f"Charged {describe.every(interval)}"
+    return _("Charged %(every)s", every=describe.every(interval))
 
 
 def _today() -> date:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
+from portal.billing.rules import describe
 from portal.billing.rules.money import Money
+from portal.language import gettext as _
 from portal.models import AddOnPrice
 
 MOST = 1000
 FIELD = "add_on_"
-NOT_A_NUMBER = f"Write a whole number from 0 to {MOST:,}."
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ def wanted(chosen: Iterable[Choice]) -> dict[int, int]:
     return {choice.price.id: choice.quantity for choice in chosen if choice.quantity}
 
 
+def not_a_number() -> str:
+    """What is said of a field that can't be read."""
+    return _("Write a whole number from 0 to %(most)s.", most=describe.number(MOST))
+
+
 def field_of(price_id: int) -> str:
     return f"{FIELD}{price_id}"
 
@@ -66,5 +72,5 @@ def read(price: AddOnPrice, sent: str | None, preset: int = 0) -> Choice:
     text = sent.strip()
     is_number = not text or (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)))
     if not is_number or int(text or 0) > MOST:
-        return Choice(price, text[:20], NOT_A_NUMBER)
+        return Choice(price, text[:20], not_a_number())
     return Choice(price, text)

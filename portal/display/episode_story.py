@@ -15,6 +15,7 @@ from portal.billing.rules.usage_forecast import DayCount
 from portal.display.account_history import entries
 from portal.display.account_history.entries import Asked, Document, Entry
 from portal.display.account_history.kinds import Kind
+from portal.language import gettext as _
 from portal.mail import mailer
 from portal.models import Account, CreditNote, Episode, Notice, PlanChange, TakenBack, User
 
@@ -45,7 +46,10 @@ class Email:
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened; `count` is how much was in use then, "" where it is not known."""
+    """Something that happened; `count` is how much was in use then, "" where it is not known.
+
+    `by` is the kind of actor who did it, `who` a name: "" where nobody is to be named.
+    """
 
     at: datetime
     title: str
@@ -55,6 +59,7 @@ class Moment:
     count: str = ""
     document: Document | None = None
     email: Email | None = None
+    by: str = "system"
 
 
 def moments(session: Session, account: Account, episode: Episode, *, now: datetime) -> list[Moment]:
@@ -97,6 +102,7 @@ def _moment(entry: Entry, episode: Episode, count: int | None) -> Moment:
         entry.who,
         "" if count is None else amount_of(episode.metric, count),
         entry.document,
+        by=entry.by,
     )
 
 
@@ -107,11 +113,12 @@ def _emails(session: Session, episode: Episode) -> Iterator[Moment]:
         .order_by(Notice.created_at, Notice.name, Notice.id)
     )
     rows = session.scalars(statement)
-    for (at, _name), copies in groupby(rows, key=lambda row: (row.created_at, row.name)):
+    for (at, _occasion), copies in groupby(rows, key=lambda row: (row.created_at, row.name)):
         written = list(copies)
         first, deliveries = written[0], tuple(_delivery(row) for row in written)
         email = Email(first.subject, first.body_text, deliveries)
-        yield Moment(at, f"Email: {first.subject}", "", "neutral", "The portal", email=email)
+        title = _("Email: %(subject)s", subject=first.subject)
+        yield Moment(at, title, "", "neutral", "", email=email)
 
 
 def _delivery(row: Notice) -> Delivery:
@@ -130,7 +137,9 @@ def _counts_by_day(
     for day in days:
         if former is not None and day.used != former:
             figure, ends_at = _in_use(episode.metric, day), datetime.combine(day.day, time.max, UTC)
-            title = f"{figure} in use" if ends_at > now else f"{figure} at the end of the day"
+            title = _("%(figure)s at the end of the day", figure=figure)
+            if ends_at > now:
+                title = _("%(figure)s in use", figure=figure)
             yield Moment(min(ends_at, now), title, "", "neutral", "", figure)
         former = day.used
 
@@ -150,5 +159,5 @@ def _taken_back(session: Session, episode: Episode) -> Iterator[Moment]:
     )
     for at, name, number in session.execute(statement):
         document = Document(number, is_credit_note=True)
-        title, detail = "The upgrade was taken back", "What it had cost came back."
-        yield Moment(at, title, detail, "good", name or "", document=document)
+        title, detail = _("The upgrade was taken back"), _("What it had cost came back.")
+        yield Moment(at, title, detail, "good", name or "", document=document, by="user")

@@ -13,22 +13,18 @@ from sqlalchemy.orm import Session
 
 from portal.billing import episode_facts, price_list
 from portal.billing.offers import Offer
-from portal.billing.rules import describe, overage
+from portal.billing.rules import counting, describe, overage
 from portal.billing.rules.counting import Fit, Metric, Shortfall, fit, in_use, shortfalls
 from portal.billing.rules.money import Money
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.terms import Basket, PlanTerms
+from portal.language import gettext as _
 from portal.mail import notice_facts
 from portal.models import Family, Price
 from portal.web import formatting
 
-UNLIMITED = "unlimited"
 CHARGES_A_YEAR = 12
-MORE_THAN_CAPPED = (
-    "{}. Whoever has a seat keeps it, and nothing is charged; but nobody can be added until it"
-    " fits, as you chose for when seats run out."
-)
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> 
     misfits = {shortfall.metric: shortfall.sentence for shortfall in shortfalls(used, allowed)}
     return [
         Limit(
-            metric.value.capitalize(),
+            counting.name_of(metric),
             in_use(metric, used[metric], allowed[metric]),
             _most(metric, allowed[metric]),
             misfits.get(metric),
@@ -192,7 +188,7 @@ def _saving(plan: PlanTerms) -> Money | None:
 
 
 def _most(metric: Metric, limit: int | None) -> str:
-    return UNLIMITED if limit is None else in_use(metric, limit, limit)
+    return _("unlimited") if limit is None else in_use(metric, limit, limit)
 
 
 def _what_follows(
@@ -202,15 +198,25 @@ def _what_follows(
     policy = episode_facts.policy(session, misfit.metric)
     if not overage.opens(misfit.used, misfit.limit, policy, is_capped):
         if is_capped:
-            return MORE_THAN_CAPPED.format(misfit.sentence)
-        return f"{misfit.sentence}. Nothing is charged for that."
+            return _(
+                "%(misfit)s. Whoever has a seat keeps it, and nothing is charged; but nobody can be"
+                " added until it fits, as you chose for when seats run out.",
+                misfit=misfit.sentence,
+            )
+        return _("%(misfit)s. Nothing is charged for that.", misfit=misfit.sentence)
     target = price_list.next_tier(session, price)
     if target is None:
-        return f"{misfit.sentence}. There is no larger plan: the vendor will get in touch."
-    check = formatting.date_time(overage.next_check_at(now))
-    every = describe.every(target.interval)
-    return (
-        f"{misfit.sentence}. Unless it fits by then, the daily check on {check} starts three"
-        f" emails over five days; after them the plan moves up to {target.plan_name}"
-        f" ({formatting.money(target.money)} {every}, less what is then unused)."
+        return _(
+            "%(misfit)s. There is no larger plan: the vendor will get in touch.",
+            misfit=misfit.sentence,
+        )
+    return _(
+        "%(misfit)s. Unless it fits by then, the daily check on %(check)s starts three emails over"
+        " five days; after them the plan moves up to %(plan)s (%(amount)s %(every)s, less what is"
+        " then unused).",
+        misfit=misfit.sentence,
+        check=formatting.date_time(overage.next_check_at(now)),
+        plan=target.plan_name,
+        amount=formatting.money(target.money),
+        every=describe.every(target.interval),
     )

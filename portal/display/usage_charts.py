@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from itertools import pairwise
 
+from babel.dates import format_skeleton
+
+from portal import language
 from portal.billing.rules import describe
-from portal.billing.rules.counting import Metric
+from portal.billing.rules.counting import Metric, name_of
 from portal.billing.rules.usage_forecast import DayCount
+from portal.language import gettext as _
 from portal.web import formatting
 
-NAMES = {Metric.SEATS: "Seats", Metric.CLIENTS: "Clients", Metric.STORAGE: "Storage"}
 DAY_WIDTH, HEIGHT = 10, 1000
 LINES_AT_MOST = 4
 # Nearer than this to the ground, nothing fits below the curve.
@@ -72,7 +76,12 @@ def draw(metric: Metric, days: Sequence[DayCount]) -> Chart:
     used = _path([scale.y(day.used) for day in days])
     return Chart(
         id=metric.value,
-        title=f"{NAMES[metric]} from {_date(days[0])} to {_date(days[-1])}",
+        title=_(
+            "%(metric)s from %(first)s to %(last)s",
+            metric=name_of(metric),
+            first=_date(days[0]),
+            last=_date(days[-1]),
+        ),
         about=_about(metric, days),
         width=width,
         used=used,
@@ -139,8 +148,7 @@ def _dates(days: Sequence[DayCount]) -> Iterator[Mark]:
         anchor = "start" if number == 0 else "end" if number == last else "middle"
         x = _share(HEIGHT * (2 * number + 1) // (2 * len(days)))
         x = {"start": "0", "end": "100%"}.get(anchor, x)
-        day = days[number].day
-        yield Mark(f"{day.day} {day:%b}", x, "100%", BELOW, anchor)
+        yield Mark(_short(days[number].day), x, "100%", BELOW, anchor)
 
 
 def _labels(days: Sequence[DayCount], scale: _Scale) -> Iterator[Mark]:
@@ -148,13 +156,13 @@ def _labels(days: Sequence[DayCount], scale: _Scale) -> Iterator[Mark]:
     latest, middle = days[-1], days[len(days) // 2]
     end = [scale.y(day.used) for day in days[-(len(days) // ENDS + 1) :]]
     is_under = latest.limit is not None and latest.used <= latest.limit and max(end) < LOW
-    used = f"In use: {scale.text(latest.used)}"
+    used = _("In use: %(figure)s", figure=scale.text(latest.used))
     if is_under:
         yield Mark(used, "100%", _share(max(end)), BELOW, "end")
     else:
         yield Mark(used, "100%", _share(min(end)), ABOVE, "end")
     if middle.limit is not None:
-        limit = f"Limit: {scale.text(middle.limit)}"
+        limit = _("Limit: %(figure)s", figure=scale.text(middle.limit))
         yield Mark(limit, "50%", _share(scale.y(middle.limit)), ABOVE, "middle")
 
 
@@ -162,14 +170,26 @@ def _about(metric: Metric, days: Sequence[DayCount]) -> str:
     """What the picture shows, for whoever doesn't see it."""
     text, counts = _in_words(metric), [day.used for day in days]
     limits = list(dict.fromkeys(_limit(day, text) for day in days))
-    went = f"{text(counts[0])} on {_date(days[0])}, {text(counts[-1])} on {_date(days[-1])};"
-    between = f"between {text(min(counts))} and {text(max(counts))} in that time."
-    stood = f"{limits[0]} all the time" if len(limits) == 1 else f"first {', then '.join(limits)}"
-    return f"{went} {between} The limit: {stood}."
+    went = _(
+        "%(then)s on %(first)s, %(now)s on %(last)s; between %(least)s and %(most)s in that time.",
+        then=text(counts[0]),
+        first=_date(days[0]),
+        now=text(counts[-1]),
+        last=_date(days[-1]),
+        least=text(min(counts)),
+        most=text(max(counts)),
+    )
+    if len(limits) == 1:
+        return f"{went} {_('The limit: %(limit)s all the time.', limit=limits[0])}"
+    return f"{went} {_('The limit: first %(limits)s.', limits=reduce(_then, limits))}"
+
+
+def _then(before: str, after: str) -> str:
+    return _("%(before)s, then %(after)s", before=before, after=after)
 
 
 def _limit(day: DayCount, text: Callable[[int], str]) -> str:
-    return "unlimited" if day.limit is None else text(day.limit)
+    return _("unlimited") if day.limit is None else text(day.limit)
 
 
 def _signed(change: int, text: Callable[[int], str]) -> str:
@@ -184,6 +204,13 @@ def _in_words(metric: Metric) -> Callable[[int], str]:
 
 def _date(day: DayCount) -> str:
     return formatting.date(day.day)
+
+
+def _short(day: date) -> str:
+    """As in "22 Nov"."""
+    if language.spoken() == language.ENGLISH:
+        return f"{day.day} {day:%b}"
+    return format_skeleton("MMMd", day, locale=language.locale())
 
 
 def _share(part: int) -> str:

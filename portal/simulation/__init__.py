@@ -15,6 +15,8 @@ from portal import clock
 from portal.audit import Actor
 from portal.billing.gateways.sandbox import TestCard
 from portal.extensions import db
+from portal.language import gettext as _
+from portal.language import message
 from portal.simulation import passing, questions, story, unreal
 from portal.simulation.questions import Question as Question
 from portal.simulation.questions import Refused as Refused
@@ -22,11 +24,10 @@ from portal.simulation.stand_ins import MovedClock, StandInGateway
 from portal.simulation.story import Story as Story
 
 LONGEST = timedelta(days=400)
-IN_THE_PAST = "This is over already: choose an instant to come."
+IN_THE_PAST = message("This is over already: choose an instant to come.")
 # Each keeps a lock that others may wait for: one at a time, and nobody waits for long.
 PATIENCE_SECONDS = 2.0
 _alone = Lock()
-TOO_FAR = f"Look at most {LONGEST.days} days ahead."
 
 
 class Busy(Exception):
@@ -61,9 +62,9 @@ def foretell(
 
 def _check(until: datetime, now: datetime) -> None:
     if until <= now:
-        raise Refused("until", IN_THE_PAST)
+        raise Refused("until", _(IN_THE_PAST))
     if until > now + LONGEST:
-        raise Refused("until", TOO_FAR)
+        raise Refused("until", _("Look at most %(days)s days ahead.", days=LONGEST.days))
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
 from portal.jobs import daily, limit_checks, schedule
 from portal.jobs.schedule import Sweep
+from portal.language import gettext as _
+from portal.language import message
 from portal.simulation.questions import Refused
 from portal.simulation.stand_ins import MovedClock
 from portal.transaction import transaction
@@ -21,7 +23,7 @@ from portal.transaction import transaction
 DAILY_CHECK = "limit-checks"
 # Changes no count and tells nobody.
 UPKEEP = "upkeep"
-TOO_MUCH = "Too much happens until then: choose an earlier day."
+TOO_MUCH = message("Too much happens until then: choose an earlier day.")
 
 
 def let_pass(account_id: int, time: MovedClock, until: datetime, *, seconds: float) -> None:
@@ -33,7 +35,7 @@ def let_pass(account_id: int, time: MovedClock, until: datetime, *, seconds: flo
 
     def do(sweep: Sweep, item: int) -> bool:
         if clock.seconds() > ends_by:
-            raise Refused("until", TOO_MUCH)
+            raise Refused("until", _(TOO_MUCH))
         sweep.item(item)
         return True
 

@@ -15,6 +15,7 @@ from portal.billing.rules.errors import ReadOnly, RuleBroken
 from portal.billing.rules.period import Interval
 from portal.collecting import collection
 from portal.extensions import db
+from portal.language import gettext as _
 from portal.models import Account, Price
 from portal.transaction import transaction
 
@@ -69,7 +70,8 @@ def _count(account_id: int, metric: Metric, change: int, actor: Actor) -> None:
         return
     field = FIELDS[metric]
     if abs(change) > MOST[metric]:
-        raise Refused(field, f"Try at most {describe.number(MOST[metric])} at once.")
+        most = describe.number(MOST[metric])
+        raise Refused(field, _("Try at most %(most)s at once.", most=most))
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -82,9 +84,9 @@ def _count(account_id: int, metric: Metric, change: int, actor: Actor) -> None:
 def _refuse_impossible(session: Session, account: Account, metric: Metric, change: int) -> None:
     used = usage.of(session, account.id)[metric].used
     if used + change < 0:
-        raise Refused(
-            FIELDS[metric], f"There are only {amount_of(metric, used)}: take away at most that."
-        )
+        there = amount_of(metric, used)
+        sentence = _("There are only %(amount)s: take away at most that.", amount=there)
+        raise Refused(FIELDS[metric], sentence)
     if subscriptions.live(session, account.id) is None:
         raise ReadOnly
 
@@ -118,4 +120,5 @@ def _price(session: Session, account: Account, key: str) -> Price:
         if key_of(price) == whole:
             return price
     known = ", ".join(key_of(price) for price in offers if price.interval is interval)
-    raise Refused("plan", f"There is no plan “{key}”. There are: {known}.")
+    sentence = _("There is no plan “%(key)s”. There are: %(known)s.", key=key, known=known)
+    raise Refused("plan", sentence)

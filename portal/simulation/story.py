@@ -12,7 +12,7 @@ from portal.billing import ledger, subscriptions, usage
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
-from portal.display.account_history.kinds import Kind
+from portal.display.account_history.kinds import Kind, spoken
 from portal.display.account_history.words import ACTIONS
 from portal.models import (
     Account,
@@ -237,7 +237,7 @@ def _done(session: Session, account: Account, before: Beginning) -> list[Happeni
 
 def _happening(entry: AuditEntry, currency: str, invoices: Mapping[str, Invoice]) -> Happening:
     told, details = ACTIONS[entry.action], entry.details
-    title, detail, tone = told.words(details)
+    title, detail, tone = told.words(spoken(details, currency))
     written = details.get(told.amount)
     is_invoice = entry.action == "invoice.issued"
     return Happening(

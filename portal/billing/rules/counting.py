@@ -12,7 +12,7 @@ from portal.billing.rules import describe
 from portal.billing.rules.look_alikes import folded, skeleton
 from portal.billing.rules.roles import Role
 from portal.language import gettext as _
-from portal.language import message
+from portal.language import message, ngettext
 
 
 class Metric(StrEnum):
@@ -153,7 +153,7 @@ def count_reason(status_name: str, *, built_in_key: str | None, deleted: bool) -
     if is_counted(built_in_key):
         label = status_label(status_name, built_in_key=built_in_key)
         return _("counted: status %(status)s", status=label)
-    return _(_NOT_COUNTED[built_in_key or ""])
+    return language.look_up(_NOT_COUNTED[str(built_in_key)])
 
 
 def takes_seat(role: Role, active: bool) -> bool:
@@ -253,10 +253,26 @@ def in_use(metric: Metric, used: int, limit: int | None) -> str:
 
 def of_limit(metric: Metric, used: int, limit: int) -> str:
     """As in "11 of 10 seats", "5.4 of 5 GB", "1.2 TB of 900 GB"."""
-    figure, most = in_use(metric, used, limit), amount_of(metric, limit)
-    if metric is Metric.STORAGE:
-        bare, _space, unit = figure.rpartition(" ")
-        figure = bare if most.endswith(f" {unit}") else figure
+    figure, most = in_use(metric, used, limit), describe.number(limit)
+    if metric is Metric.SEATS:
+        return ngettext(
+            "%(figure)s of %(num)s seat",
+            "%(figure)s of %(num)s seats",
+            limit,
+            num=most,
+            figure=figure,
+        )
+    if metric is Metric.CLIENTS:
+        return ngettext(
+            "%(figure)s of %(num)s client",
+            "%(figure)s of %(num)s clients",
+            limit,
+            num=most,
+            figure=figure,
+        )
+    most = amount_of(metric, limit)
+    bare, _space, unit = figure.rpartition(" ")
+    figure = bare if most.endswith(f" {unit}") else figure
     return _("%(figure)s of %(most)s", figure=figure, most=most)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date as Date
 from decimal import Decimal
 
+from babel.dates import format_date, format_skeleton
 from babel.numbers import (
     NumberFormatError,
     format_currency,
@@ -21,6 +23,9 @@ from portal.billing.rules.period import Interval
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
+DATE_SKELETON = "yMMMd"
+# Months are named: of 3/05 nobody could tell which it is.
+DATE_PATTERNS = {"en": "d MMM y", "pt": "d 'de' MMM 'de' y"}
 
 _IN_FIGURES = frozenset("0123456789.,'’")
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -79,9 +84,22 @@ def money_typed(text: str, currency: str) -> Money:
     return money_in(text, currency)
 
 
+def date(day: Date) -> str:
+    """27 Nov 2026, in the language spoken now."""
+    pattern = DATE_PATTERNS.get(language.spoken())
+    if pattern:
+        return format_date(day, pattern, locale=language.locale())
+    return format_skeleton(DATE_SKELETON, day, locale=language.locale())
+
+
 def number(count: int) -> str:
     """As in "1,200"; in German "1.200"."""
     return _grouped(count).replace("-", MINUS)
+
+
+def and_a_half(count: int) -> str:
+    """As in "2.5", of 2."""
+    return f"{number(count)}{_point()}5"
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -96,8 +114,7 @@ def days(count: int) -> str:
 
 def every(interval: Interval) -> str:
     """As in "every 30 days": the day of the month moves, so it is never called a month."""
-    one, many = "every %(num)s day", "every %(num)s days"
-    return counted(interval.days, one, many)
+    return counted(interval.days, "every %(num)s day", "every %(num)s days")
 
 
 def percent(basis_points: int) -> str:

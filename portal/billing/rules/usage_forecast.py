@@ -18,11 +18,21 @@ from math import ceil
 
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, amount_of
+from portal.language import gettext as _
+from portal.language import message, ngettext
 
 WEEKS = 4
 WEEK = 7
 LOOKS_BACK = timedelta(days=WEEKS * WEEK)
 FARTHEST_DAYS = 365
+FAR_AWAY = message(
+    "If it goes on as in the last %(weeks)s weeks (%(told)s), %(pace)s more a week, the limit is"
+    " more than a year away."
+)
+REACHED = message(
+    "If it goes on as in the last %(weeks)s weeks (%(told)s), %(pace)s more a week, you reach"
+    " %(size)s on about %(date)s."
+)
 
 
 @dataclass(frozen=True)
@@ -50,24 +60,33 @@ def foretell(metric: Metric, days: Sequence[DayCount]) -> UsageForecast:
     today, limit = days[-1], days[-1].limit
     known = len(days) - 1
     if known < LOOKS_BACK.days:
-        began = f"{describe.days(known)} ago" if known else "today"
-        return UsageForecast(
-            None, f"No forecast yet: it looks back on {WEEKS} weeks, and counting began {began}."
-        )
+        return UsageForecast(None, _too_early(known))
     gains = _gains(days)
     weekly = _median(gains)
     if weekly <= 0:
         return UsageForecast(None, _no_growth(metric, gains))
     left = ceil(Fraction((limit - today.used) * WEEK) / weekly)
-    pace = (
-        f"If it goes on as in the last {WEEKS} weeks ({_told(metric, gains)}),"
-        f" {_pace(metric, weekly)} more a week,"
-    )
+    told, pace = _told(metric, gains), _pace(metric, weekly)
     if left > FARTHEST_DAYS:
-        return UsageForecast(None, f"{pace} the limit is more than a year away.")
+        return UsageForecast(None, _(FAR_AWAY, weeks=WEEKS, told=told, pace=pace))
     reached_on = today.day + timedelta(days=left)
-    reached = f"you reach {_size(metric, limit)} on about {_date(reached_on)}."
-    return UsageForecast(reached_on, f"{pace} {reached}")
+    size, date = _size(metric, limit), describe.date(reached_on)
+    sentence = _(REACHED, weeks=WEEKS, told=told, pace=pace, size=size, date=date)
+    return UsageForecast(reached_on, sentence)
+
+
+def _too_early(known: int) -> str:
+    if not known:
+        return _(
+            "No forecast yet: it looks back on %(weeks)s weeks, and counting began today.",
+            weeks=WEEKS,
+        )
+    return ngettext(
+        "No forecast yet: it looks back on %(weeks)s weeks, and counting began %(num)s day ago.",
+        "No forecast yet: it looks back on %(weeks)s weeks, and counting began %(num)s days ago.",
+        known,
+        weeks=WEEKS,
+    )
 
 
 def _gains(days: Sequence[DayCount]) -> list[int]:
@@ -84,9 +103,12 @@ def _median(gains: Sequence[int]) -> Fraction:
 
 def _no_growth(metric: Metric, gains: Sequence[int]) -> str:
     if not any(gains):
-        return f"No forecast: it is what it was {WEEKS} weeks ago."
-    told = _told(metric, gains)
-    return f"No forecast: the last {WEEKS} weeks ({told}) show no steady growth."
+        return _("No forecast: it is what it was %(weeks)s weeks ago.", weeks=WEEKS)
+    return _(
+        "No forecast: the last %(weeks)s weeks (%(told)s) show no steady growth.",
+        weeks=WEEKS,
+        told=_told(metric, gains),
+    )
 
 
 def _told(metric: Metric, gains: Sequence[int]) -> str:
@@ -105,12 +127,11 @@ def _pace(metric: Metric, weekly: Fraction) -> str:
         return describe.storage(int(weekly))
     if weekly.denominator == 1:
         return amount_of(metric, int(weekly))
-    return f"{describe.number(int(weekly))}.5 {metric.value}"
+    figure = describe.and_a_half(int(weekly))
+    if metric is Metric.SEATS:
+        return _("%(figure)s seats", figure=figure)
+    return _("%(figure)s clients", figure=figure)
 
 
 def _size(metric: Metric, count: int) -> str:
     return describe.storage(count) if metric is Metric.STORAGE else describe.number(count)
-
-
-def _date(day: date) -> str:
-    return f"{day.day} {day:%b} {day.year}"

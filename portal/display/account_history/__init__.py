@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.display.account_history.kinds import Details
+from portal.display.account_history.kinds import Details, spoken
 from portal.display.account_history.words import ACTIONS
-from portal.models import AuditEntry, InvoiceReason
+from portal.language import gettext as _
+from portal.models import Account, AuditEntry, InvoiceReason
 
 CONFIRMED = "plan.change_confirmed"
 IN_BRIEF = [action for action, told in ACTIONS.items() if told.is_brief]
@@ -29,21 +30,21 @@ class Event:
     about: str | None = None
 
 
-def recent(session: Session, account_id: int, *, limit: int) -> list[Event]:
+def recent(session: Session, account: Account, *, limit: int) -> list[Event]:
     """The latest changes of plan and details, episodes, charges and refunds, newest first.
 
     The entries that belong to one plan change (confirmed, invoiced, changed) are one event.
     """
     statement = (
         select(AuditEntry.at, AuditEntry.action, AuditEntry.actor, AuditEntry.details)
-        .where(AuditEntry.account_id == account_id, AuditEntry.action.in_([*IN_BRIEF, CONFIRMED]))
+        .where(AuditEntry.account_id == account.id, AuditEntry.action.in_([*IN_BRIEF, CONFIRMED]))
         # By id, which runs like the position: so no database reads through all of a busy account.
         .order_by(AuditEntry.id.desc())
         .limit(ENTRIES_PER_EVENT * limit)
     )
     events: list[Event] = []
-    for entry in session.execute(statement):
-        _take(events, *entry)
+    for at, action, actor, details in session.execute(statement):
+        _take(events, at, action, actor, spoken(details, account.currency))
     return events[:limit]
 
 
@@ -72,4 +73,5 @@ def _by(actor: Details, detail: str) -> str:
     """Names the person who did it; what the portal did by itself goes without saying."""
     if actor["kind"] == "system":
         return detail
-    return f"{detail} By {actor['name']}." if detail else f"By {actor['name']}."
+    who = _("By %(name)s.", name=actor["name"])
+    return f"{detail} {who}" if detail else who

@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 
 from portal.billing.rules import describe
 from portal.billing.rules.money import Money
-from portal.display.account_history.kinds import Details, Kind
+from portal.display.account_history.kinds import Details, Kind, spoken
 from portal.display.account_history.words import ACTIONS
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import Account, AuditEntry
 
 ROWS_AT_ONCE = 500
 CROSSED = "usage.crossed"
 # Who does things without being one of the account's people.
-OTHERS = {"system": "The portal", "operator": "The vendor"}
+OTHERS = {"system": message("The portal"), "operator": message("The vendor")}
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Entry:
     clients: int | None
     amount: Money | None
     document: Document | None
+    # What kind of actor did it: "user", "operator" or "system".
+    by: str = "system"
     # What an over-limit episode or a count is about; "" of anything else.
     metric: str = ""
     # A count that went beyond its limit, or came back.
@@ -100,8 +104,8 @@ def _are(account: Account, asked: Asked) -> ColumnElement[bool]:
 
 
 def _entry(row: Row[Any], currency: str) -> Entry:
-    told, details = ACTIONS[row.action], row.details
-    title, detail, tone = told.words(details)
+    told, details, kind = ACTIONS[row.action], row.details, row.actor["kind"]
+    title, detail, tone = told.words(spoken(details, currency))
     counts = details.get("counts", {})
     written = details.get(told.amount)
     amount = describe.money_in(written, currency) * told.sign if written else None
@@ -111,7 +115,8 @@ def _entry(row: Row[Any], currency: str) -> Entry:
         title=title,
         detail=detail,
         tone=tone,
-        who=OTHERS.get(row.actor["kind"], row.actor["name"]),
+        who=_(OTHERS[kind]) if kind in OTHERS else row.actor["name"],
+        by=kind,
         seats=counts.get("seats"),
         clients=counts.get("clients"),
         amount=amount,

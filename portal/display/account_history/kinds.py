@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from portal.billing.rules import describe, kept_words
+from portal.billing.rules.errors import AmountNotUnderstood
+from portal.language import gettext as _
+from portal.language import message
+
 Details = Mapping[str, Any]
 # Title, a sentence or more, and the tone it is shown in.
 Words = tuple[str, str, str]
+# What is kept as an amount in words.
+AMOUNTS = ("due", "paid", "total", "amount", "told", "off_invoice", "to_method", "to_balance")
 
 
 class Kind(StrEnum):
@@ -21,15 +28,15 @@ class Kind(StrEnum):
 
     @property
     def label(self) -> str:
-        return KIND_LABELS[self]
+        return _(KIND_LABELS[self])
 
 
 KIND_LABELS = {
-    Kind.PLAN: "Plan and add-ons",
-    Kind.MONEY: "Invoices and payments",
-    Kind.LIMITS: "Over the limit",
-    Kind.PEOPLE: "Users",
-    Kind.DETAILS: "Billing details",
+    Kind.PLAN: message("Plan and add-ons"),
+    Kind.MONEY: message("Invoices and payments"),
+    Kind.LIMITS: message("Over the limit"),
+    Kind.PEOPLE: message("Users"),
+    Kind.DETAILS: message("Billing details"),
 }
 
 
@@ -45,6 +52,21 @@ class Told:
     is_brief: bool = True
 
 
+def spoken(details: Details, currency: str) -> Details:
+    """Details with their amounts in the language spoken now; the trail keeps them in English."""
+    written = {key: _amount(details[key], currency) for key in AMOUNTS if details.get(key)}
+    return {**details, **written}
+
+
 def sentence(text: str | None) -> str:
-    """A reason as it was kept, begun and ended like a sentence; "" where there is none."""
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""
+    """A reason as it was kept, in the language spoken now where a catalog has it, begun and ended
+    like a sentence; "" where there is none."""
+    told = kept_words.translated(text) if text else ""
+    return f"{told[:1].upper()}{told[1:]}".rstrip(".") + "." if told else ""
+
+
+def _amount(written: str, currency: str) -> str:
+    try:
+        return describe.money(describe.money_in(written, currency))
+    except AmountNotUnderstood:
+        return written

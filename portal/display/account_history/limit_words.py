@@ -5,84 +5,106 @@ from datetime import datetime
 from portal.billing.rules import episode_words
 from portal.billing.rules.counting import Metric, amount_of, over_by, standing
 from portal.display.account_history.kinds import Details, Kind, Told, Words, sentence
+from portal.language import gettext as _
 from portal.web import formatting
 
 
 def _opened(details: Details) -> Words:
-    return f"Over the limit of {_limit(details)}", _standing(details), "warn"
+    return _("Over the limit of %(limit)s", limit=_limit(details)), _standing(details), "warn"
 
 
 def _warned(details: Details) -> Words:
-    which = {1: "First", 2: "Second", 3: "Third"}[details["number"]]
+    titles = {
+        1: _("First warning by email"),
+        2: _("Second warning by email"),
+        3: _("Third warning by email"),
+    }
+    return titles[details["number"]], _announced(details), "warn"
+
+
+def _announced(details: Details) -> str:
     deadline = _hour(details["deadline"])
-    told = f"Automatic upgrade announced for {deadline}."
     if details.get("due"):
-        told = (
-            f"{_standing(details)} Announced for {deadline}: {details['plan']}, {details['due']}."
-        )
-    elif "due" in details:
-        told = f"{_standing(details)} There is no larger plan to move to."
-    return f"{which} warning by email", told, "warn"
+        plan, due = details["plan"], details["due"]
+        told = _("Announced for %(at)s: %(plan)s, %(due)s.", at=deadline, plan=plan, due=due)
+        return f"{_standing(details)} {told}"
+    if "due" in details:
+        return f"{_standing(details)} {_('There is no larger plan to move to.')}"
+    return _("Automatic upgrade announced for %(at)s.", at=deadline)
 
 
 def _closed(details: Details) -> Words:
     reason = details["reason"]
     if details["outcome"] == "resolved":
         told = _standing(details) if "used" in details else sentence(reason)
-        return "Within the limit again", told, "good"
+        return _("Within the limit again"), told, "good"
     # Entries of former versions have a sentence in the place of a key, and are told as they read.
     told = episode_words.closed_because(reason) or sentence(reason.replace("_", " "))
-    return "The warnings ended", told, "neutral"
+    return _("The warnings ended"), told, "neutral"
 
 
 def _parked(details: Details) -> Words:
     why = episode_words.parked_because(details["reason"])
-    told = f"{why} Nothing is charged; the vendor was told.".strip()
-    return "Nothing follows by itself any more", told, "neutral"
+    told = f"{why} {_('Nothing is charged; the vendor was told.')}".strip()
+    return _("Nothing follows by itself any more"), told, "neutral"
 
 
 def _held(details: Details) -> Words:
-    told = f"{sentence(details['reason'])} Nothing is charged until the vendor lets it go on."
-    return "The automatic upgrade is on hold", told, "neutral"
+    told = _("Nothing is charged until the vendor lets it go on.")
+    return _("The automatic upgrade is on hold"), f"{sentence(details['reason'])} {told}", "neutral"
 
 
 def _extended(details: Details) -> Words:
-    due = f", for {details['due']} then" if details.get("due") else ""
-    title = f"Automatic upgrade put off until {_hour(details['deadline'])}{due}"
+    due, at = details.get("due"), _hour(details["deadline"])
+    title = _("Automatic upgrade put off until %(at)s", at=at)
+    if due:
+        title = _("Automatic upgrade put off until %(at)s, for %(due)s then", at=at, due=due)
     return title, sentence(details["reason"]), "good"
 
 
 def _retold(details: Details) -> Words:
-    title = f"The amount of the automatic upgrade rose to {details['due']}"
-    told = f"Told before: {details['told']}. It was told again, and comes on"
-    return title, f"{told} {_hour(details['deadline'])} instead.", "warn"
+    title = _("The amount of the automatic upgrade rose to %(due)s", due=details["due"])
+    told = _(
+        "Told before: %(told)s. It was told again, and comes on %(at)s instead.",
+        told=details["told"],
+        at=_hour(details["deadline"]),
+    )
+    return title, told, "warn"
 
 
 def _released(details: Details) -> Words:
     deadline = details.get("deadline")
-    told = f" It comes on {_hour(deadline)} at the earliest." if deadline else ""
-    return "The automatic upgrade goes on", f"{sentence(details['reason'])}{told}", "warn"
+    told = sentence(details["reason"])
+    if deadline:
+        told = f"{told} {_('It comes on %(at)s at the earliest.', at=_hour(deadline))}"
+    return _("The automatic upgrade goes on"), told, "warn"
 
 
 def _choice_changed(details: Details) -> Words:
     if details["after"] == "hard_cap":
-        return "Seats are never gone beyond from now on", "Nobody can be added then.", "neutral"
-    told = "After three emails over five days the account moves to the next larger plan."
-    return "When seats run out, people can still be added", told, "neutral"
+        title = _("Seats are never gone beyond from now on")
+        return title, _("Nobody can be added then."), "neutral"
+    told = _("After three emails over five days the account moves to the next larger plan.")
+    return _("When seats run out, people can still be added"), told, "neutral"
 
 
 def _climbed(details: Details) -> Words:
-    reached = {"near": "Near the limit of", "full": "At the limit of", "over": "Over the limit of"}
-    told = f"{_standing(details)} The Admins were told by email; nothing is charged."
-    return f"{reached[details['level']]} {_limit(details)}", told, "warn"
+    limit = _limit(details)
+    reached = {
+        "near": _("Near the limit of %(limit)s", limit=limit),
+        "full": _("At the limit of %(limit)s", limit=limit),
+        "over": _("Over the limit of %(limit)s", limit=limit),
+    }
+    told = _("The Admins were told by email; nothing is charged.")
+    return reached[details["level"]], f"{_standing(details)} {told}", "warn"
 
 
 def _crossed(details: Details) -> Words:
     limit = details["limit"]
     if over_by(details["used"], limit):
-        return "More is in use than the plan holds", _of_limit(details), "warn"
+        return _("More is in use than the plan holds"), _of_limit(details), "warn"
     told = _standing(details) if limit is None else _of_limit(details)
-    return "No more is in use than the plan holds", told, "good"
+    return _("No more is in use than the plan holds"), told, "good"
 
 
 def _of_limit(details: Details) -> str:
@@ -95,7 +117,8 @@ def _limit(details: Details) -> str:
 
 def _standing(details: Details) -> str:
     used, is_over = details["used"], over_by(details["used"], details.get("limit")) > 0
-    return f"{amount_of(Metric(details['metric']), used, round_up=is_over)} in use."
+    figure = amount_of(Metric(details["metric"]), used, round_up=is_over)
+    return _("%(figure)s in use.", figure=figure)
 
 
 def _hour(instant: str) -> str:

@@ -3,47 +3,68 @@
 from datetime import datetime
 
 from portal.billing.rules import describe
-from portal.display.account_history.kinds import Details, Kind, Told, Words
+from portal.display.account_history.kinds import Details, Kind, Told, Words, sentence
 from portal.language import gettext as _
 from portal.web import formatting
 
 
 def _file_asked(details: Details) -> Words:
     papers = details["papers"]
-    count = describe.counted(
-        papers, "%(num)s invoice or credit note", "%(num)s invoices and credit notes"
+    told = describe.counted(
+        papers, "With %(num)s invoice or credit note.", "With %(num)s invoices and credit notes."
     )
-    told = f"With {count}." if papers else ""
-    return f"File asked for: {details['title']}", told, "neutral"
+    title = _("File asked for: %(title)s", title=details["title"])
+    return title, told if papers else "", "neutral"
 
 
 def _file_removed(details: Details) -> Words:
-    return f"File removed: {details['title']}", "", "neutral"
+    return _("File removed: %(title)s", title=details["title"]), "", "neutral"
 
 
 def _link_made(details: Details) -> Words:
     until = formatting.date(datetime.fromisoformat(details["until"]))
-    told = f"Whoever has it sees the invoice without signing in, until {until}."
-    return f"Link to invoice {details['invoice']} made", told, "neutral"
+    told = _("Whoever has it sees the invoice without signing in, until %(date)s.", date=until)
+    return _("Link to invoice %(number)s made", number=details["invoice"]), told, "neutral"
 
 
 def _link_withdrawn(details: Details) -> Words:
-    told = f"It was opened {describe.counted(details['opened'], '%(num)s time', '%(num)s times')}."
+    told = describe.counted(
+        details["opened"], "It was opened %(num)s time.", "It was opened %(num)s times."
+    )
     if details.get("left"):
         left = _("%(person)s, who made it, sees no invoices any more.", person=details["left"])
         told = f"{left} {told}"
-    return f"Link to invoice {details['invoice']} withdrawn", told, "neutral"
+    return _("Link to invoice %(number)s withdrawn", number=details["invoice"]), told, "neutral"
+
+
+def _voided(details: Details) -> Words:
+    title = _("Invoice %(number)s voided", number=details["invoice"])
+    return title, f"{sentence(details['reason'])} {_by_note(details)}".strip(), "neutral"
+
+
+def _reissued(details: Details) -> Words:
+    title = _(
+        "Invoice %(former)s issued again as %(number)s",
+        former=details["replaces"],
+        number=details["invoice"],
+    )
+    return title, f"{sentence(details['reason'])} {_by_note(details)}".strip(), "neutral"
+
+
+def _by_note(details: Details) -> str:
+    return _("Credit note %(number)s takes it back.", number=details["note"])
 
 
 def _invoice_emails_chosen(details: Details) -> Words:
     if details["wants"]:
-        return f"{details['user']} gets invoices by email", "", "neutral"
-    return f"{details['user']} gets no invoices by email any more", "", "neutral"
+        return _("%(user)s gets invoices by email", user=details["user"]), "", "neutral"
+    return _("%(user)s gets no invoices by email any more", user=details["user"]), "", "neutral"
 
 
 def _sent_again(details: Details) -> Words:
     number = details.get("invoice") or details["credit_note"]
-    return f"{number} sent again", f"To {details['to']}.", "neutral"
+    told = _("To %(address)s.", address=details["to"])
+    return _("%(number)s sent again", number=number), told, "neutral"
 
 
 def _address_asked(details: Details) -> Words:
@@ -61,6 +82,8 @@ def _address_ended(details: Details) -> Words:
 
 
 ACTIONS: dict[str, Told] = {
+    "invoice.voided": Told(Kind.MONEY, _voided),
+    "invoice.reissued": Told(Kind.MONEY, _reissued),
     "invoice_file.asked": Told(Kind.MONEY, _file_asked, is_brief=False),
     "invoice_file.removed": Told(Kind.MONEY, _file_removed, is_brief=False),
     "invoice_link.made": Told(Kind.MONEY, _link_made, is_brief=False),

@@ -4,23 +4,23 @@ Details are what the command kept then: entries of former versions have less, an
 """
 
 from datetime import datetime
-from typing import Any
 
-from portal.billing import countries
-from portal.billing.rules import describe
+from portal.billing.rules import describe, kept_words
 from portal.billing.rules.period import Interval
-from portal.billing.rules.roles import LABELS, Role
-from portal.display.account_history import limit_words, paper_words
+from portal.display.account_history import limit_words, paper_words, people_words
 from portal.display.account_history.kinds import Details, Kind, Told, Words, sentence
+from portal.language import gettext as _
+from portal.language import message
 from portal.web import formatting
 
 
 def _opened(details: Details) -> Words:
-    return "The account was opened", "", "neutral"
+    return _("The account was opened"), "", "neutral"
 
 
 def _confirmed(details: Details) -> Words:
-    return f"{details['plan']} confirmed", f"For {details['due']} now.", "neutral"
+    told = _("For %(due)s now.", due=details["due"])
+    return _("%(plan)s confirmed", plan=details["plan"]), told, "neutral"
 
 
 def _plan_changed(details: Details) -> Words:
@@ -28,192 +28,177 @@ def _plan_changed(details: Details) -> Words:
     paid = _paid_for(details)
     match reason:
         case "initial":
-            return f"{plan} began", paid, "good"
+            return _("%(plan)s began", plan=plan), paid, "good"
         case "auto_upgrade":
-            return f"Automatic upgrade from {before} to {plan}", paid, "warn"
+            title = _("Automatic upgrade from %(before)s to %(plan)s", before=before, plan=plan)
+            return title, paid, "warn"
         case "downgrade":
-            return f"Downgrade from {before} to {plan}", "As scheduled.", "neutral"
+            title = _("Downgrade from %(before)s to %(plan)s", before=before, plan=plan)
+            return title, _("As scheduled."), "neutral"
         case _ if before == plan:
             every = describe.every(Interval(details["interval"]))
-            return f"{plan} is charged {every} from now on", paid, "good"
+            title = _("%(plan)s is charged %(every)s from now on", plan=plan, every=every)
+            return title, paid, "good"
         case _:
-            return f"Upgrade from {before} to {plan}", paid, "good"
+            title = _("Upgrade from %(before)s to %(plan)s", before=before, plan=plan)
+            return title, paid, "good"
 
 
 def _taken_back(details: Details) -> Words:
     plan, scheduled = details["after"], details.get("scheduled")
-    told = f"{plan} runs again, in the cycle that ends on {_day(details['cycle_ends'])}."
+    ends = _day(details["cycle_ends"])
+    told = _("%(plan)s runs again, in the cycle that ends on %(date)s.", plan=plan, date=ends)
     if scheduled:
-        told = f"{told} The downgrade to {scheduled} is scheduled again."
-    return f"Automatic upgrade to {details['before']} taken back", told, "good"
+        again = _("The downgrade to %(plan)s is scheduled again.", plan=scheduled)
+        told = f"{told} {again}"
+    title = _("Automatic upgrade to %(plan)s taken back", plan=details["before"])
+    return title, told, "good"
 
 
 def _change_failed(details: Details) -> Words:
-    return f"{details['plan']} did not begin", sentence(details["reason"]), "bad"
+    title = _("%(plan)s did not begin", plan=details["plan"])
+    return title, sentence(details["reason"]), "bad"
 
 
 def _called_off(details: Details) -> Words:
-    return f"{details['plan']} called off", "While its payment was waited for.", "neutral"
+    title = _("%(plan)s called off", plan=details["plan"])
+    return title, _("While its payment was waited for."), "neutral"
 
 
 def _downgrade_scheduled(details: Details) -> Words:
-    return f"Downgrade to {details['plan']} scheduled", f"For {_day(details['on'])}.", "neutral"
+    title = _("Downgrade to %(plan)s scheduled", plan=details["plan"])
+    return title, _("For %(date)s.", date=_day(details["on"])), "neutral"
 
 
 def _downgrade_withdrawn(details: Details) -> Words:
-    return f"Downgrade to {details['plan']} withdrawn", "", "neutral"
+    return _("Downgrade to %(plan)s withdrawn", plan=details["plan"]), "", "neutral"
 
 
 def _add_ons_bought(details: Details) -> Words:
-    return f"{details['what']} added", _paid_for(details), "good"
+    return _("%(what)s added", what=details["what"]), _paid_for(details), "good"
 
 
 def _add_ons_removed(details: Details) -> Words:
-    until = f"In use until {_day(details['on'])}, and not charged again."
-    return f"{details['what']} removed", until, "neutral"
+    until = _("In use until %(date)s, and not charged again.", date=_day(details["on"]))
+    return _("%(what)s removed", what=details["what"]), until, "neutral"
 
 
 def _add_ons_kept(details: Details) -> Words:
-    return f"{details['what']} kept", "The removal was withdrawn.", "neutral"
+    title = _("%(what)s kept", what=details["what"])
+    return title, _("The removal was withdrawn."), "neutral"
 
 
 def _add_ons_not_removed(details: Details) -> Words:
-    return f"{details['what']} not removed", sentence(details["reason"]), "warn"
+    title = _("%(what)s not removed", what=details["what"])
+    return title, sentence(details["reason"]), "warn"
 
 
 def _cancelled(details: Details) -> Words:
-    return f"{details['plan']} cancelled", f"It ends on {_day(details['on'])}.", "warn"
+    told = _("It ends on %(date)s.", date=_day(details["on"]))
+    return _("%(plan)s cancelled", plan=details["plan"]), told, "warn"
 
 
 def _cancellation_withdrawn(details: Details) -> Words:
-    on = _day(details["on"])
-    return "Cancellation withdrawn", f"{details['plan']} renews on {on}.", "good"
+    plan, on = details["plan"], _day(details["on"])
+    told = _("%(plan)s renews on %(date)s.", plan=plan, date=on)
+    return _("Cancellation withdrawn"), told, "good"
 
 
 def _ended(details: Details) -> Words:
     known = {
-        "cancelled": "It was cancelled.",
-        "unpaid": "An invoice stayed unpaid after the last attempt to collect it.",
+        "cancelled": _("It was cancelled."),
+        "unpaid": _("An invoice stayed unpaid after the last attempt to collect it."),
     }
     reason = details["reason"]
-    return "The subscription ended", known.get(reason) or sentence(reason), "bad"
+    return _("The subscription ended"), known.get(reason) or sentence(reason), "bad"
 
 
 def _invoiced(details: Details) -> Words:
     due, total, number = details["due"], details["total"], details["number"]
-    to_pay = "" if due == total else f", {_or_nothing(due)} to pay after the credit balance"
-    titles = {
-        "initial": "First invoice",
-        "renewal": "The plan was renewed",
-        "add_ons": "Invoice for add-ons",
-        "auto_upgrade": "Invoice for the automatic upgrade",
-    }
-    title = titles.get(details["reason"], "Invoice for the change of plan")
-    return title, f"{total} by invoice {number}{to_pay}.", "neutral"
+    title = _(INVOICED.get(details["reason"], INVOICED_FOR_CHANGE))
+    told = _("%(total)s by invoice %(number)s.", total=total, number=number)
+    if not _is_some(due) and due != total:
+        told = _(
+            "%(total)s by invoice %(number)s, nothing to pay after the credit balance.",
+            total=total,
+            number=number,
+        )
+    elif due != total:
+        told = _(
+            "%(total)s by invoice %(number)s, %(due)s to pay after the credit balance.",
+            total=total,
+            number=number,
+            due=due,
+        )
+    return title, told, "neutral"
 
 
 def _by_hand(details: Details) -> Words:
-    return f"Payment of {details['amount']} begun", f"For {details['invoice']}.", "neutral"
+    title = _("Payment of %(amount)s begun", amount=details["amount"])
+    return title, _("For %(number)s.", number=details["invoice"]), "neutral"
 
 
 def _paid(details: Details) -> Words:
-    return f"Payment of {details['amount']} received", "", "good"
+    return _("Payment of %(amount)s received", amount=details["amount"]), "", "good"
 
 
 def _declined(details: Details) -> Words:
-    return f"A payment of {details['amount']} was declined", "Nothing was charged.", "bad"
+    title = _("A payment of %(amount)s was declined", amount=details["amount"])
+    return title, _("Nothing was charged."), "bad"
 
 
 def _credited(details: Details) -> Words:
     parts = (
-        ("off_invoice", "taken off the invoice"),
-        ("to_method", "to the payment method"),
-        ("to_balance", "to the credit balance"),
+        ("off_invoice", message("%(amount)s taken off the invoice")),
+        ("to_method", message("%(amount)s to the payment method")),
+        ("to_balance", message("%(amount)s to the credit balance")),
     )
-    told = [f"{details[key]} {where}" for key, where in parts if _is_some(details[key])]
+    told = [_(where, amount=details[key]) for key, where in parts if _is_some(details[key])]
     division = f"{describe.listing(told)}." if told else ""
-    title = f"{details['total']} of invoice {details['invoice']} credited"
+    title = _(
+        "%(total)s of invoice %(number)s credited",
+        total=details["total"],
+        number=details["invoice"],
+    )
     return title, f"{sentence(details['reason'])} {sentence(division)}".strip(), "good"
 
 
 def _refunded(details: Details) -> Words:
-    return f"Refund of {details['amount']} sent", f"To {details['method']}.", "good"
+    title = _("Refund of %(amount)s sent", amount=details["amount"])
+    return title, _("To %(method)s.", method=kept_words.translated(details["method"])), "good"
 
 
 def _refund_declined(details: Details) -> Words:
-    kept = "It is in your credit balance instead."
-    return f"The refund of {details['amount']} did not go through", kept, "warn"
+    title = _("The refund of %(amount)s did not go through", amount=details["amount"])
+    return title, _("It is in your credit balance instead."), "warn"
 
 
 def _on_hold(details: Details) -> Words:
-    told = "Nothing is charged by itself until the vendor has looked at the account."
-    return "Charges are on hold", told, "warn"
+    told = _("Nothing is charged by itself until the vendor has looked at the account.")
+    return _("Charges are on hold"), told, "warn"
 
 
 def _released(details: Details) -> Words:
-    return "Charges go on", "The vendor has looked at the account.", "neutral"
+    return _("Charges go on"), _("The vendor has looked at the account."), "neutral"
 
 
-def _user_added(details: Details) -> Words:
-    return f"{details['user']} was added", f"As {_role(details['role'])}.", "neutral"
-
-
-def _role_changed(details: Details) -> Words:
-    before, after = _role(details["before"]), _role(details["after"])
-    return f"{details['user']} became {after}", f"{before} before.", "neutral"
-
-
-def _deactivated(details: Details) -> Words:
-    return f"{details['user']} was deactivated", "", "neutral"
-
-
-def _reactivated(details: Details) -> Words:
-    return f"{details['user']} was given access again", "", "neutral"
-
-
-def _method_changed(details: Details) -> Words:
-    before = f"{details['before']} before." if details.get("before") else ""
-    return f"Payment by {details['label']} from now on", before, "neutral"
-
-
-def _details_changed(details: Details) -> Words:
-    changes = [
-        f"{name}: {_value(field, before)} → {_value(field, after)}."
-        for field, name in FIELDS.items()
-        for before, after in [details["changed"].get(field, (None, None))]
-        if before != after
-    ]
-    return "Billing details changed", " ".join(changes), "neutral"
-
-
-FIELDS = {
-    "company": "Company",
-    "address": "Address",
-    "country": "Country",
-    "tax_id": "Tax id",
-    "po_number": "PO number",
-    "invoice_emails": "Invoices also to",
-    "tax_exempt_reason": "Exempt from tax",
+# Why an invoice was issued, as a title.
+INVOICED = {
+    "initial": message("First invoice"),
+    "renewal": message("The plan was renewed"),
+    "add_ons": message("Invoice for add-ons"),
+    "auto_upgrade": message("Invoice for the automatic upgrade"),
 }
-
-
-def _value(field: str, value: Any) -> str:
-    if not value:
-        return "none"
-    if field == "country":
-        return countries.name_of(value)
-    return ", ".join(value) if isinstance(value, list) else str(value)
+INVOICED_FOR_CHANGE = message("Invoice for the change of plan")
 
 
 def _paid_for(details: Details) -> str:
     paid = details.get("paid")
     if not paid:
         return ""
-    return f"Paid {paid}." if _is_some(paid) else "Nothing to pay: credit covered it."
-
-
-def _or_nothing(amount: str) -> str:
-    return amount if _is_some(amount) else "nothing"
+    if not _is_some(paid):
+        return _("Nothing to pay: credit covered it.")
+    return _("Paid %(amount)s.", amount=paid)
 
 
 def _is_some(amount: str) -> bool:
@@ -221,13 +206,11 @@ def _is_some(amount: str) -> bool:
     return any(digit in amount for digit in "123456789")
 
 
-def _role(name: str) -> str:
-    return LABELS[Role(name)]
-
-
 def _documents_removed(details: Details) -> Words:
-    what = describe.counted(details["count"], "%(num)s document", "%(num)s documents")
-    return f"{what} removed, {details['size']}", sentence(details["why"]), "neutral"
+    title = describe.counted(
+        details["count"], "%(num)s document removed", "%(num)s documents removed"
+    )
+    return f"{title}, {details['size']}", sentence(details["why"]), "neutral"
 
 
 def _day(instant: str) -> str:
@@ -262,10 +245,5 @@ ACTIONS: dict[str, Told] = {
     "account.released": Told(Kind.MONEY, _released),
     **limit_words.ACTIONS,
     **paper_words.ACTIONS,
-    "user.added": Told(Kind.PEOPLE, _user_added, is_brief=False),
-    "user.role_changed": Told(Kind.PEOPLE, _role_changed, is_brief=False),
-    "user.deactivated": Told(Kind.PEOPLE, _deactivated, is_brief=False),
-    "user.reactivated": Told(Kind.PEOPLE, _reactivated, is_brief=False),
-    "payment_method.changed": Told(Kind.DETAILS, _method_changed),
-    "billing_details.changed": Told(Kind.DETAILS, _details_changed),
+    **people_words.ACTIONS,
 }
