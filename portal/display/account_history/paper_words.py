@@ -83,7 +83,7 @@ def _address_ended(details: Details) -> Words:
 
 ACTIONS: dict[str, Told] = {
     "invoice.voided": Told(Kind.MONEY, _voided),
-    "invoice.reissued": Told(Kind.MONEY, _reissued),
+    "invoice.reissued": Told(Kind.MONEY, _reissued, amount="total"),
     "invoice_file.asked": Told(Kind.MONEY, _file_asked, is_brief=False),
     "invoice_file.removed": Told(Kind.MONEY, _file_removed, is_brief=False),
     "invoice_link.made": Told(Kind.MONEY, _link_made, is_brief=False),
