@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask, current_app
 from redis.exceptions import RedisError
 
-from portal import clock
+from portal import clock, language
 from portal.billing import usage
 from portal.billing.rules import usage_forecast
 from portal.billing.rules.counting import Metric
@@ -148,11 +148,12 @@ class Hub:
     ) -> Stream | None:
         """A stream, or None where this process can't hold one more or hears nothing of changes.
 
-        `line` is its connection, where the server gives it: whoever leaves makes room at once.
+        `line` is its connection, where the server gives it: whoever leaves makes room at once. It
+        goes on in the language that is spoken now.
         """
         if not self._is_listening():
             return None
-        stream = Stream(account_id, user_id, regions, line)
+        stream = Stream(account_id, user_id, regions, line, language.spoken())
         with self._lock:
             own = sum(held.user_id == user_id for held in self._streams)
             if len(self._streams) >= self._most or own >= STREAMS_PER_PERSON:
@@ -160,7 +161,7 @@ class Hub:
             self._streams.add(stream)
         try:
             # What changed since the page was drawn is in what its stream begins with.
-            stream.send(_rendered(account_id, stream.regions))
+            stream.send(_rendered(account_id, stream.regions, stream.language))
         except Exception:
             self.close(stream)
             raise
@@ -196,17 +197,21 @@ class Hub:
 
     def _refresh_one(self, account_id: int) -> None:
         streams = self._held(account_id)
-        wanted = set().union(*(stream.regions for stream in streams))
+        wanted: dict[str, set[str]] = {}
+        for stream in streams:
+            wanted.setdefault(stream.language, set()).update(stream.regions)
         try:
             with self._app.app_context():
-                rendered = _rendered(account_id, wanted)
+                rendered = {
+                    tag: _rendered(account_id, regions, tag) for tag, regions in wanted.items()
+                }
         except Exception:
             # These pages ask again by themselves; those of other accounts go on.
             self._app.logger.exception("live meters could not be drawn")
             self.end_those_of(account_id, None)
             return
         for stream in streams:
-            stream.send(rendered)
+            stream.send(rendered[stream.language])
 
     def _held(self, account_id: int | None = None) -> list[Stream]:
         with self._lock:
@@ -263,12 +268,14 @@ class Hub:
             self.refresh(changed)
 
 
-def _rendered(account_id: int, wanted: set[str]) -> dict[str, str]:
-    return {
-        region.id: as_event(region.id, render(region, account_id))
-        for region in REGIONS
-        if region.id in wanted
-    }
+def _rendered(account_id: int, wanted: set[str], tag: str) -> dict[str, str]:
+    """Each region as an event, in a language: whoever hears of a change has none of their own."""
+    with language.speaking(tag):
+        return {
+            region.id: as_event(region.id, render(region, account_id))
+            for region in REGIONS
+            if region.id in wanted
+        }
 
 
 def _messages(subscription: Any) -> list[dict[str, Any]]:

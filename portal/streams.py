@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Protocol
 
+from portal.language import ENGLISH
+
 PING_SECONDS = 20
 STREAM_SECONDS = 300
 
@@ -18,7 +20,8 @@ class Named(Protocol):
 
 
 class Stream:
-    """One open page. Keeps only the latest of each region, so a slow page never piles up."""
+    """One open page, in a language. Keeps only the latest of each region, so a slow page never
+    piles up."""
 
     def __init__(
         self,
@@ -26,8 +29,10 @@ class Stream:
         user_id: int,
         regions: Iterable[Named],
         line: socket.socket | None = None,
+        language: str = ENGLISH,
     ) -> None:
         self.account_id, self.user_id, self._line = account_id, user_id, line
+        self.language = language
         self.regions = {region.id for region in regions}
         self._changed = threading.Condition()
         self._waiting: dict[str, str] = {}

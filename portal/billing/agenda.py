@@ -24,6 +24,8 @@ from sqlalchemy.orm import Session
 from portal.billing import episodes, overages, subscriptions
 from portal.billing.rules import overage
 from portal.billing.rules.counting import Metric
+from portal.language import gettext as _
+from portal.language import message
 from portal.models import (
     Episode,
     EpisodeState,
@@ -40,12 +42,18 @@ from portal.models.types import Instant
 
 ACCOUNT_ID: BindParameter[int] = bindparam("account_id")
 # What an episode's next step is, by how many warnings the mail server has accepted.
-STEPS = ("the first warning", "the second warning", "the third warning", "the auto-upgrade")
+STEPS = (
+    message("the first warning"),
+    message("the second warning"),
+    message("the third warning"),
+    message("the auto-upgrade"),
+)
 
 
 @dataclass(frozen=True)
 class Due:
-    """Something that happens at an instant, unless something changes before."""
+    """Something that happens at an instant, unless something changes before; `what` in the language
+    spoken when it was asked for."""
 
     at: datetime
     what: str
@@ -65,22 +73,22 @@ def _due(session: Session, account_id: int, now: datetime, *row: Any) -> Due | N
     if kind == "over":
         found = session.get_one(Usage, (account_id, Metric(detail)))
         opens = overages.would_open(session, found)
-        return Due(overage.next_check_at(now), "the daily check") if opens else None
+        return Due(overage.next_check_at(now), _("the daily check")) if opens else None
     if at is None:
         return None
-    return Due(at, STEPS[int(detail)] if kind == "step" else detail)
+    return Due(at, _(STEPS[int(detail)] if kind == "step" else detail))
 
 
 def _downgrade() -> Select[Any]:
-    return _row("change", PlanChange.effective_at, literal("the scheduled downgrade")).where(
-        PlanChange.account_id == ACCOUNT_ID, PlanChange.state == PlanChangeState.SCHEDULED
-    )
+    return _row(
+        "change", PlanChange.effective_at, literal(message("the scheduled downgrade"))
+    ).where(PlanChange.account_id == ACCOUNT_ID, PlanChange.state == PlanChangeState.SCHEDULED)
 
 
 def _renewal() -> Select[Any]:
     what = case(
-        (Subscription.cancelled_at.is_(None), literal("the renewal")),
-        else_=literal("the end of the plan"),
+        (Subscription.cancelled_at.is_(None), literal(message("the renewal"))),
+        else_=literal(message("the end of the plan")),
     )
     return _row("renewal", Subscription.cycle_end_at, what).where(*_is_live())
 
@@ -101,7 +109,8 @@ def _step() -> Select[Any]:
 
 def _payment() -> Select[Any]:
     """The next try of a payment that was declined or has no answer yet."""
-    return _row("payment", OutboxItem.next_at, literal("the next try to collect a payment")).where(
+    what = literal(message("the next try to collect a payment"))
+    return _row("payment", OutboxItem.next_at, what).where(
         OutboxItem.account_id == ACCOUNT_ID,
         OutboxItem.work == Work.PAYMENT,
         OutboxItem.state == OutboxState.WAITING,
