@@ -122,7 +122,9 @@ def percent(basis_points: int) -> str:
     whole, hundredths = divmod(basis_points, 100)
     fraction = f"{hundredths:02}".rstrip("0")
     rate = f"{whole}{_point()}{fraction}" if fraction else str(whole)
-    return language.gettext("%(rate)s %%", rate=rate)
+    if language.spoken() == language.ENGLISH:
+        return f"{rate} %"
+    return language.locale().percent_formats[None].pattern.replace("#,##0", rate)
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
