@@ -133,7 +133,8 @@ def it_becomes_dearer_after_the_third_email(lives: Lives) -> None:
 def nobody_makes_it_dearer_a_fourth_time(lives: Lives) -> None:
     """Three add-ons that were to go with the cycle are kept, one each day; then no more are kept or
     sold until the upgrade, three days later than was told first."""
-    signed_up(lives, TWO, clients=2)
+    signed_up(lives, TWO)
+    lives.buy_add_ons(seats=0, clients=2)
     lives.buy_add_ons(seats=0, clients=1)
     lives.keep_add_ons(pick=0, renewing=0)
     goes_over(lives, 1)

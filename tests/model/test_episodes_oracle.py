@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.model.books import Plan
+from tests.model.books import DAY, Plan
 from tests.model.episodes_oracle import Episodes
 from tests.model.oracle import Account, Refused
 
@@ -169,12 +169,14 @@ def test_what_gets_dearer_day_after_day_is_left_to_the_vendor_and_nobody_joins()
     over = account(seats=11)
     work(over, on(22), on(26, 12))
     charged = []
-    for percent, day in enumerate(range(27, 31), 1):
+    for percent in range(1, 6):
         over.account.rate = Fraction(percent, 100)
-        charged += work(over, on(day), on(day, 23))
+        day = on(26) + percent * DAY
+        charged += work(over, day, day.replace(hour=23))
+        assert over.account.told_often() is (percent in (3, 4))
 
     (episode,) = over.all
-    assert (charged, episode.retold, episode.state) == ([], 3, "parked")
+    assert (charged, episode.retold, episode.state) == ([], 4, "parked")
     with pytest.raises(Refused):
         over.account.join()
 
@@ -219,6 +221,17 @@ def test_taken_back_it_is_as_if_it_had_not_been_made() -> None:
     assert over.take_back(over.made[0], on(28)) == (0, 14333, 0)
     assert over.account.next_charge == (START + timedelta(days=30), 10000)
     assert over.account.quote(TWENTY, None, on(27)).invoice.due == 14333
+
+
+def test_taken_back_after_its_cycle_ended_it_pays_for_the_next() -> None:
+    """over.revert: on 9 December the cycle of 8 November is over: $100.00 of $143.33 stay."""
+    over = upgraded()
+    over.account.usage = {"seats": 10}
+
+    assert over.take_back(over.made[0], on(28) + 11 * DAY) == (0, 4333, 10000)
+    assert over.account.balance == 10000
+    over.account.catch_up(on(28) + 11 * DAY, lambda _amount: "declined")
+    assert (over.account.balance, over.account.status) == (0, "active")
 
 
 def test_what_does_not_fit_or_comes_too_late_is_not_taken_back() -> None:
