@@ -14,6 +14,7 @@ from portal.billing.rules.proration import unused_time
 from portal.billing.rules.tax import Tax
 from portal.billing.rules.terms import Basket, Charged, Item, PlanTerms
 from portal.language import gettext as _
+from portal.language import ngettext
 
 
 class LineKind(StrEnum):
@@ -166,4 +167,7 @@ def _full_price(days: int, price: Money) -> str:
 
 
 def _part(days: int, days_in_cycle: int) -> str:
-    return _("%(part)s of %(days)s", part=describe.number(days), days=describe.days(days_in_cycle))
+    part, whole = describe.number(days), describe.number(days_in_cycle)
+    return ngettext(
+        "%(part)s of %(num)s day", "%(part)s of %(num)s days", days_in_cycle, part=part, num=whole
+    )
