@@ -10,7 +10,7 @@ Balances are sums of transfers and are stored nowhere.
 
 from datetime import datetime
 
-from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy import BindParameter, Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.money import Money
@@ -145,7 +145,7 @@ def _balance(session: Session, account: Account, ledger_account: LedgerAccount) 
 
 
 def _balance_of() -> Select[int]:
-    which = bindparam("ledger_account")
+    which: BindParameter[LedgerAccount] = bindparam("ledger_account")
     signed = case(
         (LedgerTransfer.debit == which, LedgerTransfer.amount_minor),
         else_=-LedgerTransfer.amount_minor,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.billing import (
@@ -87,24 +87,13 @@ def upgrade(session: Session, account: Account, op_id: str) -> PlanChange | None
 def running(session: Session, subscription: Subscription, *, now: datetime) -> Recent | None:
     """The automatic upgrade by which the running plan runs, while its time to be taken back
     does."""
-    later = aliased(PlanChange)
-    is_followed = exists().where(
-        later.account_id == PlanChange.account_id,
-        later.id > PlanChange.id,
-        later.state == PlanChangeState.APPLIED,
-        later.reason != PlanChangeReason.ADD_ONS,
-        ~_is_taken_back(later),
-    )
-    statement = _upgrades(
-        subscription.account_id,
-        PlanChange.subscription_id == subscription.id,
-        PlanChange.settled_at > now - rules.TIME,
-        PlanChange.to_price_id == subscription.price_id,
-        PlanChange.replaced.is_not(None),
-        ~_is_taken_back(PlanChange),
-        ~is_followed,
-    )
-    change = session.scalars(statement.order_by(PlanChange.id.desc()).limit(1)).one_or_none()
+    facts = {
+        "account_id": subscription.account_id,
+        "subscription_id": subscription.id,
+        "price_id": subscription.price_id,
+        "since": now - rules.TIME,
+    }
+    change = session.scalars(RUNNING, facts).one_or_none()
     return _recent(change) if change else None
 
 
@@ -147,7 +136,30 @@ def offer(session: Session, account: Account, change: PlanChange, *, now: dateti
     )
 
 
-def _upgrades(account_id: int, *which: ColumnElement[bool]) -> Select[PlanChange]:
+def _running() -> Select[PlanChange]:
+    later = aliased(PlanChange)
+    is_followed = exists().where(
+        later.account_id == PlanChange.account_id,
+        later.id > PlanChange.id,
+        later.state == PlanChangeState.APPLIED,
+        later.reason != PlanChangeReason.ADD_ONS,
+        ~_is_taken_back(later),
+    )
+    found = _upgrades(
+        bindparam("account_id"),
+        PlanChange.subscription_id == bindparam("subscription_id"),
+        PlanChange.settled_at > bindparam("since"),
+        PlanChange.to_price_id == bindparam("price_id"),
+        PlanChange.replaced.is_not(None),
+        ~_is_taken_back(PlanChange),
+        ~is_followed,
+    )
+    return found.order_by(PlanChange.id.desc()).limit(1)
+
+
+def _upgrades(
+    account_id: int | BindParameter[int], *which: ColumnElement[bool]
+) -> Select[PlanChange]:
     return select(PlanChange).where(
         PlanChange.account_id == account_id,
         PlanChange.reason == PlanChangeReason.AUTO_UPGRADE,
@@ -245,3 +257,7 @@ def _fitting(session: Session, former: FormerPlan | None, change: PlanChange) ->
         return Fit(())
     subscription = former_plans.as_subscription(session, former, change)
     return fit(usage.counts(session, change.account_id), subscriptions.limits(subscription))
+
+
+# Built once: it is asked for on every page of how the account stands.
+RUNNING = _running()

@@ -10,7 +10,18 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Date, Table, and_, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -44,16 +55,8 @@ def history(
     A metric whose counting began later has only the days since then.
     """
     kept: dict[Metric, list[DayCount]] = {metric: [] for metric in Metric}
-    statement = (
-        select(UsageDay.metric, UsageDay.day, UsageDay.used, UsageDay.limit_value)
-        .where(
-            UsageDay.account_id == account_id,
-            UsageDay.day <= until,
-            or_(*(_holding_since(account_id, metric, since) for metric in Metric)),
-        )
-        .order_by(UsageDay.day)
-    )
-    for metric, day, used, limit in session.execute(statement):
+    asked = {"account_id": account_id, "since": since, "until": until}
+    for metric, day, used, limit in session.execute(HISTORY, asked):
         kept[metric].append(DayCount(day, used, limit))
     return {metric: _day_by_day(counts, since, until) for metric, counts in kept.items()}
 
@@ -140,11 +143,28 @@ def _as_of_day(row: Usage, today: date) -> dict[str, Any]:
     }
 
 
-def _holding_since(account_id: int, metric: Metric, since: date) -> ColumnElement[bool]:
-    """The rows of a metric from the one on that held when `since` ended."""
+def _history() -> Select[Metric, date, int, int | None]:
+    return (
+        select(UsageDay.metric, UsageDay.day, UsageDay.used, UsageDay.limit_value)
+        .where(
+            UsageDay.account_id == bindparam("account_id"),
+            UsageDay.day <= bindparam("until"),
+            or_(*(_holding_since(metric) for metric in Metric)),
+        )
+        .order_by(UsageDay.day)
+    )
+
+
+def _holding_since(metric: Metric) -> ColumnElement[bool]:
+    """The rows of a metric from the one on that held when "since" ended."""
+    since = bindparam("since", type_=Date)
     first = (
-        select(func.coalesce(func.max(UsageDay.day), literal(since, Date)))
-        .where(UsageDay.account_id == account_id, UsageDay.metric == metric, UsageDay.day <= since)
+        select(func.coalesce(func.max(UsageDay.day), since))
+        .where(
+            UsageDay.account_id == bindparam("account_id"),
+            UsageDay.metric == metric,
+            UsageDay.day <= since,
+        )
         .scalar_subquery()
     )
     return and_(UsageDay.metric == metric, UsageDay.day >= first)
@@ -202,3 +222,7 @@ def _storage(session: Session, account_ids: Collection[int]) -> dict[int, int]:
         .group_by(Document.account_id)
     )
     return {account_id: int(size) for account_id, size in session.execute(statement)}
+
+
+# Built once: it is asked for wherever counts are drawn.
+HISTORY = _history()
