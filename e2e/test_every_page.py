@@ -32,6 +32,7 @@ PLACES = (
     "/invoices/check",
     "/invoices/check?sha256=0",
     "/invoices/exports",
+    "/invoices/links",
     "/invoices/statement",
     "/invoices/statement?from=2020-01-01&to=2020-01-02",
     "/billing",
@@ -51,7 +52,10 @@ PLACES = (
 )
 # The part of a page that a link or a button on it leads to.
 ANSWERS = {"See the price": "What it costs", "See what happens": "From "}
-OPEN_PLACES = ("/login", "/signup", "/forgot-password", "/no-such-page", "/i/no-such-link")
+OPEN_PLACES = (
+    *("/login", "/signup", "/forgot-password", "/no-such-page"),
+    *("/i/no-such-link", "/invoice-address/no-such-link"),
+)
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def rewrite(session: Session, message: Message, waiting: Iterable[Notice]) -> No
 def _notice(
     session: Session, message: Message, person: Person, account_id: int | None, now: datetime
 ) -> Notice:
-    # Only its hash is kept, so the next email brings another that works as well.
+    # Another in each email, and each works as long as the address is on the list.
     token = tokens.new() if person.is_listed else ""
     facts = _all_facts(session, message, person) | {"address_link": _address_link(token)}
     letter = letters.write(message.name, facts)
