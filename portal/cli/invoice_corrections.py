@@ -142,4 +142,4 @@ def _show_offer(offer: Offer, *, to_stderr: bool) -> None:
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else value or "none"
+    return (", ".join(value) if isinstance(value, list) else value) or "none"
