@@ -323,13 +323,45 @@ BREAKAGES = (
     Breakage(
         "credit-note-lines", "of credit note CN-2026-000001",
         "UPDATE credit_note SET invoice_id = (SELECT min(id) FROM invoice"
-        " WHERE account_id = credit_note.account_id)",
+        " WHERE account_id = credit_note.account_id) WHERE purpose = 'credit'",
     ),
     Breakage(
         "credited-invoices", "credited on invoice",
         "UPDATE credit_note SET off_invoice_minor = off_invoice_minor - 1,"
         " to_balance_minor = to_balance_minor + 1 WHERE off_invoice_minor > 0",
     ),
+    Breakage(
+        "ended-invoices", "end of invoice INV-2026-",
+        "UPDATE invoice SET status = 'credited' WHERE status = 'void'",
+    ),
+    Breakage(
+        "ended-invoices", "end of invoice INV-2026-",
+        "UPDATE credit_note SET purpose = 'credit' WHERE purpose = 'void'",
+    ),
+    Breakage(
+        "ended-invoices", "end of invoice INV-2026-",
+        "UPDATE credit_note SET purpose = 'credit' WHERE purpose = 'reissue'",
+    ),
+    Breakage(
+        "ended-invoices", "end of invoice INV-2026-",
+        "UPDATE credit_note SET total_minor = total_minor - 1, subtotal_minor = subtotal_minor - 1,"
+        " off_invoice_minor = off_invoice_minor - 1 WHERE purpose = 'reissue'",
+    ),
+    Breakage(
+        "ended-invoices", "end of invoice INV-2026-",
+        "UPDATE invoice SET status = 'credited' WHERE status = 'replaced'",
+    ),
+    Breakage(
+        "editions", "issued again",
+        "UPDATE invoice SET subtotal_minor = subtotal_minor - 1, tax_minor = tax_minor + 1"
+        " WHERE edition > 1",
+    ),
+    Breakage(
+        "editions", "issued again",
+        "UPDATE invoice_line SET explanation = 'x' WHERE invoice_id IN"
+        " (SELECT id FROM invoice WHERE edition = 2)",
+    ),
+    Breakage("editions", "issued again", "UPDATE invoice SET edition = 4 WHERE edition = 3"),
     Breakage(
         "documents", "invoice INV-2026-000001",
         f"UPDATE invoice_document SET sha256 = '{'0' * 64}'",

@@ -17,6 +17,8 @@ from portal.models import Account, ChargingStop, GatewayEvent, Invoice, Price, R
 from portal.transaction import transaction
 from tests.cast import Cast
 from tests.client_stories import ClientList
+from tests.correction_stories import reissue, void
+from tests.credit_stories import change_details, newest
 from tests.document_stories import Shelf
 from tests.taking_back_stories import makes_room, take_back, upgrades
 
@@ -26,8 +28,9 @@ def happens(cast: Cast) -> None:
 
     Acme is upgraded by itself, Fifteen by hand, Returned takes the one back and does the other,
     Saver lives off the credit of a year, Taxed has add-ons in a country with tax, Other's renewal
-    was declined, Forgiven's is credited, Leaver has left, Lost waits for a refund, Crowded is over
-    its limit, Waiting for an answer. Acme keeps a document, and deletes another.
+    was declined, Forgiven's is credited, Voided's void, Moved's are issued again, Leaver has left,
+    Lost waits for a refund, Crowded is over its limit, Waiting for an answer. Acme keeps a document,
+    and deletes another.
     """
     _on_the_first_day(cast)
     cast.let_pass(days=15)
@@ -46,7 +49,9 @@ def _on_the_first_day(cast: Cast) -> None:
         cast.account(name, "standard", "5-users")
     cast.account("Saver", "standard", "5-users", interval=Interval.YEARLY)
     cast.account("Lost", "standard", "5-users", card="card_times_out_paid")
-    cast.account("Forgiven", "standard", "5-users", card="card_declines_later")
+    for name in ("Forgiven", "Voided"):
+        cast.account(name, "standard", "5-users", card="card_declines_later")
+    cast.account("Moved", "standard", "5-users")
     _taxed(cast)
     cast.members(cast.acme, 9)
     cast.use_card(cast.other, "card_declines")
@@ -103,7 +108,18 @@ def _after_renewals(cast: Cast) -> None:
     waiting = cast.account("Waiting", "standard", "5-users")
     cast.use_card(waiting, "card_times_out_unpaid")
     _credit(cast, "Forgiven", Wish("It never worked"))
+    void(cast, newest(_named("Voided")))
+    _move(cast, _named("Moved"))
     _stop_and_release(cast)
+
+
+def _move(cast: Cast, moved: Account) -> None:
+    """Both invoices of an account are made out to its new name, the first one twice."""
+    first, renewal = db.session.query(Invoice).filter_by(account_id=moved.id).order_by(Invoice.id)
+    for name in ("Moved Holding", "Moved Group"):
+        change_details(moved, company=name)
+        first = reissue(cast, first)
+    reissue(cast, renewal)
 
 
 def _stop_and_release(cast: Cast) -> None:
