@@ -76,7 +76,8 @@ def _due(session: Session, account_id: int, now: datetime, *row: Any) -> Due | N
         return Due(overage.next_check_at(now), _("the daily check")) if opens else None
     if at is None:
         return None
-    return Due(at, _(STEPS[int(detail)] if kind == "step" else detail))
+    what = STEPS[int(detail)] if kind == "step" else detail
+    return Due(at, _(what))
 
 
 def _downgrade() -> Select[Any]:

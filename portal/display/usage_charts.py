@@ -179,9 +179,10 @@ def _about(metric: Metric, days: Sequence[DayCount]) -> str:
         least=text(min(counts)),
         most=text(max(counts)),
     )
-    if len(limits) == 1:
-        return f"{went} {_('The limit: %(limit)s all the time.', limit=limits[0])}"
-    return f"{went} {_('The limit: first %(limits)s.', limits=reduce(_then, limits))}"
+    stood = _("The limit: %(limit)s all the time.", limit=limits[0])
+    if len(limits) > 1:
+        stood = _("The limit: first %(limits)s.", limits=reduce(_then, limits))
+    return f"{went} {stood}"
 
 
 def _then(before: str, after: str) -> str:

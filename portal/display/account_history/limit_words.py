@@ -29,7 +29,8 @@ def _announced(details: Details) -> str:
         told = _("Announced for %(at)s: %(plan)s, %(due)s.", at=deadline, plan=plan, due=due)
         return f"{_standing(details)} {told}"
     if "due" in details:
-        return f"{_standing(details)} {_('There is no larger plan to move to.')}"
+        told = _("There is no larger plan to move to.")
+        return f"{_standing(details)} {told}"
     return _("Automatic upgrade announced for %(at)s.", at=deadline)
 
 
@@ -45,8 +46,8 @@ def _closed(details: Details) -> Words:
 
 def _parked(details: Details) -> Words:
     why = episode_words.parked_because(details["reason"])
-    told = f"{why} {_('Nothing is charged; the vendor was told.')}".strip()
-    return _("Nothing follows by itself any more"), told, "neutral"
+    told = _("Nothing is charged; the vendor was told.")
+    return _("Nothing follows by itself any more"), f"{why} {told}".strip(), "neutral"
 
 
 def _held(details: Details) -> Words:
@@ -76,7 +77,8 @@ def _released(details: Details) -> Words:
     deadline = details.get("deadline")
     told = sentence(details["reason"])
     if deadline:
-        told = f"{told} {_('It comes on %(at)s at the earliest.', at=_hour(deadline))}"
+        comes = _("It comes on %(at)s at the earliest.", at=_hour(deadline))
+        told = f"{told} {comes}"
     return _("The automatic upgrade goes on"), told, "warn"
 
 
