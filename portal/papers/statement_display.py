@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from portal.billing import statements
+from portal.billing.rules import kept_words
 from portal.billing.rules.money import Money
 from portal.billing.statements import Entry, Event
 from portal.language import ENGLISH, message
@@ -109,7 +110,7 @@ def _customer(session: Session, account: Account) -> Party:
 
 
 def _step(entry: Entry) -> Step:
-    method = printable(entry.method, NAME_LENGTH)
+    method = printable(kept_words.translated(entry.method), NAME_LENGTH)
     what, detail = _words(entry, method)
     is_note = entry.event in (Event.CREDIT_NOTE, Event.REFUND)
     return Step(entry.at, what, detail, entry.number, is_note, entry.amount, entry.after)
