@@ -21,6 +21,7 @@ from portal.billing.rules.crediting import Division
 from portal.billing.rules.money import Money
 from portal.billing.rules.renewals_due import Charge
 from portal.billing.rules.taking_back import Return
+from portal.language import gettext as _
 from portal.models import Account, Invoice, PlanChange, Subscription
 
 
@@ -38,7 +39,7 @@ def terms(
     What is charged at once is paid out of what comes back. Else somebody could have that back on
     their card, and never pay what they owe for the cycle they are in.
     """
-    notes = [credit_notes.draft(session, account, each, wish(change)) for each in charged]
+    notes = [credit_notes.draft(session, account, each, wish(change, each)) for each in charged]
     paid = [note.division for note in notes]
     subscription = former_plans.as_subscription(session, former, change)
     following = _charges_after(session, account, subscription, former, paid, now)
@@ -63,9 +64,11 @@ def terms(
     )
 
 
-def wish(change: PlanChange, most_to_method: Money | None = None) -> Wish:
+def wish(change: PlanChange, invoice: Invoice, most_to_method: Money | None = None) -> Wish:
     """What is credited: the whole invoice of the upgrade, and of each renewal, and why."""
-    reason = f"The automatic upgrade to {change.to_price.plan_name} was taken back."
+    plan = change.to_price.plan_name
+    with language.speaking(invoice.language):
+        reason = _("The automatic upgrade to %(plan)s was taken back.", plan=plan)
     return Wish(reason, most_to_method=most_to_method)
 
 

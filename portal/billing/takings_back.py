@@ -88,7 +88,7 @@ def take_back(
     charged = (fresh.invoice, *fresh.renewed)
     notes = [
         _credit(session, account, invoice, wish, now=now, actor=actor)
-        for invoice, wish in zip(charged, _wishes(change, fresh.terms), strict=True)
+        for invoice, wish in zip(charged, _wishes(change, charged, fresh.terms), strict=True)
     ]
     row = _row(change, notes[0][0], confirmation, now=now, actor=actor)
     session.add(row)
@@ -107,9 +107,12 @@ def _done(session: Session, account: Account, confirmation: Confirmation) -> Tak
     return session.scalars(statement).one_or_none()
 
 
-def _wishes(change: PlanChange, terms: Return) -> list[Wish]:
+def _wishes(change: PlanChange, charged: Sequence[Invoice], terms: Return) -> list[Wish]:
     """Of each invoice no more goes back than was offered: the rest pays what is charged at once."""
-    return [taking_back_terms.wish(change, part.to_method) for part in terms.parts]
+    return [
+        taking_back_terms.wish(change, invoice, part.to_method)
+        for invoice, part in zip(charged, terms.parts, strict=True)
+    ]
 
 
 def _credit(
