@@ -6,6 +6,7 @@ was renewed), the former plan runs in its former cycle, and what that cycle was 
 unused days again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
