@@ -126,7 +126,7 @@ def _wanted(export_id: int) -> Wanted | None:
 
 def _write(wanted: Wanted, file: IO[bytes], export_id: int) -> None:
     if wanted.statement is not None:
-        file.write(_statement(wanted.statement))
+        file.write(statement_pdf(wanted.statement))
         return
 
     def told(done: int) -> None:
@@ -136,7 +136,8 @@ def _write(wanted: Wanted, file: IO[bytes], export_id: int) -> None:
     archive.write(file, wanted.papers, told)
 
 
-def _statement(statement: ShownStatement) -> bytes:
+def statement_pdf(statement: ShownStatement) -> bytes:
+    """A statement of account as PDF, in its language."""
     with language.speaking(statement.language):
         page = Page(
             html=composing.html(STATEMENT, statement=statement),
