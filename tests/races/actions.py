@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from portal import clock
 from portal.audit import SYSTEM
@@ -20,7 +20,9 @@ from portal.billing import (
     open_invoices,
     plan_changes,
     price_list,
+    reissues,
     taking_back_offers,
+    voids,
 )
 from portal.billing.credit_notes import Wish
 from portal.billing.rules.counting import Metric
@@ -158,6 +160,42 @@ def _refund(stage: Stage, place: Place, _admin: Admin) -> LetGo:
     return lambda: _job(stage, place, credit)
 
 
+def _void(stage: Stage, place: Place, _admin: Admin) -> LetGo:
+    """The vendor voids what is unpaid."""
+    with stage.context():
+        (unpaid,) = open_invoices.unpaid(db.session(), place.account_id)
+        invoice_id = unpaid.id
+
+    def void() -> None:
+        with transaction() as session:
+            account = accounts.lock(session, place.account_id)
+            invoice = session.get_one(Invoice, invoice_id)
+            voids.void(session, account, invoice, "A slip", now=clock.now(), actor=SYSTEM)
+
+    return lambda: _job(stage, place, void)
+
+
+def _reissue(stage: Stage, place: Place, _admin: Admin) -> LetGo:
+    """The newest invoice is issued again, as soon as the company's name is corrected."""
+    with stage.context():
+        invoice_id = db.session.scalars(
+            select(func.max(Invoice.id)).where(Invoice.account_id == place.account_id)
+        ).one()
+
+    def reissue() -> None:
+        with transaction() as session:
+            account, now = accounts.lock(session, place.account_id), clock.now()
+            invoice = session.get_one(Invoice, invoice_id)
+            account.billing.company = "The Holding"
+            offer = reissues.offer(session, account, invoice, by_customer=False, now=now)
+            seen = offer.fingerprint()
+            reissues.reissue(
+                session, account, invoice, "Wrong name", seen=seen, now=now, actor=SYSTEM
+            )
+
+    return lambda: _job(stage, place, reissue)
+
+
 def _add_on(stage: Stage, place: Place, admin: Admin) -> LetGo:
     """One more seat."""
     with stage.context() as cast:
@@ -216,6 +254,8 @@ ACTIONS = {
     "auto-upgrade": Action(_auto_upgrade, frozenset({EPISODE_DUE})),
     "pay": Action(_pay, frozenset({UNPAID})),
     "refund": Action(_refund),
+    "void": Action(_void, frozenset({UNPAID})),
+    "reissue": Action(_reissue),
     "add-on": Action(_add_on),
     "change card": Action(_change_card),
     "take back": Action(_take_back, frozenset({UPGRADED})),

@@ -53,6 +53,8 @@ ONCE = {
     "auto-upgrade": ("invoice", {"reason": "auto_upgrade"}),
     "pay": ("audit_entry", {"action": "payment.by_hand"}),
     "refund": ("credit_note", {}),
+    "void": ("invoice", {"status": "void"}),
+    "reissue": ("invoice", {"edition": 2}),
     "add-on": ("plan_change", {"reason": "add_ons", "state": "applied"}),
     "change card": ("audit_entry", {"action": "payment_method.changed"}),
     "take back": ("taken_back", {}),

@@ -1,6 +1,6 @@
 """charge.once: whatever two do to one account at the same instant ends like one after the other.
 
-Every pair of twelve actions, let go at once, with one of them stopped half-way in most rounds so
+Every pair of fourteen actions, let go at once, with one of them stopped half-way in most rounds so
 that the other gets ahead of it there. Rows, emails and the gateway's books must be those of the
 same two without a race; who was too late is told so; nobody sees an error; the books are right.
 """

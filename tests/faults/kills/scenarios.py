@@ -14,6 +14,7 @@ from portal.billing.rules.counting import Metric
 from portal.extensions import db
 from portal.models import Price
 from tests.cast import PASSWORD, START
+from tests.credit_stories import change_details, newest
 from tests.faults.kills.stage import Stage, Told
 from tests.taking_back_stories import makes_room, seated, upgrades
 
@@ -100,6 +101,26 @@ def refund(stage: Stage) -> Scenario:
     return Scenario(START + DAY, lambda: stage.command(*credit))
 
 
+def void(stage: Stage) -> Scenario:
+    """Declined on day 30; on day 31 the operator voids it, and nothing is tried on day 33."""
+    with stage.context() as cast:
+        cast.use_card(cast.other, "card_declines")
+    stage.work_until(START + CYCLE + DAY)
+    with stage.context() as cast:
+        number = newest(cast.other).number_text
+    command = ["invoices", "void", number, "--reason", "Never delivered", "--yes"]
+    return Scenario(START + CYCLE + 4 * DAY, lambda: stage.command(*command))
+
+
+def reissue(stage: Stage) -> Scenario:
+    """The first invoice once more, by the operator, after the company's name was corrected."""
+    stage.work_until(START + DAY)
+    with stage.context() as cast:
+        change_details(cast.acme, company="Acme Holding")
+    again = ["invoices", "reissue", "INV-2026-000001", "--reason", "Wrong name", "--yes"]
+    return Scenario(START + DAY, lambda: stage.command(*again))
+
+
 def failed_payment(stage: Stage) -> Scenario:
     """pay.fails: declined on days 30, 33, 35 and 37; then the plan ends."""
     with stage.context() as cast:
@@ -170,6 +191,8 @@ SCENARIOS: dict[str, Callable[[Stage], Scenario]] = {
     "cancellation": cancellation,
     "add-ons": add_ons,
     "refund": refund,
+    "void": void,
+    "reissue": reissue,
     "failed-payment": failed_payment,
     "new-card": new_card,
     "silent-gateway": silent_gateway,
