@@ -64,6 +64,12 @@ class ClientList:
         statement = select(Client).where(Client.public_id == public_id)
         return db.session.scalars(statement).one().status.name
 
+    def statuses_by_name(self) -> dict[str, str]:
+        """What is kept as the status of each client."""
+        db.session.expire_all()
+        here = select(Client).where(Client.account_id == self.account_id)
+        return {client.name: client.status.name for client in db.session.scalars(here)}
+
     def count(self) -> int:
         """The count that is kept; fails where a fresh count is another (count.exact)."""
         db.session.rollback()

@@ -1,39 +1,28 @@
-"""The list itself: what is asked for in the address, and the rows as people see them."""
+"""The list itself: what is asked for in the address, and what answers it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import clock
-from portal.billing import client_list, documents, statuses
+from portal.billing import client_list, statuses
 from portal.billing.client_list import ClientFilter, Order, Shown, Sorting
-from portal.billing.rules.counting import count_reason
-from portal.blueprints.clients import bp
+from portal.blueprints.clients import bp, rows
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import ClientStatus
-from portal.web import formatting
 from portal.web.access import Permission, principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE = "clients/index.html"
 ROWS = "clients/_rows.html"
 DONE = "clients_done"
-BUILT_IN_TONES = {
-    "client": "green",
-    "lead": "blue",
-    "prospect": "violet",
-    "inactive": "slate",
-    "suspended": "amber",
-}
 SHOWN_CHOICES = (
     (Shown.ALL.value, message("All")),
     (Shown.COUNTED.value, message("Counted")),
@@ -103,33 +92,6 @@ def _page_number(written: str) -> int:
     return int(written[:LONGEST_PAGE_NUMBER]) if is_number else 1
 
 
-@dataclass(frozen=True, slots=True)
-class StatusLook:
-    """How a status appears in a row, worked out once for all rows."""
-
-    public_id: str
-    name: str
-    tone: str
-    reason: str
-    reason_deleted: str
-    is_suspended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ListedClient:
-    """A row as the template prints it; `state` is active, suspended, deleted or gone."""
-
-    id: str
-    name: str
-    email: str
-    status: StatusLook
-    reason: str
-    documents: int
-    added: str
-    changed: str
-    state: str
-
-
 @bp.get("/clients")
 @requires(Permission.WORK_WITH_CLIENTS)
 def index() -> ResponseReturnValue:
@@ -156,9 +118,14 @@ def row_response(public_id: str, oob: Sequence[str] = ()) -> ResponseReturnValue
     found = client_list.listed(db.session(), account_id, public_id)
     if found is None:
         abort(404)
-    looks = looks_of(statuses.of(db.session(), account_id))
+    looks = rows.looks_of(statuses.of(db.session(), account_id))
     return page_or_fragment(
-        ROWS, ROWS, oob=oob, rows=as_listed([found], looks), **clients_meter_context(account_id)
+        ROWS,
+        ROWS,
+        oob=oob,
+        rows=rows.as_listed([found], looks),
+        words=rows.words(),
+        **clients_meter_context(account_id),
     )
 
 
@@ -166,7 +133,7 @@ def list_context(asked: Asked) -> dict[str, Any]:
     """Everything the list's page and its fragments print."""
     account_id = principal().account.id
     known = statuses.of(db.session(), account_id)
-    looks = looks_of(known)
+    looks = rows.looks_of(known)
     counts = client_list.count_by_status(db.session(), account_id)
     found = client_list.page(
         db.session(),
@@ -180,66 +147,10 @@ def list_context(asked: Asked) -> dict[str, Any]:
     return {
         "asked": asked,
         "found": found,
-        "rows": as_listed(found.rows, looks),
+        "rows": rows.as_listed(found.rows, looks),
+        "words": rows.words(),
         "looks": looks.values(),
         "has_clients": bool(counts),
         "shown_choices": [(value, _(words)) for value, words in SHOWN_CHOICES],
         **clients_meter_context(account_id),
     }
-
-
-def as_listed(rows: Sequence[Any], looks: Mapping[int, StatusLook]) -> list[ListedClient]:
-    dates, now, account_id = _Dates(), clock.now(), principal().account.id
-    kept = documents.how_many(db.session(), account_id, [row.id for row in rows])
-    return [_as_listed(row, looks[row.status_id], kept.get(row.id, 0), dates, now) for row in rows]
-
-
-def looks_of(known: Sequence[ClientStatus]) -> dict[int, StatusLook]:
-    """How each status looks, by its id."""
-    return {status.id: _look(status) for status in known}
-
-
-def _look(status: ClientStatus) -> StatusLook:
-    key = status.built_in
-    return StatusLook(
-        status.public_id,
-        status.label,
-        BUILT_IN_TONES[key] if key else statuses.colour_of(status),
-        count_reason(status.name, built_in_key=key, deleted=False),
-        count_reason(status.name, built_in_key=key, deleted=True),
-        key == statuses.SUSPENDED,
-    )
-
-
-def _as_listed(row: Any, look: StatusLook, kept: int, dates: _Dates, now: datetime) -> ListedClient:
-    deleted = row.deleted_at is not None
-    return ListedClient(
-        row.public_id,
-        row.name,
-        row.email,
-        look,
-        look.reason_deleted if deleted else look.reason,
-        kept,
-        dates.text(row.created_at),
-        dates.text(row.updated_at),
-        _state(row.deleted_at, look, now),
-    )
-
-
-def _state(deleted_at: datetime | None, look: StatusLook, now: datetime) -> str:
-    if deleted_at is None:
-        return "suspended" if look.is_suspended else "active"
-    return "deleted" if client_list.undo_until(deleted_at) > now else "gone"
-
-
-class _Dates:
-    """Writing a date costs more than the rest of a row, and most rows share theirs."""
-
-    def __init__(self) -> None:
-        self._written: dict[Any, str] = {}
-
-    def text(self, instant: datetime) -> str:
-        day = formatting.local_day(instant)
-        if day not in self._written:
-            self._written[day] = formatting.date(day)
-        return self._written[day]

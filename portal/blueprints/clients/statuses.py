@@ -14,7 +14,7 @@ from portal.billing.rules import describe
 from portal.billing.statuses import NAME_LENGTH, StatusRefused
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import still_there
-from portal.blueprints.clients.listing import looks_of
+from portal.blueprints.clients.rows import looks_of
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message, ngettext

@@ -31,7 +31,8 @@ from portal.billing.rules.file_text import LARGEST_BYTES, FileRefused, decode
 from portal.blueprints import downloads
 from portal.blueprints.clients import bp
 from portal.blueprints.clients.changes import accepted_count, instant_in_form
-from portal.blueprints.clients.listing import Asked, StatusLook, looks_of
+from portal.blueprints.clients.listing import Asked
+from portal.blueprints.clients.rows import StatusLook, looks_of
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import look_up, message
