@@ -53,6 +53,7 @@ def full(session: Session, account: Account) -> Facts:
     return brief(session, account) | {
         "opened_at": account.created_at,
         "time_zone": account.time_zone,
+        "language": account.language,
         "parked": account.parked_reason,
         "billing": _billing(account),
         "pays_by": f"{method.gateway}: {method.label}" if method else None,

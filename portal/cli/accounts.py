@@ -1,6 +1,7 @@
 """`flask accounts`: who the customers are, and all that happened to one of them."""
 
 import getpass
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from portal import clock
 from portal.audit import operator
 from portal.billing import accounts as billing_accounts
-from portal.billing import taxes
+from portal.billing import billing_details, taxes
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import TaxConfirmed
@@ -21,6 +22,7 @@ from portal.cli import account_facts
 from portal.cli.account_facts import Facts
 from portal.cli.output import day, instant, json_option, show_facts, show_json, show_table
 from portal.extensions import db
+from portal.language import LANGUAGES
 from portal.models import Account
 from portal.transaction import transaction
 
@@ -84,6 +86,21 @@ def tax_exempt(account: str, reason: str | None, clear: bool) -> None:
     click.echo(f"{name} {standing} from now on." if changed else f"{name} {standing} already.")
 
 
+@accounts.command("language")
+@click.argument("account")
+@click.argument("language", type=click.Choice(list(LANGUAGES)))
+def choose_language(account: str, language: str) -> None:
+    """Write the invoices and emails of ACCOUNT in LANGUAGE from now on. Issued documents stay."""
+    account_id, actor = one(account).id, operator(getpass.getuser())
+    with transaction() as session:
+        locked = billing_accounts.lock(session, account_id)
+        details = replace(billing_details.of(locked), language=language)
+        changed = billing_details.change(session, locked, details, now=clock.now(), actor=actor)
+        name = locked.name
+    said = f"The invoices and emails of {name} are in {LANGUAGES[language]}"
+    click.echo(f"{said} from now on." if changed else f"{said} already.")
+
+
 def one(written: str) -> Account:
     """The account somebody means; a ClickException says when that is none or several."""
     found = account_facts.find(db.session(), written)
@@ -114,6 +131,7 @@ def _show_standing(facts: Facts) -> None:
         "Id": facts["id"],
         "Opened": facts["opened_at"],
         "Time zone": facts["time_zone"],
+        "Language": LANGUAGES[facts["language"]],
         **_billing(facts["billing"]),
         "Pays by": facts["pays_by"] or "nothing on file",
         "Plan": f"{_plan(facts, plan)}, {plan['status']}" if plan else "none",

@@ -124,7 +124,8 @@ def percent(basis_points: int) -> str:
     rate = f"{whole}{_point()}{fraction}" if fraction else str(whole)
     if language.spoken() == language.ENGLISH:
         return f"{rate} %"
-    return language.locale().percent_formats[None].pattern.replace("#,##0", rate)
+    pattern: str = language.locale().percent_formats[None].pattern
+    return pattern.replace("#,##0", rate)
 
 
 def storage(size: int, *, round_up: bool = False) -> str:
