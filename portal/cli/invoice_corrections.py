@@ -4,6 +4,7 @@ import getpass
 from typing import Any
 
 import click
+from flask.cli import with_appcontext
 
 from portal import clock
 from portal.audit import operator
@@ -36,6 +37,7 @@ STALE = "It has changed since you looked, and nothing was issued. Look again."
 @click.option("--reason", "why", required=True, help="Why; the customer reads it.")
 @click.option("--yes", is_flag=True, help="Don't ask before voiding it.")
 @json_option
+@with_appcontext
 def void(number: str, why: str, yes: bool, as_json: bool) -> None:
     """Void the unpaid invoice NUMBER: nothing is owed on it, and nobody collects it any more.
 
@@ -62,6 +64,7 @@ def void(number: str, why: str, yes: bool, as_json: bool) -> None:
 @click.option("--reason", "why", required=True, help="Why; the customer reads it.")
 @click.option("--yes", is_flag=True, help="Don't ask before issuing it.")
 @json_option
+@with_appcontext
 def reissue(number: str, why: str, yes: bool, as_json: bool) -> None:
     """Issue invoice NUMBER again, made out to the customer's billing details of today.
 
