@@ -39,6 +39,10 @@ class PortalWorker(Worker):
     def told_to_stop(self) -> bool:
         return self._shutdown_requested_date is not None
 
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        making.keep_ready()
+        super().fork_work_horse(job, queue)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         with self.app.app_context():
             for engine in db.engines.values():

@@ -226,6 +226,7 @@ def _work(what: str, count: int) -> None:
         issued = invoice_display.issued(db.session(), row)
         db.session.rollback()
         making.warm_up()
+        making.keep_ready()
         print("warm", datetime.now(UTC), flush=True)
         sys.stdin.readline()
         print(json.dumps(_compare(issued) if what == "compare" else _render(issued, count)))

@@ -16,6 +16,7 @@ import resource
 import sys
 from collections.abc import Iterable
 from ctypes import Structure, c_int32, c_long, c_ubyte, c_uint16, c_uint32, c_uint64, c_void_p
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,25 +95,36 @@ class _Program(Structure):
     _fields_ = (("length", c_uint16), ("steps", c_void_p))
 
 
-def confine(readable: Iterable[Path]) -> None:
+def confine(readable: Iterable[Path], *, pages: int = 1) -> None:
     """From here on this process reads files below `readable` and nothing else of the machine.
 
-    What it has open it keeps: close what it should not reach before.
+    What it has open it keeps: close what it should not reach before. It has CPU_SECONDS for each
+    of so many pages, and for the first until `allow_another_page`.
     """
     folders = [path for path in readable if path.exists()]
-    _limit()
+    _limit(pages)
     _die_with_parent()
     with contextlib.suppress(OSError, AttributeError):
         _fence_by_kernel(folders)
     _fence_by_python(folders)
 
 
-def _limit() -> None:
+def allow_another_page() -> None:
+    """CPU_SECONDS from now on, within what all pages have together."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = ceil(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    least = until if hard == resource.RLIM_INFINITY else min(until, hard)
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (least, hard))
+
+
+def _limit(pages: int) -> None:
     """RLIMIT_AS counts what a process has already: a forked one begins with its parent's."""
     most = _address_space() + MORE_MEMORY_BYTES
     limits = {
         resource.RLIMIT_AS: most,
-        resource.RLIMIT_CPU: CPU_SECONDS,
+        resource.RLIMIT_CPU: CPU_SECONDS * pages,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,

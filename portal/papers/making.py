@@ -114,6 +114,11 @@ def warm_up() -> None:
     importlib.import_module("facturx")
 
 
+def keep_ready() -> None:
+    """Have what sets pages running, for this process and those it forks for its jobs."""
+    rendering.keep_ready()
+
+
 def _make(kind: Kind, row_id: int) -> None:
     issued = _read(kind, row_id)
     assert_outside()

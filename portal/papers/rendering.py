@@ -1,17 +1,15 @@
 """One page set in a process of its own, which may use so much memory, so much time, and nothing of
 the machine but the fonts.
 
-A process that has set pages before forks: the child finds fonts and sheets loaded, hands the bytes
-over through a pipe, and ends. Nothing it did stays, so a worker does not grow. Where a fork is not
-safe (other threads, other systems than Linux) a new Python is started instead, which takes a few
-seconds longer.
+Where a fork is safe, the pages of a process and of its forks are set by one `compositor`, which
+finds fonts and sheets loaded. Where it is not (other threads, other systems than Linux) a new
+Python is started for each, which takes a few seconds longer.
 """
 
 import base64
 import gc
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -23,11 +21,11 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from portal.papers import confinement, font_folders
-from portal.papers.page import Page
+from portal.papers import compositor, confinement, font_folders
+from portal.papers.compositor import Compositor, Gone, TooLate
+from portal.papers.page import SHEET, Page
 
 WALL_SECONDS = 30
-PIECE_BYTES = 65536
 SETTLED_SECONDS = 1.0
 ROOT = Path(__file__).parents[2]
 DONE, FAILED = b"+", b"-"
@@ -35,7 +33,7 @@ SYSTEM_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts")
 FOUND_FONTS = ("/var/cache/fontconfig", "~/.cache/fontconfig", "~/.fonts", "~/.local/share/fonts")
 # Nothing of the environment's secrets.
 HANDED_ON = ("PATH", "HOME", "LANG", "FONTCONFIG_FILE", "DYLD_FALLBACK_LIBRARY_PATH")
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGCHLD)
+_kept: list[Compositor] = []
 
 
 class RenderingFailed(Exception):
@@ -45,8 +43,21 @@ class RenderingFailed(Exception):
 def pdf(page: Page) -> bytes:
     """The PDF of a page. Raises RenderingFailed."""
     if sys.platform == "linux" and threading.active_count() == 1:
-        return _forked(page)
+        return _set_by_compositor(page)
     return _in_a_new_python(page)
+
+
+def keep_ready() -> None:
+    """Have a process that sets pages, which this one's forks use too; a worker does so before it
+    forks for a job."""
+    if sys.platform == "linux":
+        _compositor()
+
+
+def end() -> None:
+    """End the process that sets pages, if this one has begun one."""
+    while _kept:
+        _kept.pop().end()
 
 
 @cache
@@ -77,37 +88,32 @@ def _is_alone() -> bool:
     return True
 
 
-def _forked(page: Page) -> bytes:
-    if warm_up():
-        return _in_a_child(page, None)
-    with font_folders.held() as folder:
-        return _in_a_child(page, folder)
+def _set_by_compositor(page: Page) -> bytes:
+    handed, is_first = _handed(page), True
+    while True:
+        try:
+            return _content(_compositor().set(handed, seconds=WALL_SECONDS))
+        except TooLate:
+            raise RenderingFailed(f"it took more than {WALL_SECONDS} s") from None
+        except Gone as gone:
+            end()
+            # It had set all its pages, or was this process' parent's and ended since.
+            if gone.status or not is_first:
+                raise RenderingFailed(_how(gone.status)) from None
+            is_first = False
 
 
-def _in_a_child(page: Page, font_folder: Path | None) -> bytes:
-    """Set a page in a fork of this process; with fonts of its own where a folder is given."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _work(page, writer, font_folder)
-    os.close(writer)
-    try:
-        answer = _read(reader, until=time.monotonic() + WALL_SECONDS)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    finally:
-        os.close(reader)
-    _pid, status = os.waitpid(child, 0)
-    return _content(answer, os.waitstatus_to_exitcode(status))
+def _compositor() -> Compositor:
+    """The one that was begun by this process or its parent, or a new one."""
+    if _kept and not _kept[-1].is_there():
+        end()
+    if not _kept:
+        loads_fonts = not warm_up()
+        _kept.append(Compositor(_prepare, _set, loads_fonts=loads_fonts))
+    return _kept[-1]
 
 
 def _in_a_new_python(page: Page) -> bytes:
-    handed = asdict(page) | {
-        "xml": base64.b64encode(page.xml).decode(),
-        "issued_at": page.issued_at.isoformat(),
-    }
     command = [sys.executable, "-c", "from portal.papers import rendering; rendering.main()"]
     environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     with font_folders.held() as folder:
@@ -116,56 +122,63 @@ def _in_a_new_python(page: Page) -> bytes:
                 command,
                 cwd=ROOT,
                 env=environment | {"TMPDIR": str(folder)},
-                input=json.dumps(handed).encode(),
+                input=_handed(page),
                 capture_output=True,
                 timeout=WALL_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             raise RenderingFailed(f"it took more than {WALL_SECONDS} s") from None
-    return _content(ended.stdout, ended.returncode)
+    if ended.returncode != 0:
+        raise RenderingFailed(_how(ended.returncode))
+    return _content(ended.stdout)
 
 
 def main() -> None:
     """What the new Python does: a page on standard input, its PDF on standard output."""
-    handed = json.load(sys.stdin)
-    page = Page(
-        **handed
-        | {
-            "xml": base64.b64decode(handed["xml"]),
-            "issued_at": datetime.fromisoformat(handed["issued_at"]),
-        }
-    )
-    _work(page, sys.stdout.fileno(), None)
+    handed = sys.stdin.buffer.read()
+    _prepare(None, pages=1)
+    answer = _set(handed)
+    while answer:
+        answer = answer[os.write(sys.stdout.fileno(), answer) :]
+    sys.stdout.flush()
+    os._exit(0)
 
 
-def _work(page: Page, writer: int, font_folder: Path | None) -> None:
-    """The child's whole life. It leaves without the farewells of a process it is a copy of."""
-    status = 1
-    try:
-        for number in HANDLED:
-            signal.signal(number, signal.SIG_DFL)
-        answer = _answer(page, writer, font_folder)
-        while answer:
-            answer = answer[os.write(writer, answer) :]
-        status = 0
-    finally:
-        os._exit(status)
+def _prepare(font_folder: Path | None, *, pages: int = compositor.PAGES) -> None:
+    """Load what is missing, and give up everything else."""
+    from portal.papers import typesetting
+
+    if font_folder is not None:
+        typesetting.load_fonts_anew(SHEET, font_folder)
+    confinement.confine(_readable(typesetting.font_folder(SHEET)), pages=pages)
 
 
-def _answer(page: Page, writer: int, font_folder: Path | None) -> bytes:
+def _set(handed: bytes) -> bytes:
+    """The PDF of a page as `_handed` over, or in a line why there is none."""
     from portal.papers import typesetting
 
     try:
-        # The parent's connections are not the child's to use.
-        os.closerange(3, writer)
-        os.closerange(max(3, writer + 1), 4096)
-        if font_folder is not None:
-            typesetting.load_fonts_anew(page.sheet, font_folder)
-        confinement.confine(_readable(typesetting.font_folder(page.sheet)))
-        return DONE + typesetting.pdf(page)
+        return DONE + typesetting.pdf(_page(handed))
     except BaseException as error:
         return FAILED + f"{type(error).__name__}: {error}"[:500].encode(errors="replace")
+
+
+def _handed(page: Page) -> bytes:
+    fields = asdict(page) | {
+        "xml": base64.b64encode(page.xml).decode(),
+        "issued_at": page.issued_at.isoformat(),
+    }
+    return json.dumps(fields).encode()
+
+
+def _page(handed: bytes) -> Page:
+    fields = json.loads(handed)
+    read = {
+        "xml": base64.b64decode(fields["xml"]),
+        "issued_at": datetime.fromisoformat(fields["issued_at"]),
+    }
+    return Page(**fields | read)
 
 
 def _readable(fonts: Path | None) -> list[Path]:
@@ -176,23 +189,13 @@ def _readable(fonts: Path | None) -> list[Path]:
     return [*own, *map(Path, code), Path(sys.base_prefix, "lib"), *places]
 
 
-def _read(reader: int, *, until: float) -> bytes:
-    pieces: list[bytes] = []
-    while True:
-        left = until - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            raise RenderingFailed(f"it took more than {WALL_SECONDS} s")
-        piece = os.read(reader, PIECE_BYTES)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
-
-
-def _content(answer: bytes, status: int) -> bytes:
-    if answer.startswith(DONE) and status == 0:
+def _content(answer: bytes) -> bytes:
+    if answer.startswith(DONE):
         return answer[1:]
-    if answer.startswith(FAILED):
-        raise RenderingFailed(answer[1:].decode(errors="replace"))
-    if status < 0:
-        raise RenderingFailed(f"it was ended by {signal.Signals(-status).name}")
-    raise RenderingFailed(f"it ended with status {status} and said nothing")
+    raise RenderingFailed(answer[1:].decode(errors="replace"))
+
+
+def _how(status: int | None) -> str:
+    if status is not None and status < 0:
+        return f"it was ended by {signal.Signals(-status).name}"
+    return f"it ended with status {status} and said nothing"

@@ -11,16 +11,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from portal.papers import confinement, rendering, typesetting
+from portal.papers import compositor, confinement, rendering, typesetting
 from portal.papers.page import Page
 from portal.papers.rendering import RenderingFailed
 
 PAGE = Page("<html lang=en><title>Test</title><p>Hello</p></html>", "invoice_v1.css", "A4", "test")
+PAGES = [
+    PAGE,
+    replace(PAGE, html="<html lang=de><title>Zwei</title><h1>Größe</h1><p>Ölwechsel</p></html>"),
+    replace(PAGE, html="<html lang=he><title>Three</title><p>שלום</p></html>", paper="Letter"),
+]
 OPEN_IN_C = ctypes.CDLL(None, use_errno=True)
 # Without a word on memory or threads: what a fork is.
 CLONE_A_PROCESS = (confinement.CALLS[platform.machine()].clone, signal.SIGCHLD, 0, 0, 0, 0)
@@ -28,13 +34,18 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's fence i
 
 
 @pytest.fixture(autouse=True)
-def _ready() -> None:
+def _anew() -> Iterator[None]:
+    """What a test changes is seen by a process that begins after it."""
     rendering.warm_up()
+    rendering.end()
+    yield
+    rendering.end()
 
 
 def instead(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> str:
-    """What comes of an act in the place of setting a page."""
+    """What comes of an act in the place of setting a page, and of what set it."""
     monkeypatch.setattr(typesetting, "pdf", lambda _page: f"did: {act()}".encode())
+    rendering.end()
     try:
         return rendering.pdf(PAGE).decode()
     except RenderingFailed as failed:
@@ -182,12 +193,75 @@ def test_where_loaded_fonts_do_not_survive_a_fork_the_child_loads_them_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     expected = rendering.pdf(PAGE)
+    rendering.end()
     monkeypatch.setattr(rendering, "warm_up", lambda: False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert rendering.pdf(PAGE) == expected
+    rendering.end()
     assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()
     assert rendering.pdf(PAGE) == expected
+
+
+def test_a_page_is_the_same_whatever_was_set_before() -> None:
+    alone = [rendering.pdf(page) for page in PAGES if rendering.end() is None]
+    rendering.end()
+    assert [rendering.pdf(page) for page in (*PAGES, *reversed(PAGES))] == [*alone, *alone[::-1]]
+
+
+def test_one_process_sets_many_pages_and_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compositor, "PAGES", 2)
+    monkeypatch.setattr(typesetting, "pdf", lambda _page: str(os.getpid()).encode())
+    first, second, third = (rendering.pdf(PAGE) for _ in range(3))
+    assert first == second != third
+
+
+def test_a_fork_has_its_pages_set_by_the_same_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job of a worker, by what the worker keeps ready; and when it is gone, by its own."""
+    monkeypatch.setattr(typesetting, "pdf", lambda _page: str(os.getpid()).encode())
+    kept = rendering.pdf(PAGE)
+    assert in_a_fork(lambda: rendering.pdf(PAGE)) == kept
+    os.kill(int(kept), signal.SIGKILL)
+    assert in_a_fork(lambda: rendering.pdf(PAGE)) not in (kept, b"")
+    assert rendering.pdf(PAGE) not in (kept, b"")
+
+
+def test_whoever_ends_in_the_middle_leaves_nothing_to_who_comes_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not its answer, above all: it would be kept as another invoice's."""
+
+    def slowly(page: Page) -> bytes:
+        time.sleep(0.3)
+        return page.identifier.encode()
+
+    monkeypatch.setattr(typesetting, "pdf", slowly)
+    rendering.keep_ready()
+    killed = os.fork()
+    if killed == 0:
+        rendering.pdf(replace(PAGE, identifier="of the one that was killed"))
+        os._exit(0)
+    time.sleep(0.1)
+    os.kill(killed, signal.SIGKILL)
+    os.waitpid(killed, 0)
+    assert rendering.pdf(replace(PAGE, identifier="the next")) == b"the next"
+
+
+def in_a_fork(act: Callable[[], bytes]) -> bytes:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, act())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        answer = file.read()
+    os.waitpid(child, 0)
+    return answer
 
 
 def test_limits_stay_with_the_child() -> None:
