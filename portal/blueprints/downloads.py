@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flask import Response, stream_with_context
 
-from portal import clock
+from portal import clock, language
 from portal.billing.rules.document_files import safe_name
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -14,7 +14,8 @@ HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 def csv(name: str, text: Iterator[str]) -> Response:
     """Text as it comes, under a name with today's date: "clients-2026-03-31.csv"."""
-    response = Response(stream_with_context(text), mimetype="text/csv", headers=HEADERS)
+    pieces = stream_with_context(_spoken(text, language.spoken()))
+    response = Response(pieces, mimetype="text/csv", headers=HEADERS)
     day = clock.now().date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{day}.csv"'
     return response
@@ -26,3 +27,13 @@ def names(name: str) -> dict[str, str]:
         return {"filename": name}
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return {"filename": safe_name(plain), "filename*": f"UTF-8''{quote(name, safe='')}"}
+
+
+def _spoken(text: Iterator[str], tag: str) -> Iterator[str]:
+    """In the language of the request, which is over by the time the text is sent."""
+    while True:
+        with language.speaking(tag):
+            piece = next(text, None)
+        if piece is None:
+            return
+        yield piece

@@ -24,8 +24,9 @@ PATIENCE_SECONDS = 20
 class OpenPage:
     """A page that holds a stream."""
 
-    def __init__(self, person: FlaskClient) -> None:
-        self.answer: TestResponse = person.get("/live/events")
+    def __init__(self, person: FlaskClient, wished: str) -> None:
+        headers = {"Accept-Language": wished}
+        self.answer: TestResponse = person.get("/live/events", headers=headers)
         self._parts = self.answer.iter_encoded()
 
     def next_events(self) -> dict[str, str]:
@@ -68,8 +69,8 @@ def open_page(
     monkeypatch.setattr(streams, "STREAM_SECONDS", PATIENCE_SECONDS)
     pages: list[OpenPage] = []
 
-    def open_(user: User) -> OpenPage:
-        pages.append(OpenPage(browser(user)))
+    def open_(user: User, wished: str = "en") -> OpenPage:
+        pages.append(OpenPage(browser(user), wished))
         return pages[-1]
 
     yield open_
@@ -87,6 +88,18 @@ def test_each_role_follows_what_it_may_see(cast: Cast, open_page: Callable) -> N
     assert set(admin.next_events()) == {"usage-meters", "clients-meter"}
     assert set(member.next_events()) == {"clients-meter"}
     assert open_page(cast.carol).answer.status_code == 403
+
+
+def test_each_page_goes_on_in_its_own_language(
+    cast: Cast, acme: ClientList, open_page: Callable
+) -> None:
+    english, german = open_page(cast.alice), open_page(cast.alice, "de")
+    assert "No forecast yet" in english.next_events()["usage-meters"]
+    assert "Noch keine Prognose" in german.next_events()["usage-meters"]
+
+    acme.add("Ada")
+    assert "No forecast yet" in english.next_events()["usage-meters"]
+    assert "Noch keine Prognose" in german.next_events()["usage-meters"]
 
 
 def test_a_stream_is_a_stream(cast: Cast, open_page: Callable) -> None:
