@@ -320,3 +320,22 @@ def test_what_happens_when_seats_run_out_is_agreed_to_as_it_was_read(form: SignU
     assert accounts() == 2
     assert form.send(seats_rule=mark).status_code == 303
     assert accounts() == 3
+
+
+@pytest.mark.parametrize("asked", ["de", "en"])
+def test_an_account_speaks_the_language_of_the_page_it_was_opened_on(
+    cast: Cast, form: SignUp, asked: str
+) -> None:
+    """Its first invoice is what the page said, in its words."""
+    explained = {
+        "de": "Voller Preis für 30 Tage: 50,00\xa0$",
+        "en": "Full price for 30 days: $50.00",
+    }
+    answer = form.client.post(
+        "/signup", data=form.fields, headers={"Accept-Language": f"{asked};q=0.9"}
+    )
+    assert answer.status_code == 303
+    account = db.session.scalars(select(Account).where(Account.name == "Ninety & Co")).one()
+    invoice = db.session.scalars(select(Invoice).where(Invoice.account_id == account.id)).one()
+    assert (account.language, invoice.language) == (asked, asked)
+    assert invoice.lines[0].explanation == explained[asked]
