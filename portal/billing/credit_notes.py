@@ -32,6 +32,7 @@ from portal.billing.rules.errors import ChangeUnderWay, RuleBroken
 from portal.billing.rules.invoicing import number_text
 from portal.billing.rules.money import Money
 from portal.billing.rules.roles import Role
+from portal.language import gettext as _
 from portal.mail import credit_notices
 from portal.models import (
     Account,
@@ -57,8 +58,11 @@ class PaymentUnderWay(RuleBroken):
 
     def __init__(self, number: str) -> None:
         super().__init__(
-            f"A payment of invoice {number} has no outcome yet. Wait until it has one: what is"
-            " credited then is what was paid, or what is still owed."
+            _(
+                "A payment of invoice %(number)s has no outcome yet. Wait until it has one: what is"
+                " credited then is what was paid, or what is still owed.",
+                number=number,
+            )
         )
 
 

@@ -16,7 +16,7 @@ class NothingLeft(RuleBroken):
     """All of an invoice has been given back already."""
 
     def __init__(self, number: str) -> None:
-        super().__init__(f"Nothing of invoice {number} is left to credit.")
+        super().__init__(_("Nothing of invoice %(number)s is left to credit.", number=number))
 
 
 class NotAboveZero(RuleBroken):
