@@ -70,7 +70,7 @@ SABOTAGES = (
         name="sweep-without-bound",
         breaks="a store that belongs to another database is emptied in a night",
         file="portal/client_documents/orphans.py",
-        old="if len(found.files) > REMOVED_AT_MOST:",
+        old="if len(found.files) > REMOVED_AT_MOST and not _was_told_for_weeks():",
         new="if not found:",
         tests=(f"{SWEEP}::test_many_bytes_without_rows_are_left_for_a_person",),
     ),

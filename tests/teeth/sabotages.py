@@ -2,6 +2,7 @@
 
 from tests.teeth import (
     in_access,
+    in_addresses,
     in_charges,
     in_credits,
     in_documents,
@@ -24,6 +25,7 @@ SABOTAGES = (
     *in_episodes.SABOTAGES,
     *in_takings_back.SABOTAGES,
     *in_access.SABOTAGES,
+    *in_addresses.SABOTAGES,
     *in_loopholes.SABOTAGES,
     *in_papers.SABOTAGES,
 )
