@@ -205,7 +205,7 @@ def test_an_account_keeps_so_many_documents_and_no_more(
     monkeypatch.setattr(documents, "MOST_DOCUMENTS", 3)
     ada = list_of.add("Ada")
     shelf.keep_sizes(ada, [1, 2, 3])
-    with pytest.raises(EnoughKept, match="at most 100,000 documents"):
+    with pytest.raises(EnoughKept, match="at most 3 documents"):
         shelf.keep(ada)
     assert len(stored()) == 3
 
