@@ -29,7 +29,7 @@ SABOTAGES = (
         name="noted-line-noted-again",
         breaks="a second note finds the same lines again",
         file="portal/billing/credited_lines.py",
-        old="is_closed=row.id in noted or row.source_line_id in noted,",
+        old="is_closed=row.id in noted or is_over,",
         new="is_closed=False,",
         tests=(f"{ROWS}::test_a_second_note_finds_nothing_left",),
     ),

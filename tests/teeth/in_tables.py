@@ -5,6 +5,7 @@ from tests.teeth.sabotage import Sabotage
 FIRST = "migrations/versions/2026_11_22_first_tables.py"
 FROZEN = "migrations/versions/2026_11_22_what_never_changes.py"
 IN_FULL = "migrations/versions/2026_11_22_billing_in_full.py"
+OVER_LIMIT = "migrations/versions/2026_11_22_over_the_limit.py"
 REFUSES = "tests/billing/test_what_the_database_refuses.py"
 NEVER_CHANGES = f"{REFUSES}::test_invoice_snapshot_what_was_issued_never_changes"
 
@@ -12,7 +13,7 @@ SABOTAGES = (
     Sabotage(
         name="line-credited-twice",
         breaks="two invoices can give back the same line",
-        file="migrations/versions/2026_11_22_over_the_limit.py",
+        file=OVER_LIMIT,
         old='        where="after_line_id IS NULL",\n        unique=True,\n',
         new='        where="after_line_id IS NULL",\n',
         tests=(f"{REFUSES}::test_charge_paid_not_list_a_line_is_credited_once",),
@@ -186,9 +187,9 @@ SABOTAGES = (
     Sabotage(
         name="lines-change-on-postgresql",
         breaks="the lines of an issued invoice can be changed and deleted on PostgreSQL",
-        file=IN_FULL,
-        old='    "invoice_line": None,\n    "ledger_transfer": None,\n',
-        new='    "ledger_transfer": None,\n',
+        file=OVER_LIMIT,
+        old='        op.execute(_frozen("invoice_line", action, is_postgresql))\n',
+        new="        assert action\n",
         tests=(
             NEVER_CHANGES,
             f"{REFUSES}::test_invoice_snapshot_what_was_issued_is_never_deleted",

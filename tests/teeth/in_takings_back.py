@@ -127,8 +127,8 @@ SABOTAGES = (
         name="taken-back-otherwise-than-offered",
         breaks="what was offered as credit balance goes to the card",
         file=DOES,
-        old="taking_back_terms.wish(change, part.to_method) for part",
-        new="taking_back_terms.wish(change) for part",
+        old="taking_back_terms.wish(change, invoice, part.to_method)",
+        new="taking_back_terms.wish(change, invoice)",
         tests=(f"{STORY}::test_over_revert_after_the_former_cycle_ended",),
     ),
     Sabotage(
