@@ -114,6 +114,17 @@ def test_a_refused_sign_up_says_why_in_german(cast: Cast, browser: Browser) -> N
     assert "Wählen Sie ein Land." in said
 
 
+@pytest.mark.parametrize(
+    ("tag", "said"), [("de", "Keine gültige Auswahl."), ("en", "Not a valid choice.")]
+)
+def test_what_forms_say_by_themselves_is_said_in_the_page_s_language(
+    browser: Browser, tag: str, said: str
+) -> None:
+    form = {"country": "ZZ", "company": "Ada Ltd"}
+    page = browser(None).post("/signup", data=form, headers={"Accept-Language": tag})
+    assert said in words(page.text)
+
+
 def test_countries_are_named_and_sorted_in_german(browser: Browser) -> None:
     page = browser(None).get("/signup", headers=ASKED).text
     places = [page.find(f">{name}<") for name in ("Ägypten", "Belgien", "Österreich", "Zypern")]
