@@ -69,11 +69,15 @@ def test_paper_is_that_of_the_customers_country_unless_set(
     assert (round(only.mediabox.width), round(only.mediabox.height)) == size
 
 
-def test_a_usual_invoice_and_one_with_its_evidence_are_one_page_on_either_paper(app: Flask) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_usual_invoice_and_one_with_its_evidence_are_one_page_on_either_paper(
+    app: Flask, language: str
+) -> None:
     for country in ("AT", "US"):
         customer = replace(UPGRADE.customer, country=country)
         for evidence in (None, EVIDENCE):
-            assert len(pages_of(invoice(customer=customer, evidence=evidence))) == 1
+            issued = invoice(customer=customer, evidence=evidence, language=language)
+            assert len(pages_of(issued)) == 1
 
 
 def test_two_hundred_lines_break_between_lines_under_repeated_headings(app: Flask) -> None:
