@@ -27,6 +27,7 @@ from portal.language import message
 from portal.mail import correction_notices
 from portal.models import (
     Account,
+    CreditNote,
     CreditNotePurpose,
     Invoice,
     InvoiceStatus,
@@ -104,15 +105,7 @@ def reissue(
         raise fresh.why_not
     if fresh.fingerprint() != seen:
         raise StaleDetails
-    # The former edition pays no longer, so its note takes all that was due off it.
-    row = editions.write(
-        session, account, invoice, tax_note=_tax_note(session, account, invoice), now=now
-    )
-    editions.hand_over(session, invoice, row)
-    note = credit_notes.issue(session, account, invoice, _wish(reason), now=now, actor=actor)
-    invoice.status = InvoiceStatus.REPLACED
-    ledger.invoice_issued(session, row)
-    outbox.put(session, Work.INVOICE_PDF, row.id, account_id=account.id, at=now)
+    row, note = _replace(session, account, invoice, reason, now=now, actor=actor)
     record(
         session,
         account,
@@ -128,6 +121,30 @@ def reissue(
     )
     correction_notices.reissued(session, row, note, now=now)
     return row
+
+
+def _replace(
+    session: Session,
+    account: Account,
+    invoice: Invoice,
+    reason: str,
+    *,
+    now: datetime,
+    actor: Actor,
+) -> tuple[Invoice, CreditNote]:
+    """The next edition, and the note that credits the one before.
+
+    Without its payments the former is unpaid, so the note takes all that was due off it; what came
+    from the credit balance is there again before the next one takes it.
+    """
+    tax_note = _tax_note(session, account, invoice)
+    row = editions.write(session, account, invoice, tax_note=tax_note, now=now)
+    editions.hand_over(session, invoice, row)
+    note = credit_notes.issue(session, account, invoice, _wish(reason), now=now, actor=actor)
+    invoice.status = InvoiceStatus.REPLACED
+    ledger.invoice_issued(session, row)
+    outbox.put(session, Work.INVOICE_PDF, row.id, account_id=account.id, at=now)
+    return row, note
 
 
 def _refuse(session: Session, account: Account, invoice: Invoice, changed: tuple[str, ...]) -> None:
