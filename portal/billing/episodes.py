@@ -33,7 +33,7 @@ from portal.models import (
 from portal.transaction import after_commit
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
-BACK_WITHIN = "The account was back within its limit."
+BACK_WITHIN = message("The account was back within its limit.")
 STATES = {
     CloseReason.WITHIN_LIMIT: EpisodeState.RESOLVED,
     CloseReason.UPGRADED: EpisodeState.UPGRADED,

@@ -15,6 +15,7 @@ from portal.billing import accounts
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.money import Money
+from portal.display.account_history.words import ACTIONS
 from portal.models import Account, PlanChangeReason, User
 from portal.transaction import transaction
 from tests.blueprints.pages import in_order, use, words
@@ -304,3 +305,12 @@ def test_history(cast: Cast, acme: Account, alice: FlaskClient, browser: Browser
     assert '"Plan und Zusatzpakete","Das Konto wurde eröffnet"' in table
     carol = german_reader(browser(cast.carol))
     assert "Jede Rechnung, Zahlung, Gutschrift und Rückzahlung." in read(carol, "/account/history")
+
+
+def test_what_was_kept_in_english_is_told_in_german() -> None:
+    why = "The plan ended 90 days ago or more, and Admins were told"
+    details = {"count": 2, "size": "1.2 MB", "why": why}
+    with language.speaking("de"):
+        title, told, _tone = ACTIONS["documents.removed"].words(details)
+    assert title == "2 Dokumente entfernt, 1.2 MB"
+    assert told == ("Der Plan endete vor 90 Tagen oder mehr, und die Admins wurden benachrichtigt.")

@@ -15,9 +15,16 @@ from portal.language import message
 CARD = message("%(card)s ending %(digits)s")
 NOT_BY_CARD = message("This amount can't be collected by card in %(currency)s.")
 CREDITED = message("Called off: %(note)s credits what was owed.")
+LONG_ENDED = message("The plan ended %(figure)s days ago or more, and Admins were told")
 
 # What may stand where a message of the above has something put in.
-_PARTS = {"card": ".+", "digits": r"[0-9?]{4}", "currency": "[A-Z]{3}", "note": r"\S+"}
+_PARTS = {
+    "card": ".+",
+    "digits": r"[0-9?]{4}",
+    "currency": "[A-Z]{3}",
+    "note": r"\S+",
+    "figure": r"[\d,]+",
+}
 
 
 def translated(kept: str) -> str:
@@ -41,4 +48,4 @@ def _pattern(form: str) -> re.Pattern[str]:
     return re.compile(filled)
 
 
-_FORMS = {form: _pattern(form) for form in (CARD, NOT_BY_CARD, CREDITED)}
+_FORMS = {form: _pattern(form) for form in (CARD, NOT_BY_CARD, CREDITED, LONG_ENDED)}
