@@ -192,7 +192,7 @@ def _tax_note(session: Session, account: Account, invoice: Invoice) -> str:
     """As it was; of somebody exempt, with the reason of today."""
     if account.billing.tax_exempt_reason is None:
         return invoice.tax_note
-    return taxes.applying(session, account).note
+    return taxes.applying(session, account, spoken=invoice.language).note
 
 
 def _words(tax: Tax) -> str:

@@ -15,16 +15,16 @@ from portal.models import Account, PlanChange, PlanChangeState, TaxRate, Vendor
 REASON_LENGTH = 200
 
 
-def applying(session: Session, account: Account) -> Tax:
+def applying(session: Session, account: Account, *, spoken: str | None = None) -> Tax:
     """The tax that a sale to `account` carries today, with what has to be told of it in the
-    account's language. Needs a vendor: a catalog was applied."""
+    account's language, or in `spoken`. Needs a vendor: a catalog was applied."""
     details = account.billing
     customer = Customer(
         country=details.country,
         has_tax_id=bool(details.tax_id),
         exempt_reason=details.tax_exempt_reason,
     )
-    with language.speaking(account.language):
+    with language.speaking(spoken or account.language):
         return for_customer(session, customer)
 
 
