@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from portal import document_store
 from portal.audit import SYSTEM
-from portal.billing import accounts, billing_details, plan_changes
+from portal.billing import accounts, billing_details, plan_changes, reissues
 from portal.billing.rules.period import Interval
 from portal.extensions import db
 from portal.jobs import schedule
@@ -198,6 +198,25 @@ def test_what_was_confirmed_is_invoiced_in_the_language_it_was_quoted_in(cast: C
         assert change.invoice_draft["language"] == "de"
     speak(cast, account, "nl")
     assert db.session.get_one(type(change), change.id).invoice_draft["language"] == "de"
+
+
+def test_an_invoice_issued_again_stays_in_its_language(cast: Cast) -> None:
+    """German, of a school; then the account turns to Spanish and moves to another street."""
+    account = customer(cast, "de", tax_exempt_reason="Schule")
+    first = newest(account)
+    assert first.tax_note == "Steuerbefreit: Schule"
+    speak(cast, account, "es")
+    change_details(account, address=["3 Example Lane", "10115 Berlin"])
+    now = cast.clock.now()
+    with transaction() as session:
+        locked, invoice = accounts.lock(session, account.id), session.get_one(Invoice, first.id)
+        offer = reissues.offer(session, locked, invoice, by_customer=False, now=now)
+        reissues.reissue(
+            session, locked, invoice, "Umzug", seen=offer.fingerprint(), now=now, actor=SYSTEM
+        )
+    again = newest(account)
+    assert again.id != first.id
+    assert (again.language, again.tax_note) == ("de", "Steuerbefreit: Schule")
 
 
 def test_an_issued_invoice_never_changes_its_language(cast: Cast) -> None:
