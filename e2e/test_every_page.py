@@ -50,8 +50,15 @@ PLACES = (
     "/dev/mailbox > first",
     "/dev/components",
 )
-# The part of a page that a link or a button on it leads to.
+# The part of a page that a link or a button on it leads to, and both by their names in German.
 ANSWERS = {"See the price": "What it costs", "See what happens": "From "}
+IN_GERMAN = {
+    "See the price": "Preis",
+    "What it costs": "Was es kostet",
+    "See what happens": "Ansehen, was geschieht",
+    "From ": "Vom ",
+    "Add documents": "Dokumente hinzufügen",
+}
 OPEN_PLACES = (
     *("/login", "/signup", "/forgot-password", "/no-such-page"),
     *("/i/no-such-link", "/invoice-address/no-such-link"),
@@ -67,14 +74,21 @@ class Screen:
     troubles: list[str]
 
 
-@pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])
+@pytest.fixture(
+    scope="module",
+    params=[(DESK, "en"), (PHONE, "en"), (PHONE, "de")],
+    ids=["desk", "phone", "phone-in-german"],
+)
 def screen(request: pytest.FixtureRequest, browser: Browser, portal: Portal) -> Iterator[Screen]:
-    look = {"viewport": request.param, "reduced_motion": "reduce", "base_url": portal.url}
+    viewport, language = request.param
+    look = {"viewport": viewport, "reduced_motion": "reduce", "base_url": portal.url}
     contexts = [browser.new_context(**look) for _ in range(2)]
     shown = Screen(*(context.new_page() for context in contexts), troubles=[])
     for page in (shown.inside, shown.outside):
         listen(page, shown.troubles)
     acts.sign_in(shown.inside, ADMIN, acts.EXAMPLE_PASSWORD)
+    for context in contexts:
+        context.set_extra_http_headers({"Accept-Language": language})
     yield shown
     for context in contexts:
         context.close()
@@ -98,14 +112,17 @@ def go(page: Page, place: str) -> None:
     """Open a page by its path, or by a link on it: "path > name of the link"."""
     path, _, link = place.partition(" > ")
     page.goto(path)
+    is_german = page.locator("html").get_attribute("lang") == "de"
+    names = IN_GERMAN if is_german else {name: name for name in IN_GERMAN}
     if link == "first":
         page.locator("main tbody th[scope=row] a").first.click()
         expect(page).not_to_have_url(path)
     elif link == "of a client":
-        page.locator("main tbody td[data-label=Client] a").first.click()
-        expect(page.get_by_label("Add documents")).to_be_visible()
+        page.locator("main tbody td:is([data-label=Client], [data-label=Kunde]) a").first.click()
+        expect(page.get_by_label(names["Add documents"])).to_be_visible()
     elif link:
         if path == "/account/add-ons":
             page.get_by_label("1 seat").fill("1")
-        page.get_by_role("link", name=link).or_(page.get_by_role("button", name=link)).first.click()
-        expect(page.get_by_role("region", name=ANSWERS[link])).to_be_visible()
+        name, answer = names[link], names[ANSWERS[link]]
+        page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name)).first.click()
+        expect(page.get_by_role("region", name=answer)).to_be_visible()
