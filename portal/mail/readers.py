@@ -33,23 +33,15 @@ def of_invoices(session: Session, account: Account) -> list[Person]:
     to besides. Never nobody: where none is left, every Admin."""
     people = active(session, account, RECEIPTS)
     found = [person_of(user) for user, membership in people if membership.wants_invoices]
-    readers = [*found, *(each for each in listed(session, account) if each not in found)]
+    besides = _listed(session, account, people)
+    readers = [*found, *(each for each in besides if each not in found)]
     return readers or [person_of(user) for user, member in people if member.role is Role.ADMIN]
 
 
 def listed(session: Session, account: Account) -> list[Person]:
     """Of the addresses of the billing details those that get invoices: people who see them anyway,
     and who has agreed."""
-    people = {user.email: person_of(user) for user, _ in active(session, account, RECEIPTS)}
-    agreed = select(InvoiceAddress.email).where(
-        InvoiceAddress.account_id == account.id, InvoiceAddress.confirmed_at.is_not(None)
-    )
-    confirmed = set(session.scalars(agreed))
-    return [
-        people.get(email.lower()) or Person(email, "", is_listed=True)
-        for email in account.billing.invoice_emails
-        if email.lower() in people or email.lower() in confirmed
-    ]
+    return _listed(session, account, active(session, account, RECEIPTS))
 
 
 def may_have(session: Session, notice: Notice) -> bool:
@@ -84,3 +76,24 @@ def active(
 def person_of(user: User) -> Person:
     """Somebody with a sign-in, as messages go to them."""
     return Person(user.email, user.name, user.id)
+
+
+def _listed(
+    session: Session, account: Account, people: Sequence[tuple[User, Membership]]
+) -> list[Person]:
+    known = {user.email: person_of(user) for user, _ in people}
+    emails = account.billing.invoice_emails
+    is_somebody_else_s = any(email.lower() not in known for email in emails)
+    confirmed = _confirmed(session, account) if is_somebody_else_s else set()
+    return [
+        known.get(email.lower()) or Person(email, "", is_listed=True)
+        for email in emails
+        if email.lower() in known or email.lower() in confirmed
+    ]
+
+
+def _confirmed(session: Session, account: Account) -> set[str]:
+    statement = select(InvoiceAddress.email).where(
+        InvoiceAddress.account_id == account.id, InvoiceAddress.confirmed_at.is_not(None)
+    )
+    return set(session.scalars(statement))
