@@ -2,7 +2,8 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 # These know no PostgreSQL: once is enough for them.
-NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/teeth tests/faults/test_sqlite.py)
+NOT_TWICE := $(addprefix --ignore ,tests/rules tests/supervisor tests/teeth tests/faults/test_sqlite.py \
+	tests/test_pictures.py)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

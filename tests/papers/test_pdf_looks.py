@@ -6,7 +6,6 @@ from pathlib import Path
 
 from flask import Flask
 
-from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.language import speaking
 from portal.models import CreditNote, Invoice
@@ -21,7 +20,7 @@ from portal.papers.parts import Sum
 from tests.cast import Cast
 from tests.credit_stories import newest
 from tests.invoice_examples import UPGRADE, invoice, usd
-from tests.paper_stories import company, papers
+from tests.paper_stories import ada, company, papers
 from tests.pdf_pictures import needs_poppler, pages
 from tests.pictures import looks_as_kept
 from tests.taking_back_stories import upgraded
@@ -53,7 +52,7 @@ def test_the_upgrade_on_letter_paper(cast: Cast, tmp_path: Path) -> None:
 def test_an_automatic_upgrade_with_its_evidence(cast: Cast, tmp_path: Path) -> None:
     """11 of 10 seats, three emails, and the upgrade five days after the first."""
     account = company(cast)
-    cast.member(account, "Ada", Role.ADMIN)
+    ada(cast, account)
     upgraded(cast, account)
     look_as_kept("automatic-upgrade", pdf_of(newest(account)), tmp_path)
 
