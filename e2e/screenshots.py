@@ -21,10 +21,6 @@ def account(page: Page) -> None:
     page.goto("/account")
 
 
-def change_plan(page: Page) -> None:
-    page.goto("/account/change-plan")
-
-
 def add_ons(page: Page) -> None:
     """The quote of some seats, beside the next tier."""
     page.goto("/account/add-ons")
@@ -42,7 +38,6 @@ def invoice(page: Page) -> None:
     ("name", "person", "open_page"),
     [
         ("account", OVER, account),
-        ("change-plan", OVER, change_plan),
         ("add-ons", OVER, add_ons),
         ("invoice", TAXED, invoice),
     ],

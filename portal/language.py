@@ -66,11 +66,6 @@ def speak(language: str) -> None:
     _spoken.set(_known(language))
 
 
-def of_pages(wished: str) -> str:
-    """The language a page is drawn in for somebody who wishes one: that, or English."""
-    return wished if wished in OF_PAGES else ENGLISH
-
-
 def gettext(message: str, **values: object) -> str:
     """The message in the language spoken now, with %(name)s replaced; %% is a percent sign."""
     return look_up(message) % values

@@ -13,7 +13,6 @@ from portal.transaction import transaction
 from tests.model import books
 
 DAYS = {Interval.MONTHLY: 30, Interval.YEARLY: 365}
-INTERVALS = {30: Interval.MONTHLY, 365: Interval.YEARLY}
 TIERS = ("two", "four", "eight")
 # A plan: family, tier, days in a cycle.
 Key = tuple[str, str, int]
