@@ -27,6 +27,8 @@ from portal.simulation.unreal import FIRST_ID
 PAID, WARNED = "payment.succeeded", "episode.warned"
 # Their links let people in: they aren't for everybody who asks what would happen.
 SECRET = ("invited", "password_reset")
+# By this one whoever reads there answers, and nobody for them: it is left out of the text.
+ANSWER = re.compile(r"(/invoice-address/)[\w-]+")
 # Documents are numbered as they are issued, so their numbers can't be foretold.
 NUMBER = re.compile(rf"\b([A-Z]+-\d{{4}})-[12]\d{{{len(str(FIRST_ID)) - 1}}}\b\.?")
 
@@ -298,7 +300,7 @@ def _email(notice: Notice) -> Email:
         name=notice.name,
         recipient=notice.recipient,
         subject=_without_number(notice.subject),
-        text=_without_number(notice.body_text),
+        text=_without_number(ANSWER.sub(r"\1…", notice.body_text)),
     )
 
 

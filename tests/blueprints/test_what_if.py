@@ -1,5 +1,6 @@
 """The page "What happens if…": what Admins try out, and what they read."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from portal.billing.rules.roles import Role
 from portal.extensions import db, limiter
 from portal.models import Account, User
 from portal.transaction import transaction
+from tests.address_stories import agreed, link_in, questions, send_to
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast
 
@@ -75,6 +77,25 @@ def test_another_plan(cast: Cast, browser: Browser) -> None:
     asked = ASKED | {"users": "", "plan": "standard/20-users/monthly"}
     text = words(browser(cast.alice).post(PAGE, data=asked).text)
     in_order(text, "$80.00 charged", "Upgrade from Standard, 10 users to Standard, 20 users")
+
+
+def test_nobody_answers_for_the_reader_of_an_address(cast: Cast, browser: Browser) -> None:
+    """An email that still waits is told as it will be sent, but for the link in it, by which its
+    reader agrees or ends it."""
+    client = browser(cast.alice)
+    asked = {"users": "", "clients": "", "plan": "", "until": "2026-03-02"}
+    send_to(client, "books@example.com")
+
+    page = client.post(PAGE, data=asked).text
+
+    assert "is on this page:" in words(page)
+    assert "/invoice-address/…" in page
+    assert link_in(questions()[0]) not in page
+    cast.leave(cast.acme, cast.carol)
+    agreed(cast.acme, "tax@example.com")
+    page = client.post(PAGE, data=ASKED).text
+    in_order(words(page), "To tax@example.com", "To get no more of them here:")
+    assert not re.search(r"/invoice-address/\w", page)
 
 
 def test_nothing_happens(cast: Cast, browser: Browser) -> None:
