@@ -1,10 +1,11 @@
 """A process that sets one page after the other, and has nothing of the machine but the fonts.
 
-It is a fork of a process that has set pages before, so fonts and sheets are loaded, and what a
-fork costs is paid once for many pages. Whoever forked it hands it pages, and so does every fork of
-that one: a worker's job uses the one its worker keeps. A page comes in one message with a pipe of
-its own for the answer, so whoever ends in the middle leaves nothing to whoever comes next. After
-PAGES pages it ends, so that nothing it keeps grows.
+It is a fork of a process that has set pages before, so fonts and sheets are loaded; or a Python of
+its own, where a fork would not be safe. What either costs is paid once for many pages. Whoever
+began it hands it pages, and so does every fork of that one: a worker's job uses the one its worker
+keeps. A page comes in one message with a pipe of its own for the answer, so whoever ends in the
+middle leaves nothing to whoever comes next. After PAGES pages it ends, so that nothing it keeps
+grows.
 """
 
 import gc
@@ -26,9 +27,12 @@ LENGTH_BYTES = 8
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGCHLD)
 HIGHEST_OPEN_FILE = 4096
 
-# What becomes of a page as bytes; what has to be done first, with a folder for fonts or without.
+# What becomes of a page, as bytes.
 Work = Callable[[bytes], bytes]
-Preparation = Callable[[Path | None], None]
+# Forks or starts one that serves its end of the channel, and gives its process id.
+Begin = Callable[[socket.socket, Path | None], int]
+# By which number a Python of its own has its end of the channel.
+CHANNEL = 3
 
 
 class Gone(Exception):
@@ -46,16 +50,17 @@ class TooLate(Exception):
 class Compositor:
     """One such process, seen from outside."""
 
-    def __init__(self, prepare: Preparation, work: Work, *, loads_fonts: bool) -> None:
-        """Begin it. `prepare` is the first it does, once its limits are about to hold."""
+    def __init__(
+        self, begin: Callable[[socket.socket, Path | None], int], *, has_fonts: bool
+    ) -> None:
+        """`begin` forks or starts it with its end of the channel and gives its process id; unless
+        it `has_fonts`, with a folder for its own."""
         self._left_behind = ExitStack()
-        folder = self._left_behind.enter_context(font_folders.held()) if loads_fonts else None
+        folder = None if has_fonts else self._left_behind.enter_context(font_folders.held())
         self._channel, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._owner = os.getpid()
         self._ended: int | None = None
-        self._child = os.fork()
-        if self._child == 0:
-            _serve(its_end, lambda: prepare(folder), work)
+        self._child = begin(its_end, folder)
         its_end.close()
 
     def set(self, page: bytes, *, seconds: float) -> bytes:
@@ -133,8 +138,17 @@ class Compositor:
         return self._ended
 
 
-def _serve(channel: socket.socket, prepare: Callable[[], None], work: Work) -> NoReturn:
-    """Its whole life. It leaves without the farewells of a process it is a copy of."""
+def fork(channel: socket.socket, prepare: Callable[[], None], work: Work) -> int:
+    """A fork of this process that serves; its process id."""
+    child = os.fork()
+    if child == 0:
+        serve(channel, prepare, work)
+    return child
+
+
+def serve(channel: socket.socket, prepare: Callable[[], None], work: Work) -> NoReturn:
+    """The whole life of such a process: to `prepare`, by which it gives up all that it does not
+    need, and page after page. It leaves without the farewells of a process it is a copy of."""
     status = 1
     try:
         for number in HANDLED:

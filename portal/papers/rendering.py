@@ -1,9 +1,9 @@
 """One page set in a process of its own, which may use so much memory, so much time, and nothing of
 the machine but the fonts.
 
-Where a fork is safe, the pages of a process and of its forks are set by one `compositor`, which
-finds fonts and sheets loaded. Where it is not (other threads, other systems than Linux) a new
-Python is started for each, which takes a few seconds longer.
+The pages of a process and of its forks are set by one `compositor`. Where a fork is safe it is one,
+and finds fonts and sheets loaded; beside other threads it is a new Python, which takes some seconds
+to begin. Other systems than Linux have a new Python for each page.
 """
 
 import base64
@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -34,6 +35,7 @@ FOUND_FONTS = ("/var/cache/fontconfig", "~/.cache/fontconfig", "~/.fonts", "~/.l
 # Nothing of the environment's secrets.
 HANDED_ON = ("PATH", "HOME", "LANG", "FONTCONFIG_FILE", "DYLD_FALLBACK_LIBRARY_PATH")
 _kept: list[Compositor] = []
+_LOCK = threading.RLock()
 
 
 class RenderingFailed(Exception):
@@ -42,9 +44,7 @@ class RenderingFailed(Exception):
 
 def pdf(page: Page) -> bytes:
     """The PDF of a page. Raises RenderingFailed."""
-    if sys.platform == "linux" and threading.active_count() == 1:
-        return _set_by_compositor(page)
-    return _in_a_new_python(page)
+    return _set_by_compositor(page) if sys.platform == "linux" else _in_a_new_python(page)
 
 
 def keep_ready() -> None:
@@ -56,8 +56,9 @@ def keep_ready() -> None:
 
 def end() -> None:
     """End the process that sets pages, if this one has begun one."""
-    while _kept:
-        _kept.pop().end()
+    with _LOCK:
+        while _kept:
+            _kept.pop().end()
 
 
 @cache
@@ -105,23 +106,47 @@ def _set_by_compositor(page: Page) -> bytes:
 
 def _compositor() -> Compositor:
     """The one that was begun by this process or its parent, or a new one."""
-    if _kept and not _kept[-1].is_there():
-        end()
-    if not _kept:
-        loads_fonts = not warm_up()
-        _kept.append(Compositor(_prepare, _set, loads_fonts=loads_fonts))
-    return _kept[-1]
+    with _LOCK:
+        if _kept and not _kept[-1].is_there():
+            end()
+        if not _kept:
+            _kept.append(_begun())
+        return _kept[-1]
+
+
+def _begun() -> Compositor:
+    if threading.active_count() > 1:
+        return Compositor(_begin_python, has_fonts=False)
+    return Compositor(_begin_fork, has_fonts=warm_up())
+
+
+def _begin_fork(channel: socket.socket, font_folder: Path | None) -> int:
+    return compositor.fork(channel, lambda: _prepare(font_folder), _set)
+
+
+def _begin_python(channel: socket.socket, font_folder: Path | None) -> int:
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-c", "from portal.papers import rendering; rendering.serve()"],
+        _environment(font_folder) | {"PYTHONPATH": str(ROOT)},
+        file_actions=[(os.POSIX_SPAWN_DUP2, channel.fileno(), compositor.CHANNEL)],
+    )
+
+
+def serve() -> None:
+    """What a new Python does that sets page after page."""
+    channel = socket.socket(fileno=compositor.CHANNEL)
+    compositor.serve(channel, lambda: _prepare(None), _set)
 
 
 def _in_a_new_python(page: Page) -> bytes:
     command = [sys.executable, "-c", "from portal.papers import rendering; rendering.main()"]
-    environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     with font_folders.held() as folder:
         try:
             ended = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=environment | {"TMPDIR": str(folder)},
+                env=_environment(folder),
                 input=_handed(page),
                 capture_output=True,
                 timeout=WALL_SECONDS,
@@ -134,8 +159,14 @@ def _in_a_new_python(page: Page) -> bytes:
     return _content(ended.stdout)
 
 
+def _environment(font_folder: Path | None) -> dict[str, str]:
+    """None of its secrets; the temporary folder is that for fonts."""
+    kept = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    return kept | ({"TMPDIR": str(font_folder)} if font_folder else {})
+
+
 def main() -> None:
-    """What the new Python does: a page on standard input, its PDF on standard output."""
+    """What a new Python does for one page on standard input: its PDF on standard output."""
     handed = sys.stdin.buffer.read()
     _prepare(None, pages=1)
     answer = _set(handed)
