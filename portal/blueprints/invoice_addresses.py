@@ -60,8 +60,10 @@ def end(token: str) -> ResponseReturnValue:
 
 @bp.after_request
 def _keep_to_who_has_it(response: Response) -> Response:
-    """The address is the secret: it is told to no other site and found by no search."""
-    response.headers["Referrer-Policy"] = "no-referrer"
+    """The address is the secret: no search finds it, and no other site is told, as of any page.
+
+    The portal itself is: over https it takes no form that doesn't say which page it was on.
+    """
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     return response
 

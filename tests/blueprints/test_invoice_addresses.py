@@ -1,5 +1,6 @@
 """Addresses of the billing details: asked before invoices go there, and ended by whoever reads."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 
@@ -338,9 +339,29 @@ def test_the_secret_is_told_to_nobody_else(cast: Cast, browser: Browser) -> None
     send_to(browser(cast.alice), BOOKS)
     link = link_in(questions()[0])
     answer = browser(None).get(link)
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "noindex" in answer.headers["X-Robots-Tag"]
     assert questions()[0].token_sha256 not in (None, link.rpartition("/")[2])
+
+
+def test_over_https_a_browser_sends_its_forms(app: Flask, cast: Cast, browser: Browser) -> None:
+    """It says where a form was, as the page lets it; one that says nothing isn't heard."""
+    send_to(browser(cast.alice), BOOKS)
+    link, guest = link_in(questions()[0]), browser(None)
+    app.config["WTF_CSRF_ENABLED"] = True
+    host = app.config["PORTAL"].base_url.replace("http://", "https://")
+    page = guest.get(link, base_url=host)
+    [token] = set(re.findall(r'name="csrf_token" value="([^"]*)"', page.text))
+    says_where = page.headers["Referrer-Policy"] == "same-origin"
+    for path, left in (("/language", link), (f"{link}/confirmation", link)):
+        answer = guest.post(
+            path,
+            data={"csrf_token": token, "language": "de"},
+            headers={"Referer": f"{host}{left}"} if says_where else {},
+            base_url=host,
+        )
+        assert (answer.status_code, answer.location) == (303, link)
+    assert receipts(cast) == {cast.alice.email, cast.carol.email, BOOKS}
 
 
 def test_a_form_without_its_csrf_token_does_nothing(

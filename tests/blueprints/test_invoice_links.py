@@ -244,14 +244,14 @@ def test_it_says_that_a_pdf_is_given_up_and_which_file_there_is_none_of(
     absent = guest.get(f"{address}.xml")
     assert absent.status_code == 404
     assert "has no file for accounting software" in absent.text
-    assert absent.headers["Referrer-Policy"] == "no-referrer"
+    assert absent.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_its_address_is_told_to_nobody(cast: Cast, browser: Browser, number: str) -> None:
     address = address_in(make(browser(cast.carol), number))
     for path in (address, f"{address}.pdf", f"{address}.xml", "/i/unknown"):
         headers = browser(None).get(path).headers
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Robots-Tag"] == "noindex, nofollow, noarchive"
         assert headers["Cache-Control"] == "no-store"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
