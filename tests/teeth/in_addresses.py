@@ -12,7 +12,7 @@ SABOTAGES = (
         name="invoices-to-who-was-not-asked",
         breaks="whoever signs up has the vendor's mail server write to anybody",
         file="portal/mail/readers.py",
-        old="        if email.lower() in people or email.lower() in confirmed\n",
+        old="        if email.lower() in known or email.lower() in confirmed\n",
         new="",
         tests=(f"{ASKED}::test_nothing_is_sent_to_an_address_before_its_reader_agrees",),
     ),
