@@ -35,6 +35,8 @@ FONT = "".join(
     f':root {{ --pico-font-family{purpose}: "Looks" !important; }}'
     for purpose in ("", "-sans-serif", "-monospace")
 )
+# Else letters are as wide as a machine's way of fitting them to pixels makes them.
+FONT += "* { text-rendering: geometricPrecision !important; }"
 # Other versions of the libraries make files of other bytes.
 SETTLED = """async () => {
     for (const code of document.querySelectorAll("code"))
