@@ -268,4 +268,5 @@ def letters(text: str) -> set[str]:
 
 
 def flowing(text: str) -> str:
-    return "".join(text.split())
+    """Without spaces; the font draws "fi" and "ﬁ" alike, and a PDF says one of both for either."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
