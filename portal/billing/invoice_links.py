@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session, joinedload
 from portal import tokens
 from portal.audit import Actor, record
 from portal.billing.rules.errors import RuleBroken
+from portal.billing.rules.roles import Role
 from portal.language import gettext as _
-from portal.models import Account, Invoice, InvoiceLink, User
+from portal.models import Account, Invoice, InvoiceLink, Membership, User
 
 DAYS = (7, 30, 90)
 LIVE_AT_MOST = 10
@@ -44,6 +45,7 @@ def make(
     if made_before is not None:
         _refuse_over(made_before, now)
         return made_before
+    _refuse_who_left(session, account, actor)
     _check(session, invoice, days, now)
     link = InvoiceLink(
         account_id=account.id,
@@ -132,6 +134,19 @@ def count_opening(session: Session, link_id: int, *, now: datetime) -> None:
 def _refuse_over(link: InvoiceLink, now: datetime) -> None:
     if link.withdrawn_at is not None or link.expires_at <= now:
         raise LinkRefused(_("The link of this form works no more. Make another."))
+
+
+def _refuse_who_left(session: Session, account: Account, actor: Actor) -> None:
+    """Who makes it was let in before the account was locked, and may have left since: then the
+    links they had are ended, and this one would not be."""
+    statement = select(Membership.id).where(
+        Membership.account_id == account.id,
+        Membership.user_id == actor.user_id,
+        Membership.role.in_((Role.ADMIN, Role.BILLING)),
+        Membership.deactivated_at.is_(None),
+    )
+    if session.scalars(statement).first() is None:
+        raise LinkRefused(_("You don't see this account's invoices any more."))
 
 
 def _check(session: Session, invoice: Invoice, days: int, now: datetime) -> None:

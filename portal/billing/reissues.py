@@ -77,6 +77,9 @@ def offer(
     try:
         _refuse(session, account, invoice, changed)
         if by_customer:
+            rules.refuse_taxed_elsewhere(
+                invoice.number_text, is_taxed=invoice.tax_minor != 0, changed=changed
+            )
             first = editions.first(session, invoice)
             rules.refuse_by_customer(invoice.number_text, first.issued_at, invoice.edition, now)
     except RuleBroken as reason:

@@ -29,8 +29,8 @@ def happens(cast: Cast) -> None:
     Acme is upgraded by itself, Fifteen by hand, Returned takes the one back and does the other,
     Saver lives off the credit of a year, Taxed has add-ons in a country with tax, Other's renewal
     was declined, Forgiven's is credited, Voided's void, Moved's are issued again, Leaver has left,
-    Lost waits for a refund, Crowded is over its limit, Waiting for an answer. Acme keeps a document,
-    and deletes another.
+    Lost waits for a refund, Crowded is over its limit, Waiting for an answer. Acme keeps a
+    document, and deletes another.
     """
     _on_the_first_day(cast)
     cast.let_pass(days=15)

@@ -10,8 +10,11 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from portal import outbox, tokens
+from portal.audit import Actor
+from portal.billing import accounts, invoice_links
+from portal.billing.invoice_links import LinkRefused
 from portal.extensions import db, limiter
-from portal.models import AuditEntry, InvoiceLink, User, Work
+from portal.models import AuditEntry, Invoice, InvoiceLink, User, Work
 from portal.papers import making
 from portal.transaction import transaction
 from tests.blueprints.pages import in_order, words
@@ -182,6 +185,17 @@ def test_only_so_many_links_work_at_once(
     assert "1 links to this invoice work already." in answer.text
     client.post(f"/invoices/{number}/links/{link().public_id}/withdrawal")
     address_in(make(client, number))
+
+
+def test_who_left_while_the_form_was_sent_makes_none(cast: Cast, number: str) -> None:
+    """The request was let in, and waited for the account's lock while its sender was put out."""
+    invoice = db.session.query(Invoice).filter_by(number_text=number).one()
+    actor = Actor("user", "Mallory", user_id=cast.mallory.id)
+    account = accounts.lock(db.session(), cast.acme.id)
+    with pytest.raises(LinkRefused, match="don't see this account's invoices any more"):
+        invoice_links.make(
+            db.session(), account, invoice, "t" * 43, 7, now=invoice.issued_at, actor=actor
+        )
 
 
 def test_the_history_tells_of_it(cast: Cast, browser: Browser, number: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from portal.billing.rules.roles import Role
 from portal.extensions import db
 from portal.models import Invoice, User
 from tests.blueprints.pages import in_order, words
@@ -93,6 +94,23 @@ def test_another_tax_leads_to_the_vendor(cast: Cast, browser: Browser) -> None:
     page = browser(cast.alice).get(PAGE)
     assert "the tax of invoice INV-2026-000001 would be another" in words(page.text)
     assert 'href="mailto:' in page.text
+    assert 'name="seen"' not in page.text
+
+
+def test_the_same_rate_in_another_country_leads_to_the_vendor(
+    cast: Cast, browser: Browser
+) -> None:
+    """20 % in France and 20 % in Austria: no cent moves, but it would be another state's tax."""
+    account = cast.account("Paris", None)
+    change_details(account, country="FR")
+    admin = cast.member(account, "paule", Role.ADMIN)
+    cast.subscribe(account, cast.price("standard", "5-users"))
+    change_details(account, country="AT")
+
+    number = newest(account).number_text
+    page = browser(admin).get(f"/invoices/{number}/reissue")
+
+    assert "that would be another country's" in words(page.text)
     assert 'name="seen"' not in page.text
 
 

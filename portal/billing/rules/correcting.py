@@ -91,6 +91,19 @@ class SameDetails(NotIssuedAgain):
         )
 
 
+class TaxedElsewhere(NotIssuedAgain):
+    """With the details of today the tax would be that of another country."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            _(
+                "Invoice %(number)s carries tax, and with today's billing details that would be"
+                " another country's. It can't be issued again by itself.",
+                number=number,
+            )
+        )
+
+
 class AnotherTax(NotIssuedAgain):
     """With the details of today another tax would be charged."""
 
@@ -146,6 +159,13 @@ def refuse_by_customer(number: str, first_issued_at: datetime, edition: int, now
         raise TooOld(number)
     if edition > MOST:
         raise TooOften(number)
+
+
+def refuse_taxed_elsewhere(number: str, *, is_taxed: bool, changed: Sequence[str]) -> None:
+    """Raise TaxedElsewhere where a customer would move an invoice with tax to another country: at
+    the same rate it would still be another state's tax."""
+    if is_taxed and "country" in changed:
+        raise TaxedElsewhere(number)
 
 
 def _plain(value: str | Sequence[str] | None) -> str:
