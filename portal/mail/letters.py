@@ -22,6 +22,11 @@ HTML_WIDTH = 160
 # A paragraph of nothing but this is where an email says what it brings, once that is known.
 PLACE = "…"
 LANGUAGE = re.compile(r'<html lang="([a-z]{2})"')
+# Days stay on one line, and hours: 27 Nov 2026, 31. März 2026, 6 de mar. de 2026, 10:00 CET.
+DAY_OR_HOUR = re.compile(
+    r"\b\d{1,2}(?:\.|er)? (?:de )?[^\W\d_]{3,9}\.? (?:de )?\d{4}\b|\b\d\d:\d\d [A-Z]{3,4}\b"
+)
+HELD = "\ue000"
 LIST_ITEM = re.compile(r"\s*(?:-|\d\.)\s+|\s*")
 
 
@@ -72,7 +77,8 @@ def _wrapped_line(line: str) -> str:
         return line.rstrip()
     lead = LIST_ITEM.match(line)
     indent = " " * (lead.end() if lead else 0)
-    return _filled(line.rstrip(), WIDTH, indent)
+    held = DAY_OR_HOUR.sub(lambda found: found[0].replace(" ", HELD), line.rstrip())
+    return _filled(held, WIDTH, indent).replace(HELD, " ")
 
 
 def _filled(line: str, width: int, indent: str = "") -> str:

@@ -101,7 +101,7 @@ def test_my_account(cast: Cast, alice: FlaskClient, browser: Browser) -> None:
         "Ihr Plan Standard, 10 users",
         "Nächste Zahlung",
         "Die nächsten zwölf Monate Wenn sich nichts ändert",
-        "Was geschehen ist",
+        "Was bisher geschah",
     )
     assert "Nächste Zahlung" in read(german_reader(browser(cast.carol)), "/account")
 
@@ -212,7 +212,7 @@ def test_over_history_in_german(cast: Cast, over: Account, alice: FlaskClient) -
         "Über dem Limit: 11 von 10 Sitzplätzen",
         "der Plan von Standard, 10 users zu Standard, 20 users",
         "96,67 $ werden berechnet",
-        "Was geschehen ist",
+        "Was bisher geschah",
         "vom Mailserver angenommen",
     )
     in_order(read(alice, "/account"), "11 von 10 Sitzplätzen: Am", "Warum, und alle Auswege")
@@ -301,7 +301,7 @@ def test_history(cast: Cast, acme: Account, alice: FlaskClient, browser: Browser
     assert "Zahlung von 100,00 $ eingegangen" in read(alice, "/account/history")
     assert "Von" in read(alice, "/account/history?from=nonsense", 422)
     table = alice.get("/account/history.csv").text
-    assert '"Datum","Uhrzeit","Thema","Was"' in table
+    assert '"Datum","Uhrzeit","Thema","Bezeichnung"' in table
     assert '"Plan und Zusatzpakete","Das Konto wurde eröffnet"' in table
     carol = german_reader(browser(cast.carol))
     assert "Jede Rechnung, Zahlung, Gutschrift und Rückzahlung." in read(carol, "/account/history")

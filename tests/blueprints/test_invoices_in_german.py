@@ -102,7 +102,7 @@ def test_an_invoice_explains_itself(cast: Cast, berlin: Account, berta: FlaskCli
     credit(cast, newest(berlin), to=RefundTo.BALANCE)
     schedule.run_due()
     shown = read(berta, page)
-    in_order(shown, "Bezahlt", "100,00 $", "per Testkarte mit Endziffern 4242", "Wofür sie ist")
+    in_order(shown, "Bezahlt", "100,00 $", "per Testkarte mit Endziffern 4242", "Wofür")
     in_order(shown, "Wird alle 30 Tage berechnet.", "Wie es weitergeht", "Leistung", "Gesamt")
     in_order(shown, "Seither gutgeschrieben", "Versand", "Aussteller", "Rechnungsempfänger")
     in_order(shown, "XML (UBL 2.1), für Buchhaltungssoftware", "Links für Personen ohne Anmeldung")
@@ -199,7 +199,7 @@ def test_a_statement_of_account(berlin: Account, berta: FlaskClient) -> None:
     number = newest(berlin).number_text
     shown = read(berta, "/invoices/statement?from=2026-03-01&to=2026-03-31")
     in_order(shown, "Kontoauszug", "Offen am", "0,00 $", "Berechnet 100,00 $", "Bezahlt −100,00 $")
-    in_order(shown, "Vorher offen", f"Rechnung {number}", "Zahlung")
+    in_order(shown, "Zu Beginn offen", f"Rechnung {number}", "Zahlung")
     in_order(shown, f"Testkarte mit Endziffern 4242, für Rechnung {number}")
     problem = read(berta, "/invoices/statement?from=soon&to=2026-03-31", 422)
     assert "Von: Schreiben Sie ein Datum wie 2026-03-31." in problem

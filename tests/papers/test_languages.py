@@ -66,11 +66,11 @@ UPGRADED = {
 }
 CORRECTED = {
     "en": ("Credit note", "VAT 19 % on $113.33", "charged, given back in full", "Corrects"),
-    "de": ("Gutschrift", "Umsatzsteuer 19 % auf 113,33 $", "berechnet, ganz zurückgegeben"),
-    "fr": ("Avoir", "TVA 19 % sur 113,33 $US", "facturés, rendus en totalité", "Rectifie"),
+    "de": ("Gutschrift", "Umsatzsteuer 19 % auf 113,33 $", "berechnet, vollständig gutgeschrieben"),
+    "fr": ("Avoir", "TVA 19 % sur 113,33 $US", "facturés, crédités en totalité", "Rectifie"),
     "es": ("Factura rectificativa", "IVA 19 % sobre 113,33 US$", "abonados por completo"),
     "pt": ("Nota de crédito", "IVA 19% sobre 113,33 US$", "creditados na totalidade"),
-    "nl": ("Creditnota", "Btw 19% over US$ 113,33", "volledig teruggegeven", "Corrigeert"),
+    "nl": ("Creditnota", "Btw 19% over US$ 113,33", "volledig gecrediteerd", "Corrigeert"),
 }
 STATED = {
     "en": ("Statement of account", "Invoiced", "Owed at the end", "Credit note"),
@@ -181,7 +181,7 @@ def test_invoice_pdf_stays_in_its_language_when_the_account_chooses_another(cast
     # What corrects the German one is German, though the account's documents are French by now.
     note = credit(cast, first)
     assert note.language == "de"
-    assert note.lines[0].explanation == "100,00\xa0$ berechnet, ganz zurückgegeben"
+    assert note.lines[0].explanation == "100,00\xa0$ berechnet, vollständig gutgeschrieben"
 
 
 def test_what_was_confirmed_is_invoiced_in_the_language_it_was_quoted_in(cast: Cast) -> None:

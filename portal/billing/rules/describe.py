@@ -26,6 +26,8 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 DATE_SKELETON = "yMMMd"
 # Months are named: of 3/05 nobody could tell which it is.
 DATE_PATTERNS = {"en": "d MMM y", "pt": "d 'de' MMM 'de' y"}
+# 1er mars, then 2 mars.
+FIRST_DAY_PATTERNS = {"fr": "d'er' MMM y"}
 
 _IN_FIGURES = frozenset("0123456789.,'’")
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -86,7 +88,8 @@ def money_typed(text: str, currency: str) -> Money:
 
 def date(day: Date) -> str:
     """27 Nov 2026, in the language spoken now."""
-    pattern = DATE_PATTERNS.get(language.spoken())
+    of_first = FIRST_DAY_PATTERNS.get(language.spoken()) if day.day == 1 else None
+    pattern = of_first or DATE_PATTERNS.get(language.spoken())
     if pattern:
         return format_date(day, pattern, locale=language.locale())
     return format_skeleton(DATE_SKELETON, day, locale=language.locale())
