@@ -97,9 +97,7 @@ def test_another_tax_leads_to_the_vendor(cast: Cast, browser: Browser) -> None:
     assert 'name="seen"' not in page.text
 
 
-def test_the_same_rate_in_another_country_leads_to_the_vendor(
-    cast: Cast, browser: Browser
-) -> None:
+def test_the_same_rate_in_another_country_leads_to_the_vendor(cast: Cast, browser: Browser) -> None:
     """20 % in France and 20 % in Austria: no cent moves, but it would be another state's tax."""
     account = cast.account("Paris", None)
     change_details(account, country="FR")
