@@ -4,12 +4,14 @@ Amounts are integers of the smallest unit, rates are fractions.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 DAY = timedelta(days=1)
+# Answers a payment of so much: "paid", "declined", or "unknown" while nobody can tell.
+Bank = Callable[[int], str]
 
 
 @dataclass(frozen=True, eq=False)

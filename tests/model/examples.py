@@ -193,7 +193,17 @@ def what_stayed_unpaid_is_paid_before_the_customer_comes_back(lives: Lives) -> N
     assert lives.real.picture().plan == ("standard", "four", "monthly", 2995)
 
 
+def a_plan_that_ends_is_cancelled_again(lives: Lives) -> None:
+    """When its end is due and nothing has been done yet: that changes nothing."""
+    signed_up(lives, TWO)
+    lives.the_cycle_ends(seconds=-1)
+    lives.cancel()
+    lives.the_worker_is_away(seconds=2)
+    lives.cancel()
+
+
 MONEY: tuple[Example, ...] = (
+    a_plan_that_ends_is_cancelled_again,
     an_upgrade_that_cannot_be_paid_lets_the_cycle_renew,
     a_change_nobody_knows_the_outcome_of_when_the_cycle_ends,
     one_missed_cycle_is_charged_after_the_other,

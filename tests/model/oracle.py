@@ -13,6 +13,7 @@ from fractions import Fraction
 from tests.model.books import (
     DAY,
     AddOn,
+    Bank,
     Basket,
     Invoice,
     Line,
@@ -28,9 +29,6 @@ from tests.model.books import (
 
 # A renewal that failed is tried again so many days after its invoice.
 RETRY_DAYS = (3, 5, 7)
-
-# Answers a payment of so much: "paid", "declined", or "unknown" while nobody can tell.
-Bank = Callable[[int], str]
 
 
 class Refused(Exception):
@@ -169,6 +167,8 @@ class Account:
         self.usage["seats"] = seats
 
     def cancel(self, now: datetime) -> None:
+        if self.subscription and self.subscription.cancelled:
+            return  # asked again it changes nothing
         running = self._before_its_end(now)
         if self.change_waits:
             raise Refused("a change waits for its payment")
