@@ -272,7 +272,7 @@ def test_money_that_can_t_be_invoiced_is_kept_for_a_person(
 
         def second_time(*_args: object, **_facts: object) -> None:
             if next(checks, "refuse") is not None:
-                raise bounds.OutOfBounds("this is a test")
+                raise bounds.OutOfBounds("this is a test", "this is a test")
 
         patch.setattr(bounds, "check", second_time)
         cast.subscribe(account, cast.price("standard", "5-users"))
