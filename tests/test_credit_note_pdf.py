@@ -9,7 +9,7 @@ from pypdf import PdfReader
 
 from portal.extensions import db
 from portal.models import CreditNote
-from portal.papers import credit_note_display, making, typesetting
+from portal.papers import credit_note_display, making, rendering, typesetting
 from portal.papers.credit_note_display import IssuedCreditNote
 from tests.cast import Cast
 from tests.credit_note_examples import CORRECTED_AT, DAY, ISSUED_AT, UPGRADE_BACK, credit_note, usd
@@ -62,6 +62,7 @@ def test_what_does_not_apply_is_not_said(app: Flask) -> None:
 def test_v2_the_same_credit_note_gives_the_same_bytes(app: Flask) -> None:
     first = making.render(UPGRADE_BACK).pdf
     typesetting.prepared.cache_clear()
+    rendering.end()
     assert making.render(UPGRADE_BACK).pdf == first
     assert making.render(credit_note(total=usd(90_01))).pdf != first
 

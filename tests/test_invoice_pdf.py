@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from portal.extensions import db
 from portal.models import Invoice, InvoiceLine, InvoiceReason
-from portal.papers import invoice_display, making, typesetting
+from portal.papers import invoice_display, making, rendering, typesetting
 from portal.papers.invoice_display import IssuedInvoice
 from portal.papers.parts import Line, Sum
 from portal.printable import printable
@@ -74,6 +74,7 @@ def test_v3_the_text_is_that_of_the_invoice(app: Flask) -> None:
 def test_v2_the_same_invoice_gives_the_same_bytes(app: Flask) -> None:
     first = making.render(UPGRADE).pdf
     typesetting.prepared.cache_clear()
+    rendering.end()
     assert making.render(UPGRADE).pdf == first
     elsewhere = subprocess.run(
         [sys.executable, "-c", RENDER_ELSEWHERE], capture_output=True, text=True, check=True

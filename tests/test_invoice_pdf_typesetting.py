@@ -1,5 +1,6 @@
 """What a document may reach while it is set: our own fonts, and nothing else."""
 
+import gc
 import io
 import subprocess
 import sys
@@ -85,17 +86,28 @@ def test_only_the_exact_names_of_our_files_are_handed_out(url: str) -> None:
 
 def test_letters_are_set_in_the_bundled_font_without_asking_the_machine_for_one() -> None:
     page = PdfReader(io.BytesIO(set_page("<p>Łódź, Ψηφιακή, Компания <strong>−€5</strong></p>")))
-    fonts = {
-        font["/BaseFont"].split("+")[-1]
-        for font in page.pages[0]["/Resources"]["/Font"].values()  # type: ignore[index]
-    }
-    assert fonts == {"Plex", "Plex-Semi-Bold"}
+    assert fonts_of(page) == {"Plex", "Plex-Semi-Bold"}
     assert "Łódź, Ψηφιακή, Компания −€5" in text_of(page)
+
+
+def test_a_sheet_that_is_loaded_anew_has_its_fonts() -> None:
+    """The former one takes its folder along when it is let go of, and nobody else's."""
+    set_page("<p>Before</p>")
+    typesetting.prepared.cache_clear()
+    gc.collect()
+    assert fonts_of(PdfReader(io.BytesIO(set_page("<p>After</p>")))) == {"Plex"}
 
 
 def test_processes_that_never_render_never_load_the_renderer() -> None:
     code = "import sys, portal.papers.making; sys.exit('weasyprint' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def fonts_of(page: PdfReader) -> set[str]:
+    return {
+        font["/BaseFont"].split("+")[-1]
+        for font in page.pages[0]["/Resources"]["/Font"].values()  # type: ignore[index]
+    }
 
 
 def set_with_all_ways(url: str) -> PdfReader:

@@ -30,6 +30,11 @@ def of_process() -> Path:
     return _of_process[-1]
 
 
+def new() -> Path:
+    """A folder within this process' own."""
+    return Path(tempfile.mkdtemp(dir=of_process()))
+
+
 def use(folder: Path) -> None:
     """Let this process have a folder that its parent made for it, and removes."""
     _of_process.append(folder)

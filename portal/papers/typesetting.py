@@ -90,7 +90,8 @@ def load_fonts_anew(sheet: str, folder: Path) -> None:
 def prepared(sheet: str) -> tuple[CSS, FontConfiguration]:
     """A parsed sheet and its fonts: half of the time of a first page, spent once per process."""
     fonts = FontConfiguration()
-    fonts._folder = font_folders.of_process()
+    # One of its own: it takes the folder along when it is let go of.
+    fonts._folder = font_folders.new()
     text = (SHEETS / sheet).read_text(encoding="utf-8")
     return CSS(string=text, font_config=fonts, url_fetcher=AssetsOnly()), fonts
 
