@@ -1,6 +1,7 @@
 """What people do in the journeys, by what they see on the pages."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ COUNTRY = "Iceland"
 STEPS = {"+1 day": timedelta(days=1), "+5 days": timedelta(days=5)}
 # How long the clock may take over some days of everybody's work.
 JOURNEY_MS = 120_000
+SENT_SECONDS = 30
 numbers = count(1)
 
 
@@ -101,6 +103,14 @@ def emails(page: Page, to: str) -> Locator:
     """Everything that one person got, newest first."""
     page.goto(f"/dev/mailbox?to={to}")
     return page.locator("#mailbox-list tbody tr")
+
+
+def until_sent(page: Page, to: str) -> None:
+    """Until every email to somebody was taken by the mail server: a receipt waits for its PDF."""
+    until = time.monotonic() + SENT_SECONDS
+    while emails(page, to).filter(has_text="On its way").count():
+        assert time.monotonic() < until, f"an email to {to} was not sent"
+        time.sleep(0.2)
 
 
 def open_email(page: Page, to: str, *words: str) -> Locator:
@@ -193,6 +203,8 @@ def without_reload(*pages: Page) -> Iterator[None]:
     """Whatever these pages come to show meanwhile, they show by themselves."""
     loaded: list[str] = []
     for page in pages:
+        # What it shows may be there before all it is made of.
+        page.wait_for_load_state()
         page.on("load", lambda page: loaded.append(page.url))
     yield
     assert loaded == []

@@ -33,6 +33,7 @@ def company(admin: Page, portal: Portal) -> Company:
     for name in NAMES:
         portal.add_user(company.email(name), company.name, "member")
     take_away(admin)
+    acts.until_sent(admin, company.admin)
     return company
 
 

@@ -74,6 +74,7 @@ def company(admin: Page, portal: Portal) -> Company:
     company = acts.sign_up(admin, plan=TEN)
     for name in NAMES:
         portal.add_user(company.email(name), company.name, "member")
+    acts.until_sent(admin, company.admin)
     return company
 
 
