@@ -29,7 +29,7 @@ from portal.collecting.collection import carry_change
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import Invoice, InvoiceDocument, Price
-from portal.papers import archival, invoice_display, making, typesetting
+from portal.papers import archival, compositor, invoice_display, making, typesetting
 from portal.papers.invoice_display import IssuedInvoice
 from portal.transaction import transaction
 
@@ -119,7 +119,8 @@ def _render(issued: IssuedInvoice, count: int) -> dict[str, float]:
     began = time.time()
     for number in range(count):
         making.render(issued)
-        if number == count // 20:
+        # Once a process that sets pages has lived and ended.
+        if number == 2 * compositor.PAGES:
             early, early_child = megabytes(), _megabytes_of_children()
     return {
         "began": began,
