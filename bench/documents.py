@@ -97,7 +97,12 @@ def _in_process(what: str, measured: Measured, *counts: int) -> list[dict[str, f
     for process in processes:
         assert process.stdout is not None
         process.stdout.readline()
-    return [json.loads(process.communicate("go\n")[0]) for process in processes]
+    # All are told before the first is waited for.
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [json.loads(process.communicate()[0]) for process in processes]
 
 
 def _compare(issued: IssuedInvoice) -> dict[str, float]:
