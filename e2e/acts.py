@@ -90,7 +90,7 @@ def fill_invitation(admin: Page, email: str, role: str) -> None:
 
 def accept(page: Page, email: str, *, name: str, told: str = "") -> None:
     """Join by the link in the invitation's email, having read what it says will follow."""
-    open_email(page, email, "invites you")
+    open_email(page, email, "You are invited")
     page.frame_locator("iframe").get_by_role("link", name="Accept the invitation").click()
     expect(page.get_by_role("main")).to_contain_text(told)
     page.get_by_label("Your name").fill(name)

@@ -26,6 +26,8 @@ def company(admin: Page, portal: Portal) -> Company:
     company = acts.sign_up(admin)
     for person in ("ben", "cleo", "dan"):
         portal.add_user(company.email(person), company.name, "member")
+    # The receipt would be the first email that the page foretells.
+    acts.until_sent(admin, company.admin)
     return company
 
 

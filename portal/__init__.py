@@ -52,6 +52,7 @@ from portal.cli import register_commands
 from portal.config import Settings
 from portal.web import (
     access,
+    addresses,
     attempts,
     errors,
     formatting,
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, the_clock: clock.Clock | None =
     formatting.register(app)
     htmx.register(app)
     page_context.init_app(app)
+    addresses.init_app(app)
 
     for pages in PAGES:
         app.register_blueprint(pages.bp)

@@ -12,6 +12,7 @@ from typing import Protocol
 from flask import current_app, g
 from sqlalchemy import select
 
+from portal.engine import OPEN
 from portal.extensions import db
 from portal.models.accounts import Account
 from portal.models.records import ClockState
@@ -19,6 +20,8 @@ from portal.models.records import ClockState
 EXTENSION = "portal.clock"
 # A clock of one application context's own, before the app's.
 OWN = "own_clock"
+# What there is to know of the sandbox clock.
+OF_SANDBOX = (ClockState.offset_us, ClockState.target_at)
 BACKWARD_TOLERANCE = timedelta(minutes=5)
 
 
@@ -77,6 +80,12 @@ def target() -> datetime | None:
     return target_at
 
 
+def read_along(offset_us: int | None, target_at: datetime | None) -> None:
+    """Keep what a query for other things read of the sandbox clock too (OF_SANDBOX), for whoever
+    asks while nothing is written; None and None where it was never moved."""
+    g.clock_read_along = offset_us, target_at
+
+
 def state() -> ClockState:
     """The clock's row, made when first asked for. Call inside a transaction to change it."""
     row = db.session.get(ClockState, 1)
@@ -94,7 +103,7 @@ def set_to(instant: datetime) -> None:
     if instant < now():
         raise ValueError("the sandbox clock only moves forward")
     state().offset_us = (instant - wall_now()) // timedelta(microseconds=1)
-    g.pop("clock_offset", None)
+    forget()
 
 
 def begin_at(instant: datetime) -> None:
@@ -125,6 +134,7 @@ def forget() -> None:
     """Read the sandbox clock anew: what this request or job read of it no longer holds."""
     g.pop("clock_offset", None)
     g.pop("clock_target", None)
+    g.pop("clock_read_along", None)
 
 
 def note_passing() -> datetime:
@@ -142,7 +152,11 @@ def note_passing() -> datetime:
 
 
 def _read() -> None:
-    """Offset and target in one query: every page needs both."""
-    row = db.session.execute(select(ClockState.offset_us, ClockState.target_at)).first()
-    offset_us, g.clock_target = row if row else (0, None)
-    g.clock_offset = timedelta(microseconds=offset_us)
+    """Offset and target together: every page needs both.
+
+    A command reads them itself, after its lock: the clock may have moved while it waited.
+    """
+    row = None if db.session().info.get(OPEN) else g.get("clock_read_along")
+    row = row or db.session.execute(select(*OF_SANDBOX)).first() or (None, None)
+    offset_us, g.clock_target = row
+    g.clock_offset = timedelta(microseconds=offset_us or 0)

@@ -11,6 +11,8 @@ from htmx_flask import Htmx
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from portal.engine import ReadingSession
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -26,9 +28,13 @@ class Model(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
-db = SQLAlchemy(model_class=Model, disable_autonaming=True)
+db = SQLAlchemy(
+    model_class=Model, disable_autonaming=True, session_options={"class_": ReadingSession}
+)
 migrate = Migrate()
 login = LoginManager()
+# A sign-in is looked up at each request; how fresh a cookie is, nobody asks.
+login.session_protection = None
 csrf = CSRFProtect()
 mail = Mail()
 htmx = Htmx()

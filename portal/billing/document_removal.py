@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import SYSTEM, record
-from portal.billing import accounts, overages, plan_changes, subscriptions
+from portal.billing import accounts, overages, situations, subscriptions
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric
 from portal.mail import notices
@@ -66,7 +66,7 @@ def forget(session: Session, document_id: int) -> None:
 def accounts_ended(session: Session, *, kept_for: timedelta, now: datetime) -> list[int]:
     """Accounts whose last plan ended so long ago that their Admins are told of the end of their
     documents, or the documents leave."""
-    live = select(Subscription.account_id).where(Subscription.status.in_(subscriptions.LIVE))
+    live = select(Subscription.account_id).where(subscriptions.IS_LIVE)
     kept = exists().where(
         Document.account_id == Subscription.account_id, Document.deleted_at.is_(None)
     )
@@ -92,7 +92,7 @@ def after_the_end(session: Session, account_id: int, *, kept_for: timedelta, now
     """
     account = accounts.lock(session, account_id)
     ended_at = _ended_at(session, account_id)
-    if ended_at is None or plan_changes.pending(session, account_id) is not None:
+    if ended_at is None or situations.pending(session, account_id) is not None:
         return False
     until = ended_at + kept_for
     if now < until - TOLD_BEFORE:

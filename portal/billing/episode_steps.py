@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from portal import events
 from portal.audit import SYSTEM, record
-from portal.billing import bounds, episode_facts, episode_warnings, episodes, plan_changes
+from portal.billing import (
+    bounds,
+    episode_facts,
+    episode_warnings,
+    episodes,
+    plan_changes,
+    situations,
+)
 from portal.billing.rules import dunning, overage
 from portal.billing.rules.overage import (
     Close,
@@ -126,7 +133,7 @@ def _upgrade(session: Session, account: Account, episode: Episode, *, now: datet
     episode.next_step_at = now + DAY
     if account.parked_at is not None or bounds.running_stop(session) is not None:
         return
-    if plan_changes.pending(session, account.id) is not None:
+    if situations.pending(session, account.id) is not None:
         # Soon again, so that nobody puts an upgrade off by buying something else just then.
         episode.next_step_at = now + WHILE_SOMETHING_IS_PAID
         return

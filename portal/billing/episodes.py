@@ -30,9 +30,11 @@ from portal.models import (
     PlanChangeState,
     Usage,
 )
+from portal.models.types import spelt_out
 from portal.transaction import after_commit
 
 OPEN = (EpisodeState.OPEN, EpisodeState.PARKED)
+IS_OPEN = spelt_out(Episode.state, *OPEN)
 BACK_WITHIN = message("The account was back within its limit.")
 STATES = {
     CloseReason.WITHIN_LIMIT: EpisodeState.RESOLVED,
@@ -46,7 +48,7 @@ RULE = message(
 
 def open_of(session: Session, account_id: int, metric: Metric | None = None) -> list[Episode]:
     """The account's open episodes, or the open one of a metric."""
-    statement = select(Episode).where(Episode.account_id == account_id, Episode.state.in_(OPEN))
+    statement = select(Episode).where(Episode.account_id == account_id, IS_OPEN)
     if metric is not None:
         statement = statement.where(Episode.metric == metric)
     return list(session.scalars(statement.order_by(Episode.id)))

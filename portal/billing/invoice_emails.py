@@ -19,7 +19,7 @@ from portal.language import gettext as _
 from portal.mail import notices
 from portal.mail import readers as mail_readers
 from portal.mail.readers import RECEIPTS, Person
-from portal.models import Account, CreditNote, Invoice, Membership, Operation, User
+from portal.models import Account, CreditNote, Invoice, Membership, Operation
 
 ACTION = "invoice_emails.sent_again"
 
@@ -101,17 +101,16 @@ def keep_a_reader(session: Session, account: Account) -> None:
         raise NobodyReads
 
 
-def may_get(session: Session, account: Account, asker: User) -> list[Person]:
+def may_get(session: Session, account: Account, asker: Person) -> list[Person]:
     """To whom `asker` may have an invoice sent once more: themselves, then who gets them anyway."""
-    own = Person(asker.email, asker.name, asker.id)
     others = mail_readers.of_invoices(session, account)
-    return [own, *(person for person in others if person.email.lower() != own.email)]
+    return [asker, *(person for person in others if person.email.lower() != asker.email)]
 
 
 def send_again(
     session: Session,
     paper: Invoice | CreditNote,
-    asker: User,
+    asker: Person,
     email: str,
     op_id: str,
     *,
@@ -133,9 +132,9 @@ def send_again(
     person = next((each for each in may_get(session, account, asker) if each.email == email), None)
     if person is None:
         raise NoReader
-    click = {"op_id": op_id, "action": ACTION, "params_sha256": asked}
-    session.add(Operation(account_id=account.id, user_id=asker.id, done_at=now, result={}, **click))
-    by = "" if person.user_id == asker.id else asker.name
+    click = {"op_id": op_id, "action": ACTION, "params_sha256": asked, "user_id": asker.user_id}
+    session.add(Operation(account_id=account.id, done_at=now, result={}, **click))
+    by = "" if person.user_id == asker.user_id else asker.name
     notices.sent_again(session, paper, person, by, now=now)
     which = {"invoice" if isinstance(paper, Invoice) else "credit_note": paper.number_text}
     record(session, account, "invoice_emails.sent_again", at=now, actor=actor, to=email, **which)

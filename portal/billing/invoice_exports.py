@@ -104,7 +104,7 @@ def waiting(session: Session, export_id: int) -> InvoiceExport | None:
     return export if export and export.state is ExportState.WAITING else None
 
 
-def ready(session: Session, export: InvoiceExport, made: Made, *, now: datetime) -> None:
+def ready(export: InvoiceExport, made: Made, *, now: datetime) -> None:
     """The file is there, for some days."""
     export.state = ExportState.READY
     export.made_of = len(export.numbers)

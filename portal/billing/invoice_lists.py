@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, selectinload
 
+from portal.billing import series
 from portal.billing.rules import describe
 from portal.billing.rules.errors import AmountNotUnderstood
 from portal.billing.rules.money import Money
@@ -41,7 +42,7 @@ from portal.models import (
 
 Paper = Invoice | CreditNote
 SEARCH_AT_MOST = 120
-LAST_YEAR = 9998
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 INVOICES, CREDIT_NOTES = 0, 1
 MODELS: tuple[tuple[int, type[Any]], ...] = ((INVOICES, Invoice), (CREDIT_NOTES, CreditNote))
 
@@ -138,6 +139,11 @@ def of_numbers(session: Session, account_id: int, wanted: Sequence[str]) -> list
     return [found[number] for number in dict.fromkeys(wanted) if number in found]
 
 
+def is_credit_note(number: str) -> bool:
+    """Whether a paper's number is one of the credit notes' series."""
+    return number.startswith(f"{series.CREDIT_NOTES}-")
+
+
 def years(session: Session, account: Account) -> list[int]:
     """From the year of the latest paper back to that of the first; none before there is one."""
     bounds = [
@@ -228,7 +234,7 @@ def _notes(account: Account, asked: Asked) -> ColumnElement[bool]:
 def _in_year(column: Any, account: Account, year: int | None) -> ColumnElement[bool]:
     if year is None:
         return true()
-    if not 1970 <= year <= LAST_YEAR:
+    if not FIRST_YEAR <= year <= LAST_YEAR:
         return false()
     zone = ZoneInfo(account.time_zone)
     begins, ends = (datetime(each, 1, 1, tzinfo=zone).astimezone(UTC) for each in (year, year + 1))

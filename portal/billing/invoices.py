@@ -36,6 +36,15 @@ from portal.models import (
     Work,
 )
 
+# Built once: every page about plans asks for the one or the other.
+OLDEST_OPEN = (
+    select(Invoice)
+    .where(Invoice.account_id == bindparam("account_id"), Invoice.status == InvoiceStatus.OPEN)
+    .order_by(Invoice.id)
+    .limit(1)
+)
+OLDEST_OPEN_NUMBER = OLDEST_OPEN.with_only_columns(Invoice.number_text)
+
 
 @dataclass(frozen=True)
 class Occasion:
@@ -113,13 +122,7 @@ def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charge
 
 def open_invoice(session: Session, account_id: int) -> Invoice | None:
     """The oldest unpaid invoice, if there is one."""
-    statement = (
-        select(Invoice)
-        .where(Invoice.account_id == account_id, Invoice.status == InvoiceStatus.OPEN)
-        .order_by(Invoice.id)
-        .limit(1)
-    )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(OLDEST_OPEN, {"account_id": account_id}).one_or_none()
 
 
 def _values(

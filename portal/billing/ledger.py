@@ -9,8 +9,9 @@ Balances are sums of transfers and are stored nowhere.
 """
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.money import Money
@@ -118,6 +119,11 @@ def credit_balance(session: Session, account: Account) -> Money:
     return -_balance(session, account, CREDIT)
 
 
+def as_credit(found: int, account: Account) -> Money:
+    """The credit balance, from what CREDIT_BALANCE found."""
+    return -Money(int(found), account.currency)
+
+
 def receivable(session: Session, account: Account) -> Money:
     """What the account owes on its issued invoices, less what is on its way back to it."""
     return _balance(session, account, RECEIVABLE)
@@ -144,8 +150,7 @@ def _balance(session: Session, account: Account, ledger_account: LedgerAccount) 
     return Money(int(session.execute(BALANCE, facts).scalar_one()), account.currency)
 
 
-def _balance_of() -> Select[int]:
-    which: BindParameter[LedgerAccount] = bindparam("ledger_account")
+def _balance_of(which: ColumnElement[Any]) -> Select[int]:
     signed = case(
         (LedgerTransfer.debit == which, LedgerTransfer.amount_minor),
         else_=-LedgerTransfer.amount_minor,
@@ -156,5 +161,6 @@ def _balance_of() -> Select[int]:
     )
 
 
-# Built once: every quote asks for it.
-BALANCE = _balance_of()
+# Built once: every quote asks for it, beside other things.
+BALANCE = _balance_of(bindparam("ledger_account"))
+CREDIT_BALANCE = _balance_of(literal(CREDIT, LedgerTransfer.debit.type)).scalar_subquery()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from portal.billing import intentions, plan_changes, price_list, subscriptions, usage
+from portal.billing import intentions, price_list, situations, subscriptions, usage
 from portal.billing.rules.counting import Fit, Metric, Usage, fit
 from portal.billing.rules.terms import Basket, Item
 from portal.models import PlanChange, Price, Subscription
@@ -30,9 +30,7 @@ class NextCycle:
 
 def of(session: Session, subscription: Subscription) -> NextCycle | None:
     """What the running cycle is followed by; None when the subscription ends with it."""
-    return following(
-        session, subscription, plan_changes.scheduled(session, subscription.account_id)
-    )
+    return following(session, subscription, situations.scheduled(session, subscription.account_id))
 
 
 def following(

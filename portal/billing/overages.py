@@ -44,7 +44,7 @@ OVER_WITHOUT_EPISODE = (
         .where(
             Episode.account_id == Usage.account_id,
             Episode.metric == Usage.metric,
-            Episode.state.in_(episodes.OPEN),
+            episodes.IS_OPEN,
         )
         .exists(),
     )

@@ -11,7 +11,7 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal import outbox
@@ -38,6 +38,10 @@ STATE_AFTER = {
 }
 FINAL = frozenset({PaymentState.SUCCEEDED, PaymentState.DECLINED})
 FAILURE_LENGTH = 200
+# Built once: every form that pays shows it.
+METHOD = select(PaymentMethod).where(
+    PaymentMethod.account_id == bindparam("account_id"), PaymentMethod.replaced_at.is_(None)
+)
 # An invoice's attempt that has no outcome yet. A bank transfer is waited for, not collected.
 IS_BEING_COLLECTED = (
     Payment.invoice_id.is_not(None) & Payment.state.not_in(FINAL) & (Payment.gateway != MANUAL)
@@ -76,10 +80,7 @@ def stage(payment: Payment) -> Stage:
 
 def method_of(session: Session, account_id: int) -> PaymentMethod | None:
     """How the account pays now."""
-    statement = select(PaymentMethod).where(
-        PaymentMethod.account_id == account_id, PaymentMethod.replaced_at.is_(None)
-    )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(METHOD, {"account_id": account_id}).one_or_none()
 
 
 def set_method(

@@ -5,20 +5,19 @@ for the cycle's end.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal.audit import SYSTEM, Actor, record
 from portal.billing import (
     intentions,
-    invoices,
     ledger,
     plan_outcomes,
     price_list,
+    situations,
     subscriptions,
     taxes,
     usage,
@@ -30,13 +29,9 @@ from portal.billing.rules.counting import Fit, Limits, Metric, fit
 from portal.billing.rules.errors import (
     AccountParked,
     AlreadySubscribed,
-    CancellationScheduled,
-    ChangeUnderWay,
     CycleEnded,
     DoesNotFit,
-    InvoiceUnpaid,
     NoLongerSold,
-    RuleBroken,
     TooSmallToBegin,
 )
 from portal.billing.rules.plan_change import Circumstances, Direction, Quote
@@ -50,29 +45,11 @@ from portal.models import (
     PlanChangeReason,
     PlanChangeState,
     Price,
-    Subscription,
     Vendor,
 )
 
-# Built once: every page about plans asks for it.
-WAITING = (
-    select(PlanChange)
-    .options(joinedload(PlanChange.to_price))
-    .where(
-        PlanChange.account_id == bindparam("account_id"),
-        PlanChange.state.in_((PlanChangeState.PENDING, PlanChangeState.SCHEDULED)),
-    )
-)
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Where an account stands when it wants to change: what runs, the downgrade that waits for
-    the cycle's end, and why nothing can be changed for now (None: it can)."""
-
-    subscription: Subscription | None
-    scheduled: PlanChange | None
-    obstacle: RuleBroken | None
+# What a quote depends on, in one question: the facts of the tax, and the credit balance.
+FACTS = taxes.OF_ACCOUNT.add_columns(ledger.CREDIT_BALANCE)
 
 
 def quote(
@@ -116,10 +93,11 @@ def fit_of_upgraded(session: Session, used: Mapping[Metric, int], limits: Limits
 
 def circumstances(session: Session, account: Account, *, now: datetime) -> Circumstances:
     """What a quote for the account depends on besides the plans."""
+    *facts, balance = session.execute(FACTS, {"account_id": account.id}).one()
     return Circumstances(
         now=now,
-        balance=ledger.credit_balance(session, account),
-        tax=taxes.applying(session, account),
+        balance=ledger.as_credit(balance, account),
+        tax=taxes.of(account, *facts),
         zone=ZoneInfo(account.time_zone),
         language=account.language,
     )
@@ -144,7 +122,7 @@ def confirm(
     done = intentions.done_before(session, account, confirmation)
     if done is not None:
         return done
-    obstacle = what_waits(session, account)
+    obstacle = situations.what_waits(session, account)
     if obstacle is not None:
         raise obstacle
     listed = price_list.listed(session, price)
@@ -201,7 +179,7 @@ def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor)
 
     Raises CycleEnded when it is due, however late the worker comes to it.
     """
-    change = scheduled(session, account.id)
+    change = situations.scheduled(session, account.id)
     if change is None:
         return
     if change.effective_at <= now:
@@ -209,53 +187,6 @@ def withdraw(session: Session, account: Account, *, now: datetime, actor: Actor)
     plan_outcomes.withdraw_scheduled(session, account, now=now)
     plan = change.to_price.plan_name
     record(session, account, "plan.downgrade_withdrawn", at=now, actor=actor, plan=plan)
-
-
-def pending(session: Session, account_id: int) -> PlanChange | None:
-    """The change that waits for its payment, if there is one."""
-    return waiting(session, account_id).get(PlanChangeState.PENDING)
-
-
-def scheduled(session: Session, account_id: int) -> PlanChange | None:
-    """The downgrade that waits for the cycle's end, if there is one."""
-    return waiting(session, account_id).get(PlanChangeState.SCHEDULED)
-
-
-def waiting(session: Session, account_id: int) -> Mapping[PlanChangeState, PlanChange]:
-    """The pending and the scheduled change; of each there is at most one."""
-    found = session.scalars(WAITING, {"account_id": account_id})
-    return {change.state: change for change in found}
-
-
-def situation(session: Session, account: Account) -> Situation:
-    """What runs, what waits, and what hinders a change."""
-    subscription, changes = subscriptions.live(session, account.id), waiting(session, account.id)
-    return Situation(
-        subscription,
-        changes.get(PlanChangeState.SCHEDULED),
-        _obstacle(session, account, subscription, PlanChangeState.PENDING in changes),
-    )
-
-
-def what_waits(session: Session, account: Account) -> RuleBroken | None:
-    """Why no plan can be changed for now: a change has no outcome yet, an invoice is unpaid, the
-    plan was cancelled, or the vendor is to look at the account first."""
-    return situation(session, account).obstacle
-
-
-def _obstacle(
-    session: Session, account: Account, subscription: Subscription | None, is_pending: bool
-) -> RuleBroken | None:
-    if account.parked_at is not None:
-        return AccountParked()
-    if is_pending:
-        return ChangeUnderWay()
-    unpaid = invoices.open_invoice(session, account.id)
-    if unpaid is not None:
-        return InvoiceUnpaid(unpaid.number_text)
-    if subscription is not None and subscription.cancelled_at is not None:
-        return CancellationScheduled()
-    return None
 
 
 def _must_be_upgrade(session: Session, terms: Quote, *, of: Price) -> None:

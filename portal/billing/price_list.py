@@ -2,13 +2,35 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.period import Interval
 from portal.billing.rules.plan_change import Direction, direction
 from portal.billing.rules.terms import AddOnTerms, Basket, Item, PlanTerms
 from portal.models import AddOn, AddOnPrice, Family, Price, Subscription
+
+# Built once: pages about plans, and every daily check, ask for them.
+WITH_ID = select(Price).where(Price.id == bindparam("id"))
+OFFERED = select(Price).where(
+    Price.currency == bindparam("currency"),
+    Price.interval.in_(bindparam("intervals", expanding=True)),
+    Price.retired_at.is_(None),
+)
+ADD_ONS = (
+    select(AddOnPrice)
+    .join(AddOn, AddOn.id == AddOnPrice.add_on_id)
+    .join(Family, Family.id == AddOn.family_id)
+    .where(
+        AddOn.family_id == bindparam("family_id"),
+        AddOn.hidden.is_(False),
+        Family.hidden.is_(False),
+        AddOnPrice.interval == bindparam("interval"),
+        AddOnPrice.currency == bindparam("currency"),
+        AddOnPrice.retired_at.is_(None),
+    )
+    .order_by(AddOn.position)
+)
 
 
 def terms(session: Session, price: Price) -> PlanTerms:
@@ -51,11 +73,14 @@ def basket(session: Session, price: Price, add_ons: Mapping[int, int]) -> Basket
 
 def offered(session: Session, *, currency: str, interval: Interval | None = None) -> list[Price]:
     """Prices that can be bought today, in the order of families and tiers."""
-    statement = select(Price).where(Price.currency == currency, Price.retired_at.is_(None))
-    if interval is not None:
-        statement = statement.where(Price.interval == interval)
-    prices = [price for price in session.scalars(statement) if is_listed(price)]
+    asked = {"currency": currency, "intervals": [interval] if interval else list(Interval)}
+    prices = [price for price in session.scalars(OFFERED, asked) if is_listed(price)]
     return sorted(prices, key=lambda p: (p.tier.family.position, p.tier.position, p.interval))
+
+
+def with_id(session: Session, price_id: int) -> Price | None:
+    """A price version, whether it is sold or not."""
+    return session.scalars(WITH_ID, {"id": price_id}).one_or_none()
 
 
 def listed(session: Session, price: Price) -> Price | None:
@@ -102,21 +127,12 @@ def upgrade_by_itself(session: Session, price: Price) -> Price | None:
 
 def add_ons_for(session: Session, price: Price) -> list[AddOnPrice]:
     """The add-ons sold today beside a plan: of its family, interval and currency, in order."""
-    statement = (
-        select(AddOnPrice)
-        .join(AddOn, AddOn.id == AddOnPrice.add_on_id)
-        .join(Family, Family.id == AddOn.family_id)
-        .where(
-            AddOn.family_id == price.tier.family_id,
-            AddOn.hidden.is_(False),
-            Family.hidden.is_(False),
-            AddOnPrice.interval == price.interval,
-            AddOnPrice.currency == price.currency,
-            AddOnPrice.retired_at.is_(None),
-        )
-        .order_by(AddOn.position)
-    )
-    return list(session.scalars(statement))
+    asked = {
+        "family_id": price.tier.family_id,
+        "interval": price.interval,
+        "currency": price.currency,
+    }
+    return list(session.scalars(ADD_ONS, asked))
 
 
 def carried_over(

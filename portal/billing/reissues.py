@@ -199,7 +199,8 @@ def _tax_note(session: Session, account: Account, invoice: Invoice) -> str:
 
 
 def _words(tax: Tax) -> str:
-    return tax.text if tax.basis_points else tax.note or _("none")
+    """As a part of a sentence: a note is one by itself, so its full stop goes."""
+    return tax.text if tax.basis_points else tax.note.removesuffix(".") or _("none")
 
 
 def _closed_by(session: Session, invoice: Invoice) -> str:

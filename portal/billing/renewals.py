@@ -21,8 +21,8 @@ from portal.billing import (
     ledger,
     next_cycle,
     payments,
-    plan_changes,
     plan_outcomes,
+    situations,
     subscriptions,
     taxes,
 )
@@ -57,7 +57,7 @@ def due(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
         select(Subscription.account_id)
         .join(Account, Account.id == Subscription.account_id)
         .where(
-            Subscription.status.in_(subscriptions.LIVE),
+            subscriptions.IS_LIVE,
             Subscription.cycle_end_at <= now,
             Account.parked_at.is_(None),
             ~_has_pending_change(),
@@ -80,7 +80,7 @@ def renew(session: Session, account: Account, *, now: datetime) -> Invoice | Non
     subscription = subscriptions.live(session, account.id)
     if subscription is None or subscription.cycle_end_at > now or account.parked_at is not None:
         return None
-    waiting = plan_changes.waiting(session, account.id)
+    waiting = situations.waiting(session, account.id)
     if PlanChangeState.PENDING in waiting:
         return None
     if episode_steps.upgrade_comes_first(session, account, subscription, now=now):

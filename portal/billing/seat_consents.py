@@ -6,7 +6,7 @@ The latest choice counts. Before the first one the vendor's catalog decides.
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal import events
@@ -18,7 +18,7 @@ from portal.billing.rules.policies import Policy
 from portal.language import gettext as _
 from portal.language import message
 from portal.models import Account, SeatConsent, User, Vendor, WhenFull
-from portal.transaction import after_commit
+from portal.transaction import after_commit, read_once
 
 UPGRADED = message(
     "People can be added beyond the seats of the plan. If more seats are in use than it has, the"
@@ -38,6 +38,15 @@ CAPPED = message(
     " to a role with a seat can't be accepted, nobody who takes a seat can be added or"
     " reactivated, and no billing contact can be made Member or Admin. Whoever has a seat keeps"
     " it. The account is never moved to a larger plan, and never charged for one, by itself."
+)
+
+
+# Built once: it is asked for on every page that shows seats.
+LATEST = (
+    select(SeatConsent)
+    .where(SeatConsent.account_id == bindparam("account_id"))
+    .order_by(SeatConsent.id.desc())
+    .limit(1)
 )
 
 
@@ -61,8 +70,12 @@ def made(session: Session, account_id: int) -> list[tuple[SeatConsent, str | Non
 
 def choice(session: Session, account_id: int) -> WhenFull:
     """What happens when the seats of the account run out, as things stand."""
-    latest = _latest(session, account_id)
-    return latest.choice if latest else WhenFull.UPGRADE
+
+    def ask() -> WhenFull:
+        latest = _latest(session, account_id)
+        return latest.choice if latest else WhenFull.UPGRADE
+
+    return read_once(session, ("when full", account_id), ask)
 
 
 def is_capped(session: Session, account_id: int) -> bool:
@@ -143,13 +156,7 @@ def _what_follows(session: Session, choice: WhenFull) -> str:
 
 
 def _latest(session: Session, account_id: int) -> SeatConsent | None:
-    statement = (
-        select(SeatConsent)
-        .where(SeatConsent.account_id == account_id)
-        .order_by(SeatConsent.id.desc())
-        .limit(1)
-    )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(LATEST, {"account_id": account_id}).one_or_none()
 
 
 def _keep(

@@ -41,7 +41,8 @@ class Entry:
     """`amount` is above zero where it adds to what is owed; `after` is what is owed then.
 
     `number` is the paper's own, or that of the paper a payment or a refund is for. `method` is
-    what a payment came from or a refund went to.
+    what a payment came from or a refund went to. `kept` is what an invoice gives back beyond what
+    it charges: credit balance, by which its total is above `amount`.
     """
 
     at: datetime
@@ -50,6 +51,7 @@ class Entry:
     method: str
     amount: Money
     after: Money
+    kept: Money
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Statement:
         """All of one kind: invoiced and refunded above zero, credited and paid below."""
         amounts = (entry.amount for entry in self.entries if entry.event is event)
         return sum(amounts, start=Money.zero(self.opening.currency))
+
+    @property
+    def kept(self) -> Money:
+        """What invoices kept as credit balance, taken off what was invoiced."""
+        return sum((entry.kept for entry in self.entries), start=Money.zero(self.opening.currency))
 
 
 def of(session: Session, account: Account, *, since_at: datetime, before_at: datetime) -> Statement:
@@ -129,6 +136,7 @@ def _entry(row: Any, event: Event, amount: Money, after: Money) -> Entry:
         method=row.label or "",
         amount=amount,
         after=after,
+        kept=Money(row.surplus or 0 if event is Event.INVOICE else 0, amount.currency),
     )
 
 
@@ -145,6 +153,7 @@ def _transfers(account: Account, during: ColumnElement[bool]) -> Any:
             Invoice.number_text.label("invoice"),
             CreditNote.number_text.label("credit_note"),
             PaymentMethod.label,
+            Invoice.surplus_minor.label("surplus"),
         )
         .outerjoin(Refund, Refund.id == LedgerTransfer.refund_id)
         .outerjoin(Payment, Payment.id == payment_id)

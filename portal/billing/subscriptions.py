@@ -9,19 +9,26 @@ from portal.billing import invoices, price_list
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.terms import Basket, Item, Running, limits_with
 from portal.models import Subscription, SubscriptionStatus
+from portal.models.types import spelt_out
+from portal.transaction import read_once
 
 LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
+IS_LIVE = spelt_out(Subscription.status, *LIVE)
 # Built once: what most pages and commands ask first.
 OF_ACCOUNT = (
     select(Subscription)
     .options(joinedload(Subscription.add_ons))
-    .where(Subscription.account_id == bindparam("account_id"), Subscription.status.in_(LIVE))
+    .where(Subscription.account_id == bindparam("account_id"), IS_LIVE)
 )
 
 
 def live(session: Session, account_id: int) -> Subscription | None:
     """The account's subscription, unless it has none or it ended."""
-    return session.scalars(OF_ACCOUNT, {"account_id": account_id}).unique().one_or_none()
+
+    def ask() -> Subscription | None:
+        return session.scalars(OF_ACCOUNT, {"account_id": account_id}).unique().one_or_none()
+
+    return read_once(session, ("subscription", account_id), ask)
 
 
 def running(session: Session, subscription: Subscription) -> Running:

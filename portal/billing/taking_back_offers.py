@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.billing import (
     credited_lines,
     former_plans,
-    plan_changes,
+    situations,
     subscriptions,
     taking_back_terms,
     upgrade_cycles,
@@ -188,7 +188,7 @@ def _facts(
 ) -> Facts:
     """What the rules decide by."""
     first = _goes_first(session, change, later)
-    now = plan_changes.situation(session, account)
+    now = situations.situation(session, account)
     is_straight = not later and not upgrade_cycles.in_the_way(charged[1:], former)
     rows = now.subscription.add_ons if now.subscription else []
     return Facts(

@@ -30,16 +30,23 @@ from portal.billing.rules.counting import Metric, is_counted, takes_seat
 from portal.billing.rules.roles import Role
 from portal.billing.rules.usage_forecast import DayCount
 from portal.models import Client, ClientStatus, Document, Membership, Usage, UsageDay
+from portal.transaction import read_once
 
 Counts = dict[Metric, int]
 DAY = timedelta(days=1)
 DAYS = cast(Table, UsageDay.__table__)
+# Built once, as is HISTORY below: they are asked for wherever counts are drawn.
+OF_ACCOUNT = select(Usage).where(Usage.account_id == bindparam("account_id"))
 
 
 def of(session: Session, account_id: int) -> dict[Metric, Usage]:
     """The account's usage rows by metric."""
-    rows = session.scalars(select(Usage).where(Usage.account_id == account_id))
-    return {row.metric: row for row in rows}
+
+    def ask() -> dict[Metric, Usage]:
+        rows = session.scalars(OF_ACCOUNT, {"account_id": account_id})
+        return {row.metric: row for row in rows}
+
+    return read_once(session, ("usage", account_id), ask)
 
 
 def counts(session: Session, account_id: int) -> Counts:
@@ -224,5 +231,4 @@ def _storage(session: Session, account_ids: Collection[int]) -> dict[int, int]:
     return {account_id: int(size) for account_id, size in session.execute(statement)}
 
 
-# Built once: it is asked for wherever counts are drawn.
 HISTORY = _history()

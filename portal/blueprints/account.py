@@ -6,14 +6,15 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock, live
-from portal.billing import accounts, plan_changes, taking_back_offers
+from portal.billing import accounts, plan_changes, situations, taking_back_offers
 from portal.display import account_history, account_overview, overruns
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.models import Subscription
 from portal.transaction import transaction
-from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
+from portal.web.access import find_principal, principal, requires
 from portal.web.htmx import redirect_after, wants_fragment
+from portal.web.permissions import Permission, home_endpoint
 
 bp = Blueprint("account", __name__)
 
@@ -59,10 +60,10 @@ def over_limit() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def withdraw_scheduled_change() -> ResponseReturnValue:
     """Keep the running plan; said twice, or too late, it changes nothing."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account = accounts.lock(session, account_id)
-        was_scheduled = plan_changes.scheduled(session, account_id) is not None
+        was_scheduled = situations.scheduled(session, account_id) is not None
         plan_changes.withdraw(session, account, now=clock.now(), actor=actor)
     if was_scheduled:
         flash(_("The downgrade is withdrawn: your plan stays as it is."), "success")
@@ -88,7 +89,7 @@ def _for_admins(subscription: Subscription | None) -> dict[str, Any]:
 
 def _counts() -> dict[str, Any]:
     """The meters, and what follows from those that are over."""
-    account_id = principal().account.id
+    account_id = principal().account_id
     context = live.meters_context(account_id)
     found = overruns.of_meters(db.session(), account_id, context["meters"], now=clock.now())
     return {**context, "overruns": found}

@@ -8,7 +8,15 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.billing import accounts, add_ons, capacity, intentions, price_list, subscriptions
+from portal.billing import (
+    accounts,
+    add_ons,
+    capacity,
+    intentions,
+    payments,
+    price_list,
+    subscriptions,
+)
 from portal.billing.intentions import StaleQuote
 from portal.billing.rules import kept_words
 from portal.billing.rules.errors import RuleBroken
@@ -21,9 +29,10 @@ from portal.language import message
 from portal.models import Account, PlanChange, PlanChangeState, Subscription
 from portal.transaction import transaction
 from portal.web import attempts, formatting
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.confirmations import Signed
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("add_ons", __name__)
 
@@ -74,7 +83,7 @@ def confirm() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def renew(price_id: int) -> ResponseReturnValue:
     """How many of an add-on go on after the cycle's end."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     typed = request.form.get("renewing", "")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
         return _page(problem=add_on_choice.not_a_number(), status=422)
@@ -130,7 +139,7 @@ def _quote(
         chosen=capacity.way_by_add_ons(session, account, wanted, now=now),
         comparison=capacity.compare(session, account, subscription, now=now),
         confirmation=None if obstacle else confirming.token(terms),
-        **ways_to_pay.choice(),
+        **ways_to_pay.choice(payments.method_of(session, account.id)),
     )
 
 
@@ -165,7 +174,7 @@ def _choices(subscription: Subscription) -> list[add_on_choice.Choice]:
 
 
 def _subscription() -> Subscription | None:
-    return subscriptions.live(db.session(), principal().account.id)
+    return subscriptions.live(db.session(), principal().account_id)
 
 
 def _without_plan() -> ResponseReturnValue:

@@ -6,8 +6,9 @@ from flask.typing import ResponseReturnValue
 from portal.billing import balance, ledger
 from portal.blueprints.paging import Paging
 from portal.extensions import db
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("balance", __name__)
 

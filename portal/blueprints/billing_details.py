@@ -37,8 +37,9 @@ from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.forms import Form
+from portal.web.permissions import Permission
 
 bp = Blueprint("billing_details", __name__)
 
@@ -144,7 +145,7 @@ def choose_for_myself() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def ask_again() -> ResponseReturnValue:
     """Ask the reader of an address once more whether invoices are to come there."""
-    account_id, actor = principal().account.id, principal().actor
+    account_id, actor = principal().account_id, principal().actor
     email = request.form.get("email", "")
     try:
         with transaction() as session:
@@ -186,7 +187,7 @@ def _form_of(details: Details) -> BillingDetailsForm:
 
 def _save(details: Details) -> tuple[str, str]:
     """Keep them; returns what there is to say, and its category."""
-    account_id, actor, now = principal().account.id, principal().actor, clock.now()
+    account_id, actor, now = principal().account_id, principal().actor, clock.now()
     with transaction() as session:
         account = accounts.lock(session, account_id)
         before = _tax_words(taxes.applying(session, account))
@@ -206,7 +207,7 @@ def _save(details: Details) -> tuple[str, str]:
 
 
 def _choose(wants: bool) -> bool:
-    actor, membership_id = principal().actor, principal().membership.id
+    actor, membership_id = principal().actor, principal().membership_id
     with transaction() as session:
         mine = session.get_one(Membership, membership_id)
         return invoice_emails.want(session, mine, wants, now=clock.now(), actor=actor)
@@ -225,7 +226,7 @@ def _page(form: BillingDetailsForm, not_chosen_because: str = "") -> str:
         can_edit=principal().may(Permission.MANAGE_BILLING),
         readers=invoice_emails.readers(session, account),
         me=principal().user.email,
-        i_want=principal().membership.wants_invoices,
+        i_want=session.get_one(Membership, principal().membership_id).wants_invoices,
         not_chosen_because=not_chosen_because,
     )
 

@@ -11,8 +11,9 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.transaction import transaction
 from portal.web import formatting
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("cancellation", __name__)
 
@@ -28,7 +29,7 @@ def show() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def cancel() -> ResponseReturnValue:
     """Let the plan end with its cycle; said twice it changes nothing."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -36,7 +37,7 @@ def cancel() -> ResponseReturnValue:
             ends_at = subscription.cycle_end_at
     except RuleBroken as reason:
         return _page(problem=str(reason), status=409)
-    until = formatting.date_time(ends_at, principal().account.time_zone)
+    until = formatting.date_time(ends_at, principal().time_zone)
     flash(_("Your plan is cancelled. It runs until %(at)s.", at=until), "info")
     return redirect_after(url_for("account.show"))
 
@@ -45,7 +46,7 @@ def cancel() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def withdraw() -> ResponseReturnValue:
     """Keep the plan after all; said twice it changes nothing."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)

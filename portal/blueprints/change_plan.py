@@ -16,8 +16,8 @@ from portal.billing import (
     plan_changes,
     plan_outcomes,
     price_list,
-    seat_consents,
     settlements,
+    situations,
     usage,
 )
 from portal.billing.plan_changes import StaleQuote
@@ -39,9 +39,10 @@ from portal.models import (
 )
 from portal.papers import invoice_progress
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.confirmations import Signed
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("change_plan", __name__)
 
@@ -92,7 +93,7 @@ def confirm() -> ResponseReturnValue:
 def outcome(op_id: str) -> ResponseReturnValue:
     """What came of a confirmation; follows by itself while that is still open."""
     statement = select(PlanChange).where(
-        PlanChange.account_id == principal().account.id, PlanChange.op_id == op_id
+        PlanChange.account_id == principal().account_id, PlanChange.op_id == op_id
     )
     change = db.session.scalars(statement).one_or_none()
     if change is None:
@@ -121,7 +122,7 @@ def _plans(problem: str | None = None, status: int = 200) -> ResponseReturnValue
         "change_plan",
         status=status,
         problem=problem,
-        obstacle=plan_changes.what_waits(session, account),
+        obstacle=situations.what_waits(session, account),
         standing=standing,
         interval=interval,
         # Who switches the interval stays at the switch; who comes from a quote starts at the top.
@@ -134,9 +135,8 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
     session, account = db.session(), principal().account
     price = session.get_one(Price, terms.target.price_id)
     used = usage.counts(session, account.id)
-    is_capped = seat_consents.is_capped(session, account.id)
-    shown = plan_display.shown(session, terms, price, used, is_capped=is_capped, now=clock.now())
-    situation = plan_changes.situation(session, account)
+    shown = plan_display.shown(session, account, terms, price, used, now=clock.now())
+    situation = situations.situation(session, account)
     obstacle = situation.obstacle
     return page_or_fragment(
         "change_plan/quote.html",
@@ -149,7 +149,7 @@ def _quote(terms: Quote, problem: str | None = None, status: int = 200) -> Respo
         scheduled=situation.scheduled,
         add_ons=_choices(terms, price),
         confirmation=confirming.token(terms) if shown.can_be_confirmed and not obstacle else None,
-        **ways_to_pay.choice(),
+        **ways_to_pay.choice(situation.method),
     )
 
 
@@ -186,7 +186,7 @@ def _answer(change: PlanChange) -> ResponseReturnValue:
 
 def _on_offer(price_id: int) -> Price:
     """A price this account can buy today; 404 for any other."""
-    price = db.session.get(Price, price_id) if price_id <= LARGEST_ID else None
+    price = price_list.with_id(db.session(), price_id) if price_id <= LARGEST_ID else None
     if price is None or price.currency != principal().account.currency:
         abort(404)
     if not price_list.is_listed(price):

@@ -36,7 +36,7 @@ class Refused(Exception):
 
 def token(terms: Quote) -> str:
     """What the form of a quote carries, for who is here."""
-    return confirmations.sign(terms, account_id=principal().account.id, user_id=principal().user.id)
+    return confirmations.sign(terms, account_id=principal().account_id, user_id=principal().user.id)
 
 
 def read(again: str) -> Signed:
@@ -47,7 +47,7 @@ def read(again: str) -> Signed:
     except NotSigned as reason:
         why = _("This form is not one the portal gave out.")
         raise Refused(f"{why} {again}", 400) from reason
-    if (signed.account_id, signed.user_id) != (principal().account.id, principal().user.id):
+    if (signed.account_id, signed.user_id) != (principal().account_id, principal().user.id):
         why = _("This form was made for another person or account.")
         raise Refused(f"{why} {again}", 422)
     return signed
@@ -75,7 +75,7 @@ def _write(confirm: Confirm, signed: Signed) -> int:
     A card is tried, and kept once it has paid; where nothing is on file yet it is what the account
     pays with.
     """
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account, now = accounts.lock(session, account_id), clock.now()
         done = intentions.done_before(session, account, signed.confirmation)

@@ -1,6 +1,7 @@
 """Credit notes: one with how it was worked out and where its money went, and its PDF."""
 
 from datetime import timedelta
+from functools import partial
 
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
@@ -8,9 +9,11 @@ from flask.typing import ResponseReturnValue
 from portal import clock
 from portal.blueprints import own_papers, resending, stored_files
 from portal.extensions import db
+from portal.models import CreditNote
 from portal.papers import credit_note_display
-from portal.web.access import Permission, requires
+from portal.web.access import requires
 from portal.web.htmx import page_or_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("credit_notes", __name__)
 
@@ -39,5 +42,5 @@ def show(number: str) -> ResponseReturnValue:
 @requires(Permission.SEE_INVOICES)
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
-    row = own_papers.credit_note(number)
-    return stored_files.pdf(row, url_for("credit_notes.show", number=row.number_text))
+    files = own_papers.files_of(CreditNote, number)
+    return stored_files.pdf(files, partial(url_for, "credit_notes.show", number=number))

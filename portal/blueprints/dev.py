@@ -28,8 +28,9 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.mail import enclosures
 from portal.models import Notice, Work
-from portal.web.access import Permission, find_principal, requires
+from portal.web.access import find_principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("dev", __name__, url_prefix="/dev")
 

@@ -8,15 +8,16 @@ from flask import Response, stream_with_context
 
 from portal import clock, language
 from portal.billing.rules.document_files import safe_name
+from portal.web import formatting
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 def csv(name: str, text: Iterator[str]) -> Response:
-    """Text as it comes, under a name with today's date: "clients-2026-03-31.csv"."""
+    """Text as it comes, under a name with the account's date: "clients-2026-03-31.csv"."""
     pieces = stream_with_context(_spoken(text, language.spoken()))
     response = Response(pieces, mimetype="text/csv", headers=HEADERS)
-    day = clock.now().date().isoformat()
+    day = formatting.local_day(clock.now()).isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{day}.csv"'
     return response
 

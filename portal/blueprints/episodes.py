@@ -15,8 +15,9 @@ from portal.display import episode_story, overruns
 from portal.display.overruns import Overrun
 from portal.extensions import db
 from portal.models import Episode, EpisodeState, Invoice, PlanChange, PlanChangeState, Vendor
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("episodes", __name__)
 

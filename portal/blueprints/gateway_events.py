@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from portal.billing.gateways.stripe import events
 from portal.collecting import gateway_events
 from portal.extensions import csrf
-from portal.web.access import Permission, requires
+from portal.web.access import requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("gateway_events", __name__)
 

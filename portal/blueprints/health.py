@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from portal import clock
 from portal.extensions import db
 from portal.models import ClockState, OutboxItem, OutboxState
-from portal.web.access import Permission, requires
+from portal.web.access import requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("health", __name__)
 

@@ -21,8 +21,9 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.web import attempts, formatting
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("history", __name__)
 

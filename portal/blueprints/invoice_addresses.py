@@ -16,7 +16,8 @@ from portal.language import message
 from portal.models import Account
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import Permission, requires
+from portal.web.access import requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("invoice_addresses", __name__)
 

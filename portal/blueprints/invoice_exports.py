@@ -15,7 +15,6 @@ from portal import clock, csv_file
 from portal.billing import accounts, invoice_exports, invoice_lists
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.invoice_lists import Asked, Paper
-from portal.billing.rules import describe
 from portal.billing.rules.text import normal
 from portal.blueprints import downloads, invoice_listing
 from portal.extensions import db
@@ -26,8 +25,9 @@ from portal.models import ExportKind, ExportState, InvoiceExport
 from portal.papers import handing_out, spreadsheets
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("invoice_exports", __name__)
 
@@ -54,6 +54,7 @@ def index() -> ResponseReturnValue:
         is_waiting=bool(waiting),
         is_soon=any(clock.now() - row.requested_at < SOON for row in waiting),
         kept_days=invoice_exports.KEPT_FOR.days,
+        how_many_of=invoice_listing.how_many_of,
     )
 
 
@@ -64,11 +65,13 @@ def index() -> ResponseReturnValue:
 def ask() -> ResponseReturnValue:
     """A ZIP of the papers that are ticked, or of all that the address asks for."""
     form, chosen = invoice_listing.asked(), request.form.getlist("number")
+    if form.problems:
+        return invoice_listing.page(form, chosen=chosen)
     wish = _of_all(form.asked) if request.form.get("all") else _of_chosen(chosen)
     try:
         ask_for(wish)
     except ExportRefused as refused:
-        return invoice_listing.page(form, chosen=chosen, problem=str(refused), status=422)
+        return invoice_listing.page(form, chosen=chosen, problem=str(refused))
     return redirect_after(url("invoice_exports.index"))
 
 
@@ -106,15 +109,17 @@ def remove(public_id: str) -> ResponseReturnValue:
 @requires(Permission.SEE_INVOICES)
 def lines() -> ResponseReturnValue:
     """Each line of all that the address asks for, oldest first."""
-    account = principal().account
-    numbers = invoice_lists.numbers(db.session(), account, invoice_listing.asked().asked)
+    form, account = invoice_listing.asked(), principal().account
+    if form.problems:
+        return invoice_listing.page(form)
+    numbers = invoice_lists.numbers(db.session(), account, form.asked)
     rows = spreadsheets.line_rows(_papers(account.id, numbers), account.time_zone)
     return downloads.csv("invoice-lines", csv_file.write(spreadsheets.LINE_COLUMNS, rows))
 
 
 def ask_for(wish: Wish) -> None:
     """Have a file made for who is here, once for each form; raises ExportRefused."""
-    account_id, actor = principal().account.id, principal().actor
+    account_id, actor = principal().account_id, principal().actor
     op_id = request.form.get("op_id", "")[:OP_ID_LENGTH] or secrets.token_hex(16)
     with transaction() as session:
         account = accounts.lock(session, account_id)
@@ -125,11 +130,10 @@ def _of_chosen(chosen: Sequence[str]) -> Wish:
     # One more than a file holds is refused; PostgreSQL can't even look for many thousands.
     most = invoice_exports.PAPERS_AT_MOST + 1
     asked_for = [number for number in chosen[:most] if number.isprintable()]
-    papers = invoice_lists.of_numbers(db.session(), principal().account.id, asked_for)
+    papers = invoice_lists.of_numbers(db.session(), principal().account_id, asked_for)
     numbers = [paper.number_text for paper in reversed(papers)]
-    count = describe.number(len(numbers))
-    many = _("%(num)s invoices and credit notes", num=count)
-    return Wish(ExportKind.ARCHIVE, numbers[0] if len(numbers) == 1 else many, numbers)
+    title = numbers[0] if len(numbers) == 1 else invoice_listing.how_many_of(numbers)
+    return Wish(ExportKind.ARCHIVE, title, numbers)
 
 
 def _of_all(asked: Asked) -> Wish:

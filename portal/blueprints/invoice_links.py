@@ -20,9 +20,10 @@ from portal.language import message, ngettext
 from portal.models import Invoice, InvoiceLink
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.links import outside_url
+from portal.web.permissions import Permission
 from portal.web.signing import signer
 
 bp = Blueprint("invoice_links", __name__)
@@ -156,10 +157,10 @@ def _page(
         "invoice_links",
         status=422 if problem else 200,
         number=invoice.number_text,
-        zone=principal().account.time_zone,
+        zone=principal().time_zone,
         **sharing(invoice) | shown,
     )
 
 
 def _who() -> tuple[int, Any]:
-    return principal().account.id, principal().actor
+    return principal().account_id, principal().actor

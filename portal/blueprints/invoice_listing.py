@@ -11,12 +11,13 @@ from typing import Any
 from flask import Response, request, url_for
 
 from portal.billing import credit_notes, invoice_lists
-from portal.billing.invoice_lists import LAST_YEAR, Asked, Paper, State
+from portal.billing.invoice_lists import FIRST_YEAR, LAST_YEAR, Asked, Paper, State
+from portal.billing.rules import describe
 from portal.billing.rules.money import Money
 from portal.blueprints.paging import Paging
 from portal.extensions import db
 from portal.language import gettext as _
-from portal.language import pgettext
+from portal.language import message, pgettext
 from portal.models import CreditNote, Invoice, InvoiceStatus
 from portal.papers import invoice_display, invoice_progress
 from portal.web.access import principal
@@ -24,23 +25,24 @@ from portal.web.forms import clean_text
 from portal.web.htmx import page_or_fragment, wants_fragment
 
 PAGE_LENGTH = 25
+LONGEST_ASKED = 20
+NOT_A_YEAR = message("“%(asked)s” is no year of this list. Choose another one.")
+NOT_A_STATE = message("“%(asked)s” is no state of this list. Choose another one.")
 TONES = {InvoiceStatus.OPEN: "info", InvoiceStatus.PAID: "good"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the address asks for; what it can't mean is left out."""
+    """What the address says, as it was written; `problems` are sentences by the field's name."""
 
+    year: str
+    state: str
     asked: Asked
+    problems: dict[str, str]
 
     @property
     def filters(self) -> dict[str, str]:
-        asked = self.asked
-        parts = {
-            "year": str(asked.year or ""),
-            "state": asked.state.value if asked.state else "",
-            "q": asked.text,
-        }
+        parts = {"year": self.year, "state": self.state, "q": self.asked.text}
         return {name: value for name, value in parts.items() if value}
 
     def url(self, page: int) -> str:
@@ -65,35 +67,37 @@ class Listed:
 
 def asked() -> Form:
     """By the address of this request, also where a form was sent to it."""
-    values = request.args
-    year, state = values.get("year", 0, type=int), values.get("state", "")
+    written_year, written_state = _written("year"), _written("state")
+    year, state = _year(written_year), _state(written_state)
+    text = (clean_text(request.args.get("q")) or "")[: invoice_lists.SEARCH_AT_MOST]
+    problems = {}
+    if written_year and year is None:
+        problems["year"] = _(NOT_A_YEAR, asked=written_year)
+    if written_state and state is None:
+        problems["state"] = _(NOT_A_STATE, asked=written_state)
     return Form(
-        Asked(
-            year=year if 1970 <= year <= LAST_YEAR else None,
-            state=State(state) if state in tuple(State) else None,
-            text=(clean_text(values.get("q")) or "")[: invoice_lists.SEARCH_AT_MOST],
-        )
+        str(year) if year else written_year, written_state, Asked(year, state, text), problems
     )
 
 
-def page(
-    form: Form, *, chosen: Collection[str] = (), problem: str = "", status: int = 200
-) -> Response:
-    """The list, or for htmx its region. `problem` says why what was to be done with the `chosen`
-    was not done."""
+def page(form: Form, *, chosen: Collection[str] = (), problem: str = "") -> Response:
+    """The list, or for htmx its region; no list where the form has problems. `problem` says why
+    what was to be done with the `chosen` was not done."""
     session, account = db.session(), principal().account
     totals = invoice_lists.totals(session, account, form.asked)
-    paging = Paging.asked(totals.papers, PAGE_LENGTH)
-    rows = invoice_lists.page(session, account, form.asked, limit=PAGE_LENGTH, offset=paging.offset)
+    paging = Paging.asked(0 if form.problems else totals.papers, PAGE_LENGTH)
+    years = invoice_lists.years(session, account)
     response = page_or_fragment(
         "invoices/index.html",
         "invoice_list",
-        status=status,
+        status=422 if form.problems or problem else 200,
         form=form,
-        states=[("", _("All")), *((state.value, state_word(state)) for state in State)],
-        years=invoice_lists.years(session, account),
-        rows=_listed(rows),
+        states=_choices([(state.value, state_word(state)) for state in State], form.state),
+        years=years,
+        year_choices=_choices([(str(year), str(year)) for year in years], form.year),
+        rows=[] if form.problems else _listed(_rows(form, paging)),
         totals=totals,
+        how_many=how_many(totals.invoices, totals.credit_notes),
         paging=paging,
         zone=account.time_zone,
         chosen=chosen,
@@ -127,9 +131,50 @@ def state_word(state: State) -> str:
     return words[state]
 
 
+def how_many(invoices: int, notes: int) -> str:
+    """Only what there is of is named: "5 invoices", "1 credit note", or both in one sum."""
+    if invoices and notes:
+        return _("%(num)s invoices and credit notes", num=describe.number(invoices + notes))
+    if notes:
+        return describe.counted(notes, "%(num)s credit note", "%(num)s credit notes")
+    return describe.counted(invoices, "%(num)s invoice", "%(num)s invoices")
+
+
+def how_many_of(numbers: Sequence[str]) -> str:
+    """The same of papers by their numbers."""
+    notes = sum(map(invoice_lists.is_credit_note, numbers))
+    return how_many(len(numbers) - notes, notes)
+
+
+def _written(name: str) -> str:
+    return (clean_text(request.args.get(name)) or "")[:LONGEST_ASKED]
+
+
+def _year(written: str) -> int | None:
+    is_number = written.isascii() and written.isdigit()
+    year = int(written) if is_number else 0
+    return year if FIRST_YEAR <= year <= LAST_YEAR else None
+
+
+def _state(written: str) -> State | None:
+    return State(written) if written in tuple(State) else None
+
+
+def _choices(offered: Sequence[tuple[str, str]], asked: str) -> list[tuple[str, str]]:
+    """All, what is offered and, where it isn't among that, what is asked for: a form that showed
+    something else would say that this was asked."""
+    is_offered = not asked or asked in (value for value, _word in offered)
+    return [("", _("All")), *offered, *([] if is_offered else [(asked, asked)])]
+
+
+def _rows(form: Form, paging: Paging) -> list[Paper]:
+    session, account = db.session(), principal().account
+    return invoice_lists.page(session, account, form.asked, limit=PAGE_LENGTH, offset=paging.offset)
+
+
 def _listed(rows: Sequence[Paper]) -> list[Listed]:
     invoices = [row for row in rows if isinstance(row, Invoice)]
-    notes = credit_notes.of_invoices(db.session(), principal().account.id, invoices)
+    notes = credit_notes.of_invoices(db.session(), principal().account_id, invoices)
     return [
         _invoice(row, notes.get(row.id, [])) if isinstance(row, Invoice) else _note(row)
         for row in rows

@@ -1,6 +1,7 @@
 """Invoices: the list, one invoice with how it was worked out, and its PDF as it was stored."""
 
 from datetime import timedelta
+from functools import partial
 
 from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -35,8 +36,9 @@ from portal.models import Invoice, InvoiceReason
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("invoices", __name__)
 
@@ -95,8 +97,8 @@ def pay(number: str) -> ResponseReturnValue:
 @requires(Permission.SEE_INVOICES)
 def pdf(number: str) -> ResponseReturnValue:
     """The stored bytes, the same at every download; 409 while there are none yet."""
-    row = own_papers.invoice(number)
-    return stored_files.pdf(row, url_for("invoices.show", number=row.number_text))
+    files = own_papers.files_of(Invoice, number)
+    return stored_files.pdf(files, partial(url_for, "invoices.show", number=number))
 
 
 def _page(row: Invoice, region: str) -> ResponseReturnValue:
@@ -134,7 +136,7 @@ def _to_take_back(row: Invoice) -> Recent | None:
 
 
 def _begin_payment(invoice_id: int) -> int | None:
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account = accounts.lock(session, account_id)
         invoice, seen = session.get_one(Invoice, invoice_id), request.form.get("seen", "")

@@ -14,8 +14,9 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("issued_files", __name__)
 
@@ -35,7 +36,7 @@ def show() -> ResponseReturnValue:
     written = request.args.get("sha256", "").strip()[:LONGEST_HASH]
     sha256 = issued_files.read_hash(written)
     problem = _(NO_HASH) if written and sha256 is None else ""
-    found = issued_files.find(db.session(), principal().account.id, sha256) if sha256 else None
+    found = issued_files.find(db.session(), principal().account_id, sha256) if sha256 else None
     return page_or_fragment(
         "issued_files/show.html",
         "issued_file",

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from portal.web import languages
-from portal.web.access import Permission, requires
+from portal.web.access import requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("languages", __name__)
 

@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 
 from portal import live
 from portal.extensions import db
-from portal.web.access import Permission, find_principal, principal, requires
+from portal.web.access import find_principal, principal, requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("live", __name__)
 
@@ -29,7 +30,7 @@ def events() -> ResponseReturnValue:
         abort(403)
     hub = live.hub()
     line = request.environ.get("gunicorn.socket")
-    stream = hub.open(found.account.id, found.user.id, regions, line)
+    stream = hub.open(found.account_id, found.user.id, regions, line)
     if stream is None:
         return "", 503, {"Retry-After": ASK_AGAIN_SECONDS}
     db.session().rollback()  # gives the connection back for as long as the stream is open
@@ -42,10 +43,10 @@ def events() -> ResponseReturnValue:
 @bp.get("/account/meters")
 @requires(Permission.SEE_METERS)
 def account_meters() -> ResponseReturnValue:
-    return live.render(live.USAGE_METERS, principal().account.id)
+    return live.render(live.USAGE_METERS, principal().account_id)
 
 
 @bp.get("/clients/meter")
 @requires(Permission.WORK_WITH_CLIENTS)
 def clients_meter() -> ResponseReturnValue:
-    return live.render(live.CLIENTS_METER, principal().account.id)
+    return live.render(live.CLIENTS_METER, principal().account_id)

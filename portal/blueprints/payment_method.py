@@ -24,9 +24,10 @@ from portal.models import Account, GatewayCustomer, Invoice
 from portal.papers import invoice_progress
 from portal.transaction import assert_outside, transaction
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.forms import Form
 from portal.web.htmx import is_local, page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("payment_method", __name__)
 
@@ -45,7 +46,7 @@ class CardForm(Form):
 @requires(Permission.MANAGE_BILLING)
 def show() -> ResponseReturnValue:
     """How the account pays, and the choice of another way."""
-    method = payments.method_of(db.session(), principal().account.id)
+    method = payments.method_of(db.session(), principal().account_id)
     return _page(CardForm(card=ways_to_pay.preselected(None, method)))
 
 
@@ -104,7 +105,7 @@ def _unpaid(invoice: Invoice) -> dict[str, Any]:
 
 def _saved(way: WayToPay) -> ResponseReturnValue:
     """Keep it, and try what was declined; to the bank where that asks for authentication."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account = accounts.lock(session, account_id)
         now = clock.now()
@@ -164,7 +165,7 @@ def _begin(account: Account) -> BegunMethod | None:
 
 def _what_was_saved(reference: str) -> SavedMethod | None:
     """The card entered on a visit; None where it wasn't, or the visit was another account's."""
-    account_id, name = principal().account.id, ways_to_pay.gateway()
+    account_id, name = principal().account_id, ways_to_pay.gateway()
     customer = db.session.get(GatewayCustomer, (account_id, name))
     expected = customer.reference if customer else None
     if not reference or expected is None:

@@ -13,8 +13,9 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.models import Payment, PlanChange
 from portal.transaction import transaction
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("payments", __name__)
 
@@ -26,7 +27,7 @@ TOO_LATE = message("It can't be called off any more: this is how it stands.")
 def come_back(key: str) -> ResponseReturnValue:
     """From the bank: it is asked at once what became of the payment."""
     statement = select(Payment).where(
-        Payment.account_id == principal().account.id, Payment.idempotency_key == key
+        Payment.account_id == principal().account_id, Payment.idempotency_key == key
     )
     payment = db.session.scalars(statement).one_or_none()
     if payment is None:
@@ -40,7 +41,7 @@ def come_back(key: str) -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def call_off(op_id: str) -> ResponseReturnValue:
     """Give up a plan change that waits for authentication or a transfer."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account = accounts.lock(session, account_id)
         statement = select(PlanChange).where(

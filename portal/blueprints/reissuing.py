@@ -15,8 +15,9 @@ from portal.language import gettext as _
 from portal.language import speaking
 from portal.models import Invoice
 from portal.transaction import transaction
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("reissuing", __name__)
 
@@ -50,7 +51,7 @@ def confirm(number: str) -> ResponseReturnValue:
 
 def _reissue(invoice_id: int) -> str:
     """The number of the new one."""
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account, row = accounts.lock(session, account_id), session.get_one(Invoice, invoice_id)
         with speaking(row.language):

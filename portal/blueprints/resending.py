@@ -15,13 +15,15 @@ from portal.blueprints import own_papers
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.mail.readers import Person
-from portal.models import CreditNote, Invoice, User
+from portal.models import CreditNote, Invoice
 from portal.papers import sent
 from portal.papers.sent import Sending
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import redirect_after
+from portal.web.permissions import Permission
+from portal.web.principals import Identity, Principal
 
 bp = Blueprint("resending", __name__)
 
@@ -42,7 +44,7 @@ class Sent:
 def of(paper: Invoice | CreditNote) -> Sent:
     """For the page of a document."""
     session, me = db.session(), principal()
-    people = invoice_emails.may_get(session, me.account, me.user)
+    people = invoice_emails.may_get(session, me.account, _person(me))
     place = "invoice" if isinstance(paper, Invoice) else "credit_note"
     return Sent(
         emails=sent.of(session, paper),
@@ -66,7 +68,11 @@ def credit_note(number: str) -> ResponseReturnValue:
     return _send(own_papers.credit_note(number), url_for("credit_notes.show", number=number))
 
 
-def _label(reader: Person, me: User) -> str:
+def _person(me: Principal) -> Person:
+    return Person(me.user.email, me.user.name, me.user.id)
+
+
+def _label(reader: Person, me: Identity) -> str:
     if reader.user_id != me.id:
         return reader.email
     return _("%(name)s (you)", name=reader.email)
@@ -78,10 +84,9 @@ def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
     to, op_id = request.form.get("to", ""), request.form.get("op_id", "")
     if not 0 < len(op_id) <= OP_ID_LENGTH or not op_id.isalnum():
         abort(422)
-    actor, me_id = principal().actor, principal().user.id
+    actor, asker = principal().actor, _person(principal())
     try:
         with transaction() as session:
-            asker = session.get_one(User, me_id)
             paper = session.get_one(model, paper_id)
             is_new = invoice_emails.send_again(
                 session, paper, asker, to, op_id, now=clock.now(), actor=actor

@@ -11,9 +11,10 @@ from portal.billing import agenda
 from portal.extensions import db, login
 from portal.language import gettext as _
 from portal.language import message
-from portal.web.access import Permission, find_principal, home_endpoint, principal, requires
+from portal.web.access import find_principal, principal, requires
 from portal.web.errors import answer
 from portal.web.htmx import is_local, redirect_after, wants_fragment
+from portal.web.permissions import Permission, home_endpoint
 
 bp = Blueprint("sandbox", __name__)
 
@@ -55,7 +56,7 @@ def _target(by: str) -> datetime | None:
     now = clock.now()
     if by in STEPS:
         return now + STEPS[by]
-    due = agenda.next_of(db.session(), principal().account.id, now=now)
+    due = agenda.next_of(db.session(), principal().account_id, now=now)
     return due.at if due else None
 
 

@@ -7,9 +7,10 @@ from portal.billing.gateways import sandbox
 from portal.language import gettext as _
 from portal.language import message
 from portal.transaction import assert_outside
-from portal.web.access import Permission, requires
+from portal.web.access import requires
 from portal.web.errors import answer
 from portal.web.htmx import is_local, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("sandbox_cards", __name__)
 

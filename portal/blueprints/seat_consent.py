@@ -15,9 +15,10 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.models import WhenFull
 from portal.transaction import transaction
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.forms import Form
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("seat_consent", __name__)
 
@@ -45,7 +46,7 @@ class ConsentForm(Form):
 @requires(Permission.MANAGE_BILLING)
 def show() -> ResponseReturnValue:
     """Both choices, each with exactly what follows from it, and the one that holds."""
-    current = seat_consents.choice(db.session(), principal().account.id)
+    current = seat_consents.choice(db.session(), principal().account_id)
     return _page(ConsentForm(formdata=None, choice=current.value))
 
 
@@ -57,7 +58,7 @@ def choose() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, status=422)
     choice, actor = WhenFull(form.choice.data), principal().actor
-    shown, account_id = request.form.get(f"shown_{choice}", ""), principal().account.id
+    shown, account_id = request.form.get(f"shown_{choice}", ""), principal().account_id
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, render_template, url_for
 from flask.typing import ResponseReturnValue
 
@@ -15,7 +17,8 @@ from portal.models import Invoice, InvoiceLink
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import Permission, requires
+from portal.web.access import requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("shared_invoices", __name__)
 
@@ -58,7 +61,8 @@ def pdf(token: str) -> ResponseReturnValue:
     link = _link(token)
     if link is None:
         return _nothing()
-    return stored_files.pdf(link.invoice, url_for("shared_invoices.show", token=token))
+    page = partial(url_for, "shared_invoices.show", token=token)
+    return stored_files.pdf(stored_files.of(link.invoice), page)
 
 
 @bp.get("/i/<token>.xml")
@@ -69,7 +73,8 @@ def xml(token: str) -> ResponseReturnValue:
     link = _link(token)
     if link is None:
         return _nothing()
-    return stored_files.xml(link.invoice, url_for("shared_invoices.show", token=token))
+    page = partial(url_for, "shared_invoices.show", token=token)
+    return stored_files.xml(stored_files.of(link.invoice), page)
 
 
 @bp.after_request

@@ -20,8 +20,9 @@ from portal.models import ExportKind
 from portal.papers import statement_display
 from portal.papers.statement_display import ShownStatement
 from portal.web import attempts, formatting
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("statements", __name__)
 
@@ -63,6 +64,8 @@ def _page(period: Period, problem: str = "") -> ResponseReturnValue:
     response = page_or_fragment(
         "statements/show.html",
         "statement",
+        # The days that are used stand in the form, whatever was written there.
+        oob=("statement_dates",),
         status=422 if period.problems or problem else 200,
         period=period,
         statement=statement,

@@ -1,6 +1,7 @@
 """Answering with the files of an invoice or a credit note, exactly as they were stored."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from flask import Response, current_app, render_template
 from flask.typing import ResponseReturnValue
@@ -15,6 +16,17 @@ from portal.papers import given_up
 
 AGAIN_SOON, AGAIN_LATER = {"Retry-After": "5"}, {"Retry-After": "60"}
 Paper = Invoice | CreditNote
+Address = Callable[[], str]
+
+
+class Files(NamedTuple):
+    """Under which hashes the files of a document are stored; no `pdf_sha256`: not made yet."""
+
+    model: type[Paper]
+    id: int
+    number: str
+    pdf_sha256: str | None
+    xml_sha256: str | None
 
 
 class _File(NamedTuple):
@@ -23,23 +35,30 @@ class _File(NamedTuple):
     media_type: str
 
 
-def pdf(paper: Paper, page: str) -> ResponseReturnValue:
+def of(paper: Paper) -> Files:
+    """The files of a row that is at hand."""
+    stored = paper.document
+    hashes = (stored.sha256, stored.ubl_sha256) if stored else (None, None)
+    return Files(type(paper), paper.id, paper.number_text, *hashes)
+
+
+def pdf(files: Files, page: Address) -> ResponseReturnValue:
     """The stored PDF, the same bytes at every download; 409 while there is none yet.
 
-    The address of its `page` is for when it can't be had.
+    `page` is where its page is, for when it can't be had.
     """
-    if paper.document is None:
-        return _not_yet(paper, page)
-    return _stored(paper, page, _File(paper.document.sha256, "pdf", "application/pdf"))
+    if files.pdf_sha256 is None:
+        return _not_yet(files, page)
+    return _stored(files, page, _File(files.pdf_sha256, "pdf", "application/pdf"))
 
 
-def xml(paper: Paper, page: str) -> ResponseReturnValue:
+def xml(files: Files, page: Address) -> ResponseReturnValue:
     """The same for the UBL file; 404 where a document has none, which its page says too."""
-    if paper.document is None:
-        return _not_yet(paper, page)
-    if paper.document.ubl_sha256 is None:
-        return render_template("invoices/no_xml.html", **_words(paper, page)), 404
-    return _stored(paper, page, _File(paper.document.ubl_sha256, "xml", "application/xml"))
+    if files.pdf_sha256 is None:
+        return _not_yet(files, page)
+    if files.xml_sha256 is None:
+        return render_template("invoices/no_xml.html", **_words(files, page)), 404
+    return _stored(files, page, _File(files.xml_sha256, "xml", "application/xml"))
 
 
 def is_given_up(paper: Paper) -> bool:
@@ -47,31 +66,33 @@ def is_given_up(paper: Paper) -> bool:
     return given_up.is_given_up(db.session(), paper)
 
 
-def _not_yet(paper: Paper, page: str) -> ResponseReturnValue:
-    words = _words(paper, page)
+def _not_yet(files: Files, page: Address) -> ResponseReturnValue:
+    words = _words(files, page)
+    paper: Any = db.session.get_one(files.model, files.id)
     if is_given_up(paper):
         return render_template("invoices/not_made.html", **words), 409
     return render_template("invoices/being_made.html", **words), 409, AGAIN_SOON
 
 
-def _stored(paper: Paper, page: str, file: _File) -> ResponseReturnValue:
-    number, words = paper.number_text, _words(paper, page)
+def _stored(files: Files, page: Address, file: _File) -> ResponseReturnValue:
+    number = files.number
     try:
         content = document_store.read(file.sha256)
     except (DocumentMissing, DocumentDamaged):
         current_app.logger.exception("the stored %s of %s can't be served", file.ending, number)
-        return render_template("invoices/not_readable.html", **words), 500
+        return render_template("invoices/not_readable.html", **_words(files, page)), 500
     except StoreFailed:
         current_app.logger.exception("the store did not give the %s of %s", file.ending, number)
-        return render_template("invoices/not_reachable.html", **words), 503, AGAIN_LATER
+        return _not_reachable(files, page)
     response = Response(content, mimetype=file.media_type, headers=downloads.HEADERS)
     response.headers.set("Content-Disposition", "attachment", filename=f"{number}.{file.ending}")
     return response
 
 
-def _words(paper: Paper, page: str) -> dict[str, str | bool]:
-    return {"number": paper.number_text, "is_invoice": _is_invoice(paper), "page": page}
+def _not_reachable(files: Files, page: Address) -> ResponseReturnValue:
+    words = _words(files, page)
+    return render_template("invoices/not_reachable.html", **words), 503, AGAIN_LATER
 
 
-def _is_invoice(paper: Paper) -> bool:
-    return isinstance(paper, Invoice)
+def _words(files: Files, page: Address) -> dict[str, str | bool]:
+    return {"number": files.number, "is_invoice": files.model is Invoice, "page": page()}

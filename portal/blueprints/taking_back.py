@@ -15,9 +15,10 @@ from portal.mail.usage_places import MAKE_ROOM
 from portal.models import PlanChange
 from portal.transaction import transaction
 from portal.web import confirmations
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.confirmations import Signed
 from portal.web.htmx import page_or_fragment, redirect_after
+from portal.web.permissions import Permission
 
 bp = Blueprint("taking_back", __name__)
 
@@ -49,7 +50,7 @@ def confirm(op_id: str) -> ResponseReturnValue:
 
 
 def _take_back(change_id: int, signed: Signed) -> None:
-    actor, account_id = principal().actor, principal().account.id
+    actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
         account, now = accounts.lock(session, account_id), clock.now()
         change = session.get_one(PlanChange, change_id)
@@ -78,7 +79,7 @@ def _token(offer: Offer) -> str | None:
     return confirmations.sign_return(
         offer.terms,
         offer.valid_until,
-        account_id=principal().account.id,
+        account_id=principal().account_id,
         user_id=principal().user.id,
     )
 

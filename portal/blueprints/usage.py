@@ -20,7 +20,8 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.live import Meter
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
+from portal.web.permissions import Permission
 
 bp = Blueprint("usage", __name__)
 
@@ -42,7 +43,7 @@ class MetricView:
 @requires(Permission.SEE_METERS)
 def show() -> ResponseReturnValue:
     """A picture and a table of the last 90 days for each metric."""
-    account_id = principal().account.id
+    account_id = principal().account_id
     history = _history(account_id)
     meters = {meter.metric: meter for meter in live.meters_context(account_id)["meters"]}
     return render_template(
@@ -58,7 +59,7 @@ def show() -> ResponseReturnValue:
 @requires(Permission.SEE_METERS)
 def export() -> ResponseReturnValue:
     """The counts of each of those days; storage in bytes."""
-    history = _history(principal().account.id)
+    history = _history(principal().account_id)
     rows = (row for metric, days in history.items() for row in _rows(metric, days))
     return downloads.csv("usage", csv_file.write([_(column) for column in COLUMNS], rows))
 

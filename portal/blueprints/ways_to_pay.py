@@ -10,16 +10,13 @@ from flask import current_app, request
 from wtforms import RadioField
 from wtforms.validators import AnyOf
 
-from portal.billing import payments
 from portal.billing.gateways import MANUAL, SANDBOX
 from portal.billing.gateways.sandbox import CARDS
 from portal.billing.payment_methods import WayToPay
 from portal.billing.rules.kept_words import translated
-from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.models import PaymentMethod
-from portal.web.access import principal
 
 TRANSFER = WayToPay(MANUAL, "bank-transfer", message("Bank transfer"))
 
@@ -56,10 +53,9 @@ def card_field() -> RadioField:
     )
 
 
-def choice() -> dict[str, Any]:
-    """What a form that pays shows, for `payment_method/_choice.html`: the way to pay, and the
-    test cards to choose from with the one it begins with."""
-    method = payments.method_of(db.session(), principal().account.id)
+def choice(method: PaymentMethod | None) -> dict[str, Any]:
+    """What a form that pays shows, for `payment_method/_choice.html`: the account's way to pay, and
+    the test cards to choose from with the one it begins with."""
     return {
         "method": method,
         "cards": test_cards(),

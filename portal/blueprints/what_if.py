@@ -20,10 +20,11 @@ from portal.language import message
 from portal.simulation import Question, Refused, Story
 from portal.simulation.questions import key_of
 from portal.web import attempts, formatting
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.errors import answer
 from portal.web.forms import Form
 from portal.web.htmx import page_or_fragment
+from portal.web.permissions import Permission
 
 bp = Blueprint("what_if", __name__)
 
@@ -104,7 +105,7 @@ def ask() -> ResponseReturnValue:
     form = QuestionForm()
     if not form.validate():
         return _page(form, status=422)
-    account_id, actor = principal().account.id, principal().actor
+    account_id, actor = principal().account_id, principal().actor
     try:
         story = simulation.foretell(
             account_id, form.question, _end_of(form.until.data), seconds=SECONDS, actor=actor
@@ -125,7 +126,7 @@ def _page(form: QuestionForm, story: Story | None = None, status: int = 200) -> 
         form=form,
         story=story,
         told=story.told(to_vendor=False) if story else [],
-        has_plan=subscriptions.live(db.session(), principal().account.id) is not None,
+        has_plan=subscriptions.live(db.session(), principal().account_id) is not None,
     )
 
 

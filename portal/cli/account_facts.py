@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal.billing import ledger, payments, people, plan_changes, subscriptions, usage
+from portal.billing import ledger, payments, people, situations, subscriptions, usage
 from portal.models import (
     Account,
     Episode,
@@ -108,8 +108,8 @@ def _usage(session: Session, account: Account) -> list[Facts]:
 
 def _waiting(session: Session, account: Account) -> Facts | None:
     """The plan change that waits for its payment, or for the cycle's end."""
-    change: PlanChange | None = plan_changes.pending(session, account.id)
-    change = change or plan_changes.scheduled(session, account.id)
+    change: PlanChange | None = situations.pending(session, account.id)
+    change = change or situations.scheduled(session, account.id)
     if change is None:
         return None
     return _price(change.to_price) | {

@@ -18,7 +18,7 @@ def every(session: Session, *, with_closed: bool) -> list[Facts]:
     """The open episodes of all accounts, the next to go on first; closed ones after them."""
     statement = select(Episode).options(selectinload(Episode.warnings))
     if not with_closed:
-        statement = statement.where(Episode.state.in_(episodes.OPEN))
+        statement = statement.where(episodes.IS_OPEN)
     order = (Episode.closed_at.is_not(None), Episode.next_step_at, Episode.id)
     found = session.scalars(statement.order_by(*order))
     return [_facts(session, session.get_one(Account, each.account_id), each) for each in found]

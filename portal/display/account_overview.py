@@ -16,8 +16,8 @@ from portal.billing import (
     intentions,
     invoices,
     ledger,
-    plan_changes,
     price_list,
+    situations,
     subscriptions,
     usage,
 )
@@ -96,7 +96,7 @@ class Standing:
 def standing(session: Session, account: Account, *, now: datetime) -> Standing:
     """How the account stands at `now`."""
     subscription = subscriptions.live(session, account.id)
-    waiting = plan_changes.waiting(session, account.id)
+    waiting = situations.waiting(session, account.id)
     unpaid = _unpaid(session, account.id, subscription)
     balance = ledger.credit_balance(session, account)
     return Standing(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.billing import (
@@ -33,6 +33,14 @@ from portal.models import (
     EpisodeState,
     Price,
     Usage,
+)
+
+# Built once: every page of an Admin asks for it.
+OPEN = (
+    select(Episode)
+    .options(selectinload(Episode.warnings))
+    .where(Episode.account_id == bindparam("account_id"), episodes.IS_OPEN)
+    .order_by(Episode.id)
 )
 
 
@@ -146,10 +154,11 @@ def of_meters(
 
 def of_episodes(session: Session, account_id: int, *, now: datetime) -> list[Overrun]:
     """What the account's open episodes come to; none whose upgrade is being called off."""
-    opened = _open(session, account_id)
-    if not opened:
+    rows = usage.of(session, account_id)
+    # Within its limits an account has no open episode.
+    if not any(row.is_over for row in rows.values()):
         return []
-    account, rows = session.get_one(Account, account_id), usage.of(session, account_id)
+    account, opened = session.get_one(Account, account_id), _open(session, account_id)
     found = [
         _told(session, account, rows[metric], episode, now)
         for metric, episode in opened.items()
@@ -159,13 +168,8 @@ def of_episodes(session: Session, account_id: int, *, now: datetime) -> list[Ove
 
 
 def _open(session: Session, account_id: int) -> dict[Metric, Episode]:
-    statement = (
-        select(Episode)
-        .options(selectinload(Episode.warnings))
-        .where(Episode.account_id == account_id, Episode.state.in_(episodes.OPEN))
-        .order_by(Episode.id)
-    )
-    return {episode.metric: episode for episode in session.scalars(statement)}
+    found = session.scalars(OPEN, {"account_id": account_id})
+    return {episode.metric: episode for episode in found}
 
 
 def _overrun(

@@ -21,7 +21,7 @@ from portal.billing.rules.plan_change import Direction, Quote
 from portal.billing.rules.terms import Basket, PlanTerms
 from portal.language import gettext as _
 from portal.mail import notice_facts
-from portal.models import Family, Price
+from portal.models import Account, Family, Price
 from portal.web import formatting
 
 CHARGES_A_YEAR = 12
@@ -126,14 +126,14 @@ def limits(used: Mapping[Metric, int], allowed: Mapping[Metric, int | None]) -> 
 
 def shown(
     session: Session,
+    account: Account,
     quote: Quote,
     price: Price,
     used: Mapping[Metric, int],
     *,
-    is_capped: bool,
     now: datetime,
 ) -> Shown:
-    """A quote, with what it means for today's usage; `is_capped`: seats are never gone beyond."""
+    """A quote for the account, with what it means for today's usage."""
     allowed = quote.basket.limits
     fitting = fit(used, allowed)
     from_balance = min(quote.balance_after, quote.next_charge)
@@ -148,8 +148,7 @@ def shown(
         limits=limits(used, allowed),
         fit=fitting,
         follows=[
-            _what_follows(session, price, misfit, is_capped and misfit.metric is Metric.SEATS, now)
-            for misfit in fitting.shortfalls
+            _what_follows(session, account, price, misfit, now) for misfit in fitting.shortfalls
         ],
     )
 
@@ -192,10 +191,11 @@ def _most(metric: Metric, limit: int | None) -> str:
 
 
 def _what_follows(
-    session: Session, price: Price, misfit: Shortfall, is_capped: bool, now: datetime
+    session: Session, account: Account, price: Price, misfit: Shortfall, now: datetime
 ) -> str:
     """What being over a limit of the new plan leads to."""
     policy = episode_facts.policy(session, misfit.metric)
+    is_capped = episode_facts.is_capped(session, account.id, misfit.metric)
     if not overage.opens(misfit.used, misfit.limit, policy, is_capped):
         if is_capped:
             return _(

@@ -1,7 +1,6 @@
 """The entry point of the worker's jobs: the name of a sweep, and which of its items."""
 
-from flask import g
-
+from portal import clock
 from portal.jobs import schedule, travel
 from portal.transaction import assert_outside
 
@@ -11,5 +10,5 @@ BY_NAME = {sweep.name: sweep.item for sweep in schedule.SWEEPS} | {travel.NAME: 
 def perform(name: str, subject_id: int) -> None:
     """Do one item, with the clock read anew."""
     assert_outside()
-    g.pop("clock_offset", None)
+    clock.forget()
     BY_NAME[name](subject_id)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.billing import accounts, bounds, renewals
 from portal.billing.bounds import OutOfBounds
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.jobs import parking
 from portal.models import Subscription
 from portal.transaction import transaction
@@ -37,6 +37,6 @@ def renew(account_id: int) -> None:
 
 def next_at(session: Session, now: datetime) -> datetime | None:
     statement = select(func.min(Subscription.cycle_end_at)).where(
-        Subscription.status.in_(LIVE), Subscription.cycle_end_at > now
+        IS_LIVE, Subscription.cycle_end_at > now
     )
     return session.execute(statement).scalar()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app, g
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -72,7 +72,7 @@ def run_due(
     for _round in range(MOST_ROUNDS):
         before = done
         for sweep in sweeps:
-            g.pop("clock_offset", None)
+            clock.forget()
             items = list(sweep.due(db.session(), clock.now()))
             for item in items:
                 if (sweep.name, item) in failed:
@@ -95,7 +95,7 @@ def next_at(sweeps: Sequence[Sweep] | None = None) -> datetime | None:
 
 
 def _try(sweep: Sweep, item: int) -> bool:
-    g.pop("clock_offset", None)
+    clock.forget()
     try:
         sweep.item(item)
     except Exception:

@@ -7,7 +7,7 @@ worker that moves it does what is due, in order.
 import signal
 import threading
 
-from flask import current_app, g
+from flask import current_app
 
 from portal import clock, queue
 from portal.extensions import db
@@ -24,10 +24,12 @@ def run() -> None:
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            tick()
+            try:
+                tick()
+            finally:
+                db.session.remove()
         except Exception:
             current_app.logger.exception("a tick failed; the next one comes in a second")
-        db.session.remove()
         stop.wait(EVERY_SECONDS)
 
 
@@ -36,7 +38,7 @@ def tick() -> int:
 
     Does nothing where the clock went back: until that is mended, no money moves.
     """
-    g.pop("clock_offset", None)
+    clock.forget()
     try:
         with transaction():
             clock.note_passing()

@@ -7,7 +7,6 @@ pass in seconds but in the order in which they would have passed.
 import time
 from datetime import datetime
 
-from flask import g
 from sqlalchemy import func, select
 
 from portal import clock
@@ -58,7 +57,7 @@ def _arrive() -> None:
         state = clock.state()
         if state.target_at is not None and clock.now() >= state.target_at:
             state.target_at = None
-    g.pop("clock_target", None)
+    clock.forget()
 
 
 def _wait_for_others() -> bool:

@@ -167,7 +167,7 @@ def _record(export_id: int, made: Made) -> None:
         accounts.lock(session, account_id)
         export = invoice_exports.waiting(session, export_id)
         if export is not None:
-            invoice_exports.ready(session, export, made, now=clock.now())
+            invoice_exports.ready(export, made, now=clock.now())
             after_commit(session, lambda: events.publish(account_id, "invoice_export"))
     if export is None:
         _forget(made.stored_as)

@@ -8,8 +8,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.billing import editions, forecast, ledger, open_invoices, payments, plan_changes
-from portal.billing.forecast import Cause
+from portal.billing import editions, forecast, ledger, open_invoices, payments, situations
+from portal.billing.forecast import Cause, ComingCharge
 from portal.billing.gateways.manual import TransferTerms, transfer_terms
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules.dunning import LAST_RETRY
@@ -31,10 +31,14 @@ from portal.papers.parts import Attempt, attempt, succeeded
 
 @dataclass(frozen=True)
 class NextCharge:
-    """What the subscription is charged next, with tax, before credit balance, and when."""
+    """What the subscription is charged next, and when: `total` with tax, of which `from_balance`
+    is taken from the credit balance and `due` is collected."""
 
     plan: str
-    price: Money
+    has_add_ons: bool
+    total: Money
+    from_balance: Money
+    due: Money
     at: datetime
     every_days: int
     is_auto_upgrade: bool
@@ -159,16 +163,23 @@ def _next_charge(
         account,
         subscription,
         balance=ledger.credit_balance(session, account),
-        scheduled=plan_changes.scheduled(session, account.id),
+        scheduled=situations.scheduled(session, account.id),
         now=now,
         until=ends_at,
     )
     if not coming:
         return None
-    charge, plan = coming[0], coming[0].basket.plan
+    return _as_next(coming[0])
+
+
+def _as_next(charge: ComingCharge) -> NextCharge:
+    plan, draft = charge.basket.plan, charge.draft
     return NextCharge(
         plan=plan.name,
-        price=charge.draft.total,
+        has_add_ons=bool(charge.basket.add_ons),
+        total=draft.total,
+        from_balance=draft.balance_applied,
+        due=draft.due,
         at=charge.at,
         every_days=plan.interval.days,
         is_auto_upgrade=charge.cause is Cause.AUTO_UPGRADE,

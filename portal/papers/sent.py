@@ -51,10 +51,14 @@ def of(session: Session, paper: Invoice | CreditNote) -> Sequence[Sending]:
         .order_by(Notice.created_at.desc(), Notice.id)
         .limit(MOST)
     )
-    return [_sending(notice) for notice in session.scalars(statement)]
+    is_made = paper.document is not None
+    return [_sending(notice, is_made=is_made) for notice in session.scalars(statement)]
 
 
-def _sending(notice: Notice) -> Sending:
+def _sending(notice: Notice, *, is_made: bool) -> Sending:
+    """`is_made`: whether the document has its PDF. An email that is to bring it goes out then, and
+    what it brings is fixed only as it goes."""
+    is_waiting = notice.state is NoticeState.WAITING and notice.document_by is not None
     is_refused = notice.state is NoticeState.REFUSED
     return Sending(
         subject=notice.subject,
@@ -64,5 +68,5 @@ def _sending(notice: Notice) -> Sending:
         settled_at=notice.settled_at,
         why=mailer.answer_to_tell(notice) if is_refused else "",
         brings_pdf=notice.enclosed_sha256 is not None,
-        waits_for_pdf=notice.document_by is not None,
+        waits_for_pdf=is_waiting and not is_made,
     )

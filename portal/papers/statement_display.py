@@ -1,22 +1,24 @@
 """What a statement of account says, as page and PDF both show it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from portal.billing import statements
-from portal.billing.rules import kept_words
+from portal.billing.rules import describe, kept_words
 from portal.billing.rules.money import Money
-from portal.billing.statements import Entry, Event
+from portal.billing.statements import Entry, Event, Statement
 from portal.language import ENGLISH, message
 from portal.language import gettext as _
 from portal.models import Account, BillingDetails, Vendor
 from portal.papers.parts import NAME_LENGTH, Party, Sum, party
 from portal.printable import printable
 
+INVOICED = message("Invoiced")
+KEPT = message("Kept as credit balance")
 SUMS = (
-    (Event.INVOICE, message("Invoiced")),
     (Event.CREDIT_NOTE, message("Credited")),
     (Event.PAYMENT, message("Paid")),
     (Event.REFUND, message("Paid back")),
@@ -40,7 +42,7 @@ class Step:
 class ShownStatement:
     """Both days are part of it; instants are shown in `zone`.
 
-    opening + the amounts of `steps` = closing; `sums` are the same by kind. `credit` is the credit
+    opening + the amounts of `steps` = closing; `sums` come to the same. `credit` is the credit
     balance at the end, taken off `closing` already. Below zero is in favour of the customer.
     """
 
@@ -77,11 +79,20 @@ def shown(
         made_at=now,
         opening=found.opening,
         steps=tuple(_step(entry) for entry in found.entries),
-        sums=tuple(Sum(_(label), found.sum_of(event)) for event, label in SUMS),
+        sums=tuple(_sums(found)),
         closing=found.closing,
         credit=found.credit,
         language=account.language,
     )
+
+
+def _sums(found: Statement) -> Iterator[Sum]:
+    """By kind. Invoices as the list of invoices adds them up, so what they kept is told apart."""
+    yield Sum(_(INVOICED), found.sum_of(Event.INVOICE) + found.kept)
+    if not found.kept.is_zero:
+        yield Sum(_(KEPT), -found.kept)
+    for event, label in SUMS:
+        yield Sum(_(label), found.sum_of(event))
 
 
 def _vendor(session: Session) -> Party:
@@ -120,7 +131,7 @@ def _words(entry: Entry, method: str) -> tuple[str, str]:
     """What it is, and what more is to be said of it."""
     match entry.event:
         case Event.INVOICE:
-            return _("Invoice %(number)s", number=entry.number), ""
+            return _("Invoice %(number)s", number=entry.number), _kept(entry)
         case Event.CREDIT_NOTE:
             return _("Credit note %(number)s", number=entry.number), ""
         case Event.PAYMENT:
@@ -129,3 +140,18 @@ def _words(entry: Entry, method: str) -> tuple[str, str]:
         case Event.REFUND:
             given = {"method": method, "number": entry.number}
             return _("Refund"), _("To %(method)s, for credit note %(number)s", **given)
+
+
+def _kept(entry: Entry) -> str:
+    """Why an invoice lowers what is owed by more than its total says; "" where it doesn't."""
+    if entry.kept.is_zero:
+        return ""
+    given = {
+        "kept": describe.money(entry.kept),
+        "total": describe.money(entry.amount + entry.kept),
+    }
+    return _(
+        "It gives back %(kept)s more than it charges: its total is %(total)s, and %(kept)s is"
+        " kept as credit balance",
+        **given,
+    )

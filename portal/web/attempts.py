@@ -99,7 +99,7 @@ def _user_key() -> str:
 
 def _account_key() -> str:
     found = find_principal()
-    return f"account {found.account.id}" if found else _address_key()
+    return f"account {found.account_id}" if found else _address_key()
 
 
 def _link_key() -> str:

@@ -12,14 +12,13 @@ from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
 from jinja2 import StrictUndefined
-from sqlalchemy import Select, bindparam, func, select, true
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from portal import clock
 from portal.billing import agenda, subscriptions
 from portal.billing.agenda import Due
-from portal.billing.rules.roles import Role
 from portal.display import overruns
 from portal.display.overruns import Overrun
 from portal.extensions import db
@@ -27,7 +26,8 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.models import Account, Membership, Vendor
 from portal.web import access
-from portal.web.access import Permission
+from portal.web.permissions import Permission
+from portal.web.principals import Principal
 
 PLACES = (
     ("account.show", message("My account"), Permission.SEE_ACCOUNT),
@@ -53,7 +53,9 @@ WITHIN = {
     "credit_notes": "invoices",
     "invoice_exports": "invoices",
     "invoice_links": "invoices",
+    "invoice_xml": "invoices",
     "issued_files": "invoices",
+    "reissuing": "invoices",
     "statements": "invoices",
 }
 
@@ -61,6 +63,15 @@ WITHIN = {
 TELL_IT_THEMSELVES = frozenset({"account.show", "episodes.show"})
 # Pages on which nothing can be changed without a running plan.
 NEED_A_PLAN = frozenset({"clients", "users"})
+
+
+# Built once: it is asked for on every page of somebody who is in several accounts.
+MEMBERSHIPS = (
+    select(Account.id, Account.public_id, Account.name, Membership.role)
+    .join(Membership, Membership.account_id == Account.id)
+    .where(Membership.user_id == bindparam("user_id"), Membership.deactivated_at.is_(None))
+    .order_by(func.lower(Account.name), Account.id)
+)
 
 
 @dataclass(frozen=True)
@@ -121,8 +132,8 @@ def sandbox_clock() -> SandboxClock | None:
     if found is None or not current_app.config["PORTAL"].is_sandbox:
         return None
     now, moving = clock.now(), clock.target() is not None
-    due = None if moving else agenda.next_of(db.session(), found.account.id, now=now)
-    return SandboxClock(now, due, moving, found.account.time_zone)
+    due = None if moving else agenda.next_of(db.session(), found.account_id, now=now)
+    return SandboxClock(now, due, moving, found.time_zone)
 
 
 def _context() -> dict[str, Any]:
@@ -176,7 +187,7 @@ def _read_only() -> bool:
     found = access.find_principal()
     if found is None or request.blueprint not in NEED_A_PLAN or request.method != "GET":
         return False
-    return subscriptions.live(db.session(), found.account.id) is None
+    return subscriptions.live(db.session(), found.account_id) is None
 
 
 def _has_banner() -> bool:
@@ -192,42 +203,29 @@ def _over_limit() -> Sequence[Overrun]:
     found = access.find_principal()
     if found is None or not _has_banner():
         return ()
-    return overruns.of_episodes(db.session(), found.account.id, now=clock.now())
+    return overruns.of_episodes(db.session(), found.account_id, now=clock.now())
 
 
 def _frame() -> Frame:
     found = access.find_principal()
     if found is None:
         return Frame(db.session.scalar(select(Vendor.name)), _is_insecure())
-    rows = db.session.execute(VENDOR_AND_MEMBERSHIPS, {"user_id": found.user.id}).all()
     return Frame(
-        rows[0].vendor if rows else None,
+        found.vendor_name,
         _is_insecure(),
-        found.account.name,
-        tuple(
-            Choice(row.public_id, row.name, row.role.label, row.account_id == found.account.id)
-            for row in rows
-        ),
+        found.account_name,
+        _accounts(found) if found.elsewhere else (),
         found.user.name,
         found.user.email,
         found.role.label,
     )
 
 
-def _vendor_and_memberships() -> Select[str, int, Role, str, str]:
-    """The accounts a person is active in, by name, and the vendor's name beside each."""
-    return (
-        select(
-            Vendor.name.label("vendor"),
-            Membership.account_id,
-            Membership.role,
-            Account.public_id,
-            Account.name,
-        )
-        .join(Account, Account.id == Membership.account_id)
-        .join(Vendor, true(), isouter=True)
-        .where(Membership.user_id == bindparam("user_id"), Membership.deactivated_at.is_(None))
-        .order_by(func.lower(Account.name), Account.id)
+def _accounts(found: Principal) -> tuple[Choice, ...]:
+    """The accounts a person is active in, by name."""
+    return tuple(
+        Choice(row.public_id, row.name, row.role.label, row.id == found.account_id)
+        for row in db.session.execute(MEMBERSHIPS, {"user_id": found.user.id})
     )
 
 
@@ -242,7 +240,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")
-
-
-# Built once: it is asked for on every page.
-VENDOR_AND_MEMBERSHIPS = _vendor_and_memberships()

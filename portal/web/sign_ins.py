@@ -18,7 +18,7 @@ from portal.extensions import db
 from portal.models import SignIn, User
 from portal.transaction import after_commit, transaction
 from portal.web import attempts, languages
-from portal.web.access import SignedIn
+from portal.web.principals import Identity, SignedIn
 
 AGENT_LENGTH = 200
 IP_LENGTH = 45
@@ -65,7 +65,7 @@ def begin(db_session: Session, user: User, account_id: int | None) -> SignedIn:
     )
     db_session.add(row)
     db_session.flush()
-    return SignedIn(row, token)
+    return SignedIn(token, Identity(user.id, user.name, user.email), row.id)
 
 
 def remember(signed_in: SignedIn) -> None:
@@ -79,7 +79,7 @@ def remember(signed_in: SignedIn) -> None:
 def end(db_session: Session) -> None:
     """Write that this browser is signed out, if it was in."""
     if current_user.is_authenticated:
-        row = db_session.get_one(SignIn, current_user.sign_in.id)
+        row = db_session.get_one(SignIn, current_user.sign_in_id)
         row.ended_at = clock.wall_now()
         _end_streams(db_session, row.account_id, row.user_id)
 

@@ -6,6 +6,7 @@ import pytest
 
 from portal.billing import ledger, statements
 from portal.billing.gateways import Answer, Outcome
+from portal.billing.rules.period import Interval
 from portal.billing.statements import Event, Statement
 from portal.extensions import db
 from portal.models import Account, Refund, RefundTo
@@ -87,6 +88,18 @@ def test_a_refund_that_did_not_go_through_changes_nothing(cast: Cast) -> None:
     ]  # fmt: skip
     assert (found.closing.amount, found.credit.amount) == (-10000, 10000)
     agrees(cast.acme)
+
+
+def test_what_an_invoice_kept_is_known_of_its_step(cast: Cast) -> None:
+    """$960.00 for a year given back at once, $180.00 charged: $780.00 are credit balance."""
+    account = cast.account("Yearly", None)
+    cast.subscribe(account, cast.price("standard", "10-users", Interval.YEARLY))
+    cast.change_plan(account, cast.price("standard", "20-users"))
+    found = state(account)
+    assert steps(found)[2:] == [("invoice", -78000, -78000)]
+    assert [entry.kept.amount for entry in found.entries] == [0, 0, 78000]
+    assert (found.kept.amount, found.credit.amount) == (78000, 78000)
+    agrees(account)
 
 
 @pytest.mark.parametrize("days", [3, 12, 25])

@@ -1,10 +1,15 @@
 """Reading pages as a person does, and bringing an account where a page has something to say."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import event
 
 from portal.audit import SYSTEM
 from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric
+from portal.extensions import db
 from portal.models import Account
 from portal.transaction import transaction
 
@@ -15,6 +20,11 @@ def words(html: str) -> str:
     text = re.sub(r"<option.*?</option>|<[^>]+>", " ", main, flags=re.DOTALL)
     text = re.sub(r"\s+([.,:])", r"\1", re.sub(r"\s+", " ", text))
     return text.replace("&#39;", "'")
+
+
+def without_tokens(html: str) -> str:
+    """The page as it is for everybody: a token tells its form and the second it was made."""
+    return re.sub(r'name="csrf_token" value="[^"]*"|"X-CSRFToken": "[^"]*"', "", html)
 
 
 def in_order(text: str, *parts: str) -> None:
@@ -37,3 +47,19 @@ def use(account: Account, metric: Metric, change: int) -> None:
             now=account.created_at,
             actor=SYSTEM,
         )
+
+
+@contextmanager
+def queries() -> Iterator[list[str]]:
+    """The statements that are sent to the database meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement != "BEGIN":
+            asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)

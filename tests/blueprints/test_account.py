@@ -1,13 +1,12 @@
 """My Account: who sees what of it, what it says of plan, charges and limits, and what it costs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from portal.billing import accounts, overages
 from portal.billing.rules.counting import Metric
@@ -27,7 +26,7 @@ from portal.models import (
     User,
 )
 from portal.transaction import transaction
-from tests.blueprints.pages import in_order, use, words
+from tests.blueprints.pages import in_order, queries, use, words
 from tests.cast import Cast, FixedClock
 
 Browser = Callable[[User | None], FlaskClient]
@@ -314,19 +313,3 @@ def open_episode(account: Account, now: datetime) -> None:
     with transaction() as session:
         locked = accounts.lock(session, account.id)
         assert overages.open_if_over(session, locked, Metric.SEATS, now=now)
-
-
-@contextmanager
-def queries() -> Iterator[list[str]]:
-    """The statements that are sent to the database meanwhile."""
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement != "BEGIN":
-            asked.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from portal import clock as wall_clock
 from portal import outbox
-from portal.billing import accounts, catalog, ledger, payments, plan_changes
+from portal.billing import accounts, catalog, ledger, payments, situations
 from portal.billing.rules import catalog as catalog_rules
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.period import Interval
@@ -36,13 +36,14 @@ from portal.models import (
 )
 from portal.transaction import transaction
 from portal.web import confirmations, formatting
-from tests.blueprints.pages import in_order, use, words
+from tests.blueprints.pages import in_order, queries, use, words
 from tests.cast import Cast, FixedClock
 from tests.conftest import CATALOG
 
 Browser = Callable[[User | None], FlaskClient]
 HTMX = {"HX-Request": "true"}
 PLANS = "/account/change-plan"
+MOST_QUERIES = 10
 
 
 # --- The plans -----------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def test_charge_downgrade_that_does_not_fit_says_what_to_remove(
     answer = post(client, page)
     assert answer.status_code == 409
     assert "Remove 3 seats and 40 clients first" in words(answer.text)
-    assert plan_changes.scheduled(db.session(), cast.acme.id) is None
+    assert situations.scheduled(db.session(), cast.acme.id) is None
 
 
 @pytest.mark.parametrize("price_id", ["0", "999", "2147483648", "9" * 30])
@@ -218,6 +219,14 @@ def test_a_price_that_is_not_there_is_not_found(
 def test_a_price_in_another_currency_is_not_found(cast: Cast, browser: Browser) -> None:
     price = cast.price("standard", "20-users", currency="EUR")
     assert browser(cast.alice).get(f"{PLANS}/{price.id}").status_code == 404
+
+
+def test_a_quote_asks_the_database_little(cast: Cast, browser: Browser) -> None:
+    client, address = browser(cast.alice), f"{PLANS}/{cast.price('standard', '20-users').id}"
+    client.get(address)
+    with queries() as asked:
+        assert client.get(address).status_code == 200
+    assert len(asked) <= MOST_QUERIES, "\n".join(asked)
 
 
 def test_the_running_plan_has_no_quote(cast: Cast, browser: Browser) -> None:
@@ -545,7 +554,7 @@ def test_an_upgrade_takes_the_place_of_a_scheduled_downgrade(cast: Cast, browser
     page = quote(client, cast, "standard", "20-users")
     assert "It takes the place of Standard, 5 users" in words(page)
     post(client, page)
-    assert plan_changes.scheduled(db.session(), cast.acme.id) is None
+    assert situations.scheduled(db.session(), cast.acme.id) is None
 
 
 # --- Who may -------------------------------------------------------------------------------------

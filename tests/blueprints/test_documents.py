@@ -17,6 +17,7 @@ from portal.config import Settings
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.models import Client, Document, User
+from portal.transaction import transaction
 from tests import s3_server
 from tests.blueprints.pages import words
 from tests.cast import Cast, FixedClock
@@ -463,5 +464,5 @@ def _ten_thousand(cast: Cast, client: str) -> None:
         }
         for number in range(10_000)
     ]
-    db.session.execute(insert(Document), rows)
-    db.session.commit()
+    with transaction() as session:
+        session.execute(insert(Document), rows)

@@ -157,8 +157,8 @@ def test_by_dates_of_the_accounts_zone(
     [
         ("from=yesterday", "From: Write a date like 2026-03-31."),
         ("to=2026-02-30", "To: Write a date like 2026-03-31."),
-        ("to=9999-12-31", "To: Write a date like 2026-03-31."),
-        ("from=0001-01-01", "From: Write a date like 2026-03-31."),
+        ("to=9999-12-31", "To: Choose a date from 1 Jan 1970 to 31 Dec 2999."),
+        ("from=0001-01-01", "From: Choose a date from 1 Jan 1970 to 31 Dec 2999."),
         ("from=2026-03-02&to=2026-03-01", "To: This is before the first date"),
     ],
 )
@@ -176,6 +176,12 @@ def test_what_is_no_date_is_said_and_stays_in_its_field(
     assert fragment.text.startswith('<section id="history-list"')
     file = client.get(f"/account/history.csv?{query}")
     assert (file.status_code, file.mimetype) == (422, "text/html")
+
+
+def test_a_date_is_asked_for_by_the_button_alone(cast: Cast, browser: Browser) -> None:
+    """Typed on a keyboard, 2026 is the years 2, 20 and 202 before."""
+    page = browser(cast.alice).get("/account/history").text
+    assert 'hx-trigger="submit, change from:#select-kind"' in page
 
 
 def test_it_is_read_a_page_at_a_time_and_keeps_the_filter(
@@ -228,7 +234,7 @@ def test_the_file_has_plain_numbers_and_iso_dates(
     answer = client.get("/account/history.csv?kind=money")
     assert answer.text.startswith("\ufeff")
     disposition = answer.headers["Content-Disposition"]
-    assert disposition == 'attachment; filename="billing-history-2026-03-10.csv"'
+    assert disposition == 'attachment; filename="billing-history-2026-03-11.csv"'
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 

@@ -15,11 +15,13 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from portal import file_store, outbox
-from portal.billing import invoice_exports
+from portal.billing import invoice_exports, invoice_lists
+from portal.billing.invoice_lists import Asked
 from portal.extensions import db, limiter
 from portal.file_store import StoreFailed
 from portal.jobs import outbox_items, schedule
 from portal.models import (
+    Account,
     AuditEntry,
     ExportState,
     Invoice,
@@ -31,6 +33,7 @@ from portal.models import (
     Work,
 )
 from portal.papers import handing_out, making
+from portal.transaction import transaction
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 from tests.credit_stories import change_details, credit, newest
@@ -175,6 +178,24 @@ def test_only_what_the_filter_lets_through(cast: Cast, browser: Browser) -> None
     ask(browser(cast.carol), "?state=credit_notes&q=mistake", all="matching")
     assert the_export().numbers == [note]
     assert the_export().title == "All invoices · Credit notes · “mistake”"
+
+
+def test_only_what_is_in_it_is_named(cast: Cast, browser: Browser) -> None:
+    """Two invoices; then one of them with its credit note."""
+    cast.let_pass(days=15)
+    cast.change_plan(cast.other, cast.price("standard", "10-users"))
+    invoices = invoice_lists.numbers(db.session(), cast.other, Asked())
+    client = browser(cast.mallory)
+    ask(client, number=invoices)
+    assert the_export().title == "2 invoices"
+    schedule.run_due()
+    in_order(words(client.get(EXPORTS).text), "2 invoices 2 invoices, as ZIP")
+    in_order(words(client.get("/account/history").text), "File asked for: 2 invoices")
+    client.post(f"{EXPORTS}/{the_export().public_id}/removal")
+    note = credit(cast, newest(cast.other)).number_text
+    ask(client, number=[invoices[1], note])
+    schedule.run_due()
+    in_order(words(client.get(EXPORTS).text), "2 invoices and credit notes, as ZIP")
 
 
 # --- What is refused -----------------------------------------------------------------------------
@@ -447,6 +468,19 @@ def test_no_cell_is_a_formula(cast: Cast, browser: Browser) -> None:
     with archive(client) as found:
         (row,) = rows_of(found.read("index.csv").decode())
     assert (row["PO number"], row["Billed to"]) == ("'=HYPERLINK(0)", "'+1 Ltd")
+
+
+def test_the_file_is_named_with_the_day_of_the_account(
+    cast: Cast, browser: Browser, clock: FixedClock
+) -> None:
+    """20:00 UTC is the next day in Auckland."""
+    clock.at = clock.at.replace(hour=20)
+    account_id = cast.acme.id
+    with transaction() as session:
+        session.get_one(Account, account_id).time_zone = "Pacific/Auckland"
+    answer = browser(cast.carol).get("/invoices/lines.csv")
+    named = answer.headers["Content-Disposition"]
+    assert named == 'attachment; filename="invoice-lines-2026-03-02.csv"'
 
 
 def test_the_lines_follow_the_filter(cast: Cast, browser: Browser) -> None:

@@ -191,11 +191,12 @@ def test_who_left_while_the_form_was_sent_makes_none(cast: Cast, number: str) ->
     """The request was let in, and waited for the account's lock while its sender was put out."""
     invoice = db.session.query(Invoice).filter_by(number_text=number).one()
     actor = Actor("user", "Mallory", user_id=cast.mallory.id)
-    account = accounts.lock(db.session(), cast.acme.id)
-    with pytest.raises(LinkRefused, match="don't see this account's invoices any more"):
-        invoice_links.make(
-            db.session(), account, invoice, "t" * 43, 7, now=invoice.issued_at, actor=actor
-        )
+    with transaction() as session:
+        account = accounts.lock(session, cast.acme.id)
+        with pytest.raises(LinkRefused, match="don't see this account's invoices any more"):
+            invoice_links.make(
+                session, account, invoice, "t" * 43, 7, now=invoice.issued_at, actor=actor
+            )
 
 
 def test_the_history_tells_of_it(cast: Cast, browser: Browser, number: str) -> None:

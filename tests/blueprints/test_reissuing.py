@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
@@ -60,7 +61,13 @@ def test_it_is_issued_again_once(cast: Cast, browser: Browser) -> None:
     shown = words(client.get("/invoices/INV-2026-000003").text)
     in_order(shown, f"Replaces invoice {ACME} of 1 Mar 2026", "Paid on 1 Mar 2026", "Acme Holding")
     former = words(client.get(f"/invoices/{ACME}").text)
-    in_order(former, "Replaced", "Replaced by invoice INV-2026-000003", "Credited since")
+    in_order(
+        former,
+        "Replaced by invoice INV-2026-000003",
+        "Total $100.00 Credited −$100.00 To pay $0.00",
+        "Credited since",
+    )
+    assert "Amount due" not in former
     assert "issue this invoice again" not in former
     listed = words(client.get("/invoices?state=replaced").text)
     assert ACME in listed
@@ -95,6 +102,20 @@ def test_another_tax_leads_to_the_vendor(cast: Cast, browser: Browser) -> None:
     assert "the tax of invoice INV-2026-000001 would be another" in words(page.text)
     assert 'href="mailto:' in page.text
     assert 'name="seen"' not in page.text
+
+
+def test_another_tax_is_told_in_one_sentence(cast: Cast, browser: Browser) -> None:
+    account = cast.account("Paris", None)
+    change_details(account, country="FR")
+    admin = cast.member(account, "paule", Role.ADMIN)
+    cast.subscribe(account, cast.price("standard", "5-users"))
+    change_details(account, tax_id="FR12345678221")
+
+    number = newest(account).number_text
+    page = words(browser(admin).get(f"/invoices/{number}/reissue").text)
+
+    after = "Reverse charge: the customer accounts for the tax"
+    assert f"would be another ({after} instead of VAT 20 %), and so would" in page
 
 
 def test_the_same_rate_in_another_country_leads_to_the_vendor(cast: Cast, browser: Browser) -> None:
@@ -137,8 +158,15 @@ def test_a_void_invoice_says_so(cast: Cast, browser: Browser) -> None:
 
     page = words(client.get(f"/invoices/{invoice.number_text}").text)
 
-    in_order(page, "Void", "$50.00", "Nothing is to be paid: this invoice is void")
+    in_order(
+        page,
+        "Void",
+        "$50.00",
+        "Nothing is to be paid: this invoice is void",
+        "Total $50.00 Credited −$50.00 To pay $0.00",
+    )
     assert "Pay $" not in page
+    assert "Amount due" not in page
     assert invoice.number_text in words(client.get("/invoices?state=void").text)
     account_page = words(client.get("/account").text)
     in_order(account_page, "Latest invoices", invoice.number_text, "Void")
@@ -147,11 +175,36 @@ def test_a_void_invoice_says_so(cast: Cast, browser: Browser) -> None:
     assert f"Invoice {invoice.number_text} voided" in history
 
 
+def test_a_shared_invoice_that_is_void_asks_for_nothing(cast: Cast, browser: Browser) -> None:
+    account = unpaid(cast)
+    admin = browser(db.session.query(User).filter_by(name="Uma").one())
+    number = newest(account).number_text
+    shared = _shared(admin, number)
+    in_order(words(browser(None).get(shared).text), "Not paid yet", "Amount due $50.00")
+
+    void(cast, newest(account))
+
+    page = words(browser(None).get(shared).text)
+    in_order(page, "Nothing is to be paid: this invoice is void", "To pay $0.00")
+    assert "Amount due" not in page
+
+
 def test_the_credit_note_of_one_that_was_issued_again(cast: Cast, browser: Browser) -> None:
     change_details(cast.acme, company="Acme Holding")
     reissue(cast, newest(cast.acme))
     page = words(browser(cast.alice).get("/credit-notes/CN-2026-000001").text)
-    assert "all of it stands for invoice INV-2026-000003, which replaces INV-2026-000001" in page
+    assert "All of it stands for invoice INV-2026-000003, which replaces INV-2026-000001" in page
+
+
+def _shared(client: FlaskClient, number: str) -> str:
+    """The path of a link to the invoice, made on its page."""
+    token = re.search(r'name="token" value="([^"]+)"', client.get(f"/invoices/{number}").text)
+    assert token
+    form = {"token": unescape(token[1]), "days": "30"}
+    made = client.post(f"/invoices/{number}/links", data=form)
+    found = re.search(r'id="new-link" value="http[^"]*?(/i/[^"]+)"', made.text)
+    assert found
+    return found[1]
 
 
 def _seen(client: FlaskClient) -> str:

@@ -131,6 +131,30 @@ def test_a_reader_has_it_sent_again_with_its_pdf(cast: Cast, browser: Browser) -
     assert notice.enclosed_sha256 in notice.body_html
 
 
+def test_one_sent_again_waits_for_no_pdf_that_is_there(cast: Cast, browser: Browser) -> None:
+    page = words(send(browser(cast.carol), cast.carol.email, "a1"))
+    in_order(
+        page,
+        f"Invoice {NUMBER}, sent again Written 1 Mar 2026, 09:00 UTC {cast.carol.email}",
+        "On its way",
+    )
+    assert "waits for the PDF" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"), [(NoticeState.WAITING, True), (NoticeState.WITHDRAWN, False)]
+)
+def test_only_what_is_on_its_way_waits_for_the_pdf(
+    cast: Cast, browser: Browser, state: NoticeState, waits: bool
+) -> None:
+    cast.change_plan(cast.acme, cast.price("standard", "20-users"))
+    with transaction() as session:
+        for notice in receipts():
+            session.merge(notice).state = state
+    page = words(browser(cast.carol).get(f"/invoices/{newest(cast.acme).number_text}").text)
+    assert ("waits for the PDF" in page) == waits
+
+
 def test_to_somebody_else_it_says_who_asked(cast: Cast, browser: Browser) -> None:
     send(browser(cast.carol), cast.alice.email, "a1")
     (notice,) = again()

@@ -60,6 +60,22 @@ def test_a_cookie_replayed_after_sign_out_is_refused(
     assert replayed(app, copy) == 303
 
 
+@pytest.mark.parametrize("minutes", [1, 7])
+@pytest.mark.parametrize("goes", ["out", "in as another"])
+def test_who_has_been_reading_for_long_goes_too(
+    cast: Cast, browser: Browser, goes: str, minutes: int
+) -> None:
+    client = browser(cast.alice)
+    with transaction() as session:
+        for row in session.scalars(select(SignIn)):
+            row.last_seen_at -= timedelta(minutes=minutes)
+    if goes == "out":
+        assert client.post("/logout").status_code == 303
+    else:
+        sign_in(client, cast.bob)
+    assert all(row.ended_at for row in rows(cast.alice))
+
+
 def test_only_the_hash_of_the_id_is_kept(cast: Cast, browser: Browser) -> None:
     alice = browser()
     sign_in(alice, cast.alice)

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from portal import simulation
 from portal.billing.rules.roles import Role
+from portal.blueprints import what_if
 from portal.extensions import db, limiter
 from portal.models import Account, User
 from portal.transaction import transaction
@@ -20,6 +21,11 @@ Browser = Callable[[User | None], FlaskClient]
 PAGE = "/account/what-if"
 HTMX = {"HX-Request": "true"}
 ASKED = {"users": "+9", "clients": "", "plan": "", "until": "2026-03-20"}
+
+
+@pytest.fixture(autouse=True)
+def _however_busy_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_if, "SECONDS", 60.0)
 
 
 @pytest.fixture

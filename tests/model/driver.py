@@ -23,6 +23,7 @@ from portal.billing import (
     payment_methods,
     people,
     plan_changes,
+    situations,
     statuses,
     subscriptions,
     usage,
@@ -265,7 +266,7 @@ class Driver:
             account,
             running,
             balance=ledger.credit_balance(session, account),
-            scheduled=plan_changes.scheduled(session, account.id),
+            scheduled=situations.scheduled(session, account.id),
             now=self.clock.now(),
             until=running.cycle_end_at,
         )

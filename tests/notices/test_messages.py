@@ -41,8 +41,10 @@ def test_an_invitation_says_who_to_what_and_as_what(
 ) -> None:
     notice = _invite(acme, cast, clock, Role.BILLING)
     assert notice.recipient == "new@example.com"
-    assert notice.subject == f"Alice invites you to {ODD_NAME}"
+    # The vendor's words alone: what strangers named themselves stands no further up than the text.
+    assert notice.subject == "You are invited to an account at Example Software Ltd"
     text = " ".join(notice.body_text.split())
+    assert f"Alice would like you to join the account {ODD_NAME}" in text
     assert "as a billing contact" in text
     assert "They take up no seat." in text
     assert "within 7 days" in text

@@ -18,6 +18,7 @@ from portal.billing import (
     add_ons,
     credit_notes,
     open_invoices,
+    payment_methods,
     plan_changes,
     price_list,
     reissues,
@@ -25,6 +26,9 @@ from portal.billing import (
     voids,
 )
 from portal.billing.credit_notes import Wish
+from portal.billing.gateways import SANDBOX
+from portal.billing.gateways.sandbox import CARDS
+from portal.billing.payment_methods import WayToPay
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.plan_change import Quote
@@ -81,8 +85,12 @@ class InHalves:
 
     begin: LetGo
     end: LetGo
+    # How a form does both at once; None where nobody does.
+    whole: LetGo | None = None
 
     def __call__(self) -> Answer:
+        if self.whole is not None:
+            return self.whole()
         self.begin()
         return self.end()
 
@@ -125,7 +133,7 @@ def _auto_upgrade(stage: Stage, place: Place, _admin: Admin) -> LetGo:
         return Answer(200, "")
 
     # Until its payment is sent, an upgrade that began is called off by whoever makes room.
-    return InHalves(step, lambda: _job(stage, place, lambda: None))
+    return InHalves(step, lambda: _job(stage, place))
 
 
 def _pay(stage: Stage, place: Place, admin: Admin) -> LetGo:
@@ -136,8 +144,19 @@ def _pay(stage: Stage, place: Place, admin: Admin) -> LetGo:
             )
         ).one()
         path = f"/invoices/{invoice.number_text}/payment"
-        seen = open_invoices.mark(db.session(), invoice)
-    return lambda: _post(admin, path, seen=seen)
+        invoice_id, seen = invoice.id, open_invoices.mark(db.session(), invoice)
+
+    def begin() -> None:
+        with transaction() as session:
+            account, now = accounts.lock(session, place.account_id), clock.now()
+            invoice = session.get_one(Invoice, invoice_id)
+            open_invoices.pay(session, account, invoice, seen, now=now, actor=SYSTEM)
+
+    return InHalves(
+        lambda: _command(stage, begin),
+        lambda: _job(stage, place),
+        lambda: _post(admin, path, seen=seen),
+    )
 
 
 def _refund(stage: Stage, place: Place, _admin: Admin) -> LetGo:
@@ -212,8 +231,20 @@ def _change_card(stage: Stage, place: Place, admin: Admin) -> LetGo:
     with stage.context():
         account = db.session.get_one(Account, place.account_id)
         unpaid = open_invoices.unpaid(db.session(), account.id)
-    card = "card_pays" if unpaid else "card_declines_later"
-    return lambda: _post(admin, "/account/payment-method", card=card)
+    card = CARDS["card_pays" if unpaid else "card_declines_later"]
+
+    def begin() -> None:
+        with transaction() as session:
+            account, now = accounts.lock(session, place.account_id), clock.now()
+            way = WayToPay(SANDBOX, card.reference, card.label)
+            payment_methods.change(session, account, way, now=now, actor=SYSTEM)
+            open_invoices.try_new_method(session, account, now=now, actor=SYSTEM)
+
+    return InHalves(
+        lambda: _command(stage, begin),
+        lambda: _job(stage, place),
+        lambda: _post(admin, "/account/payment-method", card=card.reference),
+    )
 
 
 def _take_back(stage: Stage, place: Place, admin: Admin) -> LetGo:
@@ -290,13 +321,22 @@ def _post(admin: Admin, path: str, **fields: str) -> Answer:
     return Answer(page.status_code, " ".join(said[:1]))
 
 
-def _job(stage: Stage, place: Place, do: Callable[[], object]) -> Answer:
-    """What a worker does, and then what it finds due for the account: payments and refunds."""
+def _command(stage: Stage, do: Callable[[], object]) -> Answer:
+    """One command, and no more."""
     with stage.app.app_context():
         try:
             do()
         except RuleBroken as refusal:
             return Answer(409, str(refusal))
+    return Answer(200, "")
+
+
+def _job(stage: Stage, place: Place, do: Callable[[], object] = lambda: None) -> Answer:
+    """What a worker does, and then what it finds due for the account: payments and refunds."""
+    done = _command(stage, do)
+    if done.status != 200:
+        return done
+    with stage.app.app_context():
         for item_id in _due_money(place):
             outbox_items.perform(item_id)
     return Answer(200, "")

@@ -18,11 +18,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
 import portal.transaction as transactions
 from portal.billing import accounts, verify
+from portal.billing.gateways import Charge
+from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
 from portal.models import Account
 from tests.faults.kills import state
@@ -37,13 +40,17 @@ PAIRS = [
     if ACTIONS[first].needs | ACTIONS[second].needs in BRING_ABOUT
 ]
 # Rounds on one copy of a database, and the accounts they need besides for what comes unraced.
-BATCH, UNRACED = 20, 5
+BATCH, UNRACED = 20, 8
 # How long one that was stopped half-way waits for the other, which may be waiting for it.
 PATIENCE_SECONDS = 0.05
 LONGEST_SECONDS = 60
 GOLDEN = 0.6180339887
-BETWEEN = "one between the halves of the other"
-EITHER_ORDER = {"first, then second", "second, then first", BETWEEN}
+# By whose halves it is.
+BETWEEN = "the second between the halves of the first", "the first between those of the second"
+# While the payment of one of them is at the gateway, which has the last word.
+MEANWHILE = "the second during a charge of the first", "the first during one of the second"
+CHARGE = SandboxGateway.charge
+EITHER_ORDER = {"first, then second", "second, then first", *BETWEEN, *MEANWHILE}
 # What there is one of, however many did it at once: a table, and what its row says.
 ONCE = {
     "upgrade": ("plan_change", {"reason": "manual", "state": "applied"}),
@@ -169,17 +176,37 @@ class _Batch:
                     self.statements.append(_here.passed)
 
         self._do_between()
+        self._do_meanwhile()
+
+    def _do_meanwhile(self) -> None:
+        """What asks the gateway for money waits for its answer, and others don't wait for that."""
+        for number, name in enumerate(MEANWHILE):
+            place = next(self.places)
+            ready = self._ready(place)
+            others = [ready[1 - number]]
+
+            def charge(gateway: SandboxGateway, asked: Charge, others: Any = others) -> Any:
+                answer = CHARGE(gateway, asked)
+                if others:
+                    others.pop()()
+                return answer
+
+            with patch.object(SandboxGateway, "charge", charge):
+                ready[number]()
+            if not others:
+                self.unraced[name] = place
 
     def _do_between(self) -> None:
         """What one of them does in halves may be begun when the other comes."""
-        place = next(self.places)
-        ready = self._ready(place)
-        for whole, other in (ready, reversed(ready)):
-            if isinstance(whole, InHalves) and not isinstance(other, InHalves):
-                self.unraced[BETWEEN] = place
-                whole.begin()
+        for number, name in enumerate(BETWEEN):
+            place = next(self.places)
+            ready = self._ready(place)
+            halves, other = ready[number], ready[1 - number]
+            if isinstance(halves, InHalves):
+                self.unraced[name] = place
+                halves.begin()
                 other()
-                whole.end()
+                halves.end()
 
     def _race(self, place: Place, number: int) -> Raced:
         """Let both go at once. In two of three rounds one of them stops at a statement for a

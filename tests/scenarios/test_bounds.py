@@ -12,6 +12,7 @@ from portal.billing.bounds import OutOfBounds
 from portal.billing.rules.errors import AccountParked
 from portal.extensions import db
 from portal.models import Account, ChargingStop, Notice, User
+from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 from tests.scenarios.test_renewals import invoices
 
@@ -103,7 +104,8 @@ def test_a_usual_day_is_not_stopped(cast: Cast, clock: FixedClock) -> None:
         clock.advance(days=1)
         cast.account(f"Customer {day}", "standard", "5-users")
     cast.let_pass(days=31)
-    assert bounds.stop_if_unusual(db.session(), floor=0, now=clock.at) is None
+    with transaction() as session:
+        assert bounds.stop_if_unusual(session, floor=0, now=clock.at) is None
 
 
 def parked(account: Account) -> Account:

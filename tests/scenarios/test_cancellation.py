@@ -5,7 +5,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.audit import SYSTEM
-from portal.billing import accounts, cancellations, ledger, plan_changes, subscriptions
+from portal.billing import accounts, cancellations, ledger, situations, subscriptions
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import CancellationScheduled, CycleEnded, NoPlan
 from portal.billing.rules.period import Interval
@@ -128,7 +128,7 @@ def test_charge_cancel_with_an_unpaid_invoice_leaves_it_owed(cast: Cast) -> None
     cast.let_pass(days=2)
     cast.cancel(cast.acme)
 
-    assert plan_changes.what_waits(db.session(), cast.acme) is not None
+    assert situations.what_waits(db.session(), cast.acme) is not None
     assert ledger.receivable(db.session(), cast.acme).amount == 10000
 
 

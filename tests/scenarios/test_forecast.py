@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.billing import forecast, ledger, plan_changes, subscriptions
+from portal.billing import forecast, ledger, situations, subscriptions
 from portal.billing.forecast import Cause, ComingCharge
 from portal.billing.rules.period import Interval
 from portal.billing.rules.roles import Role
@@ -101,7 +101,7 @@ def coming(account: Account, clock: FixedClock) -> list[ComingCharge]:
         account,
         subscription,
         balance=ledger.credit_balance(session, account),
-        scheduled=plan_changes.scheduled(session, account.id),
+        scheduled=situations.scheduled(session, account.id),
         now=now,
         until=now + timedelta(days=LONGEST),
     )

@@ -6,7 +6,7 @@ was declined, and is tried again on 3 April.
 
 import pytest
 
-from portal.billing import plan_changes, statements
+from portal.billing import situations, statements
 from portal.billing.credit_notes import PaymentUnderWay
 from portal.billing.rules.correcting import NotUnpaid
 from portal.billing.rules.crediting import NothingLeft
@@ -41,7 +41,7 @@ def test_pay_fails_and_the_invoice_is_voided(cast: Cast) -> None:
     account = unpaid(cast)
     invoice = newest(account)
     before = {name: getattr(invoice, name) for name in ("total_minor", "due_minor", "customer")}
-    assert plan_changes.what_waits(db.session(), account) is not None
+    assert situations.what_waits(db.session(), account) is not None
 
     note = void(cast, invoice)
     cast.let_pass(days=10)
@@ -55,7 +55,7 @@ def test_pay_fails_and_the_invoice_is_voided(cast: Cast) -> None:
     assert status_of(account) is SubscriptionStatus.ACTIVE
     assert [each.state for each in payments_of(invoice)] == [PaymentState.DECLINED] * 2
     assert len(emails(account, "payment_failed")) == 1
-    assert plan_changes.what_waits(db.session(), account) is None
+    assert situations.what_waits(db.session(), account) is None
 
 
 def test_who_is_told_of_a_void_invoice(cast: Cast) -> None:
@@ -190,7 +190,7 @@ def test_an_unpaid_plan_that_has_ended(cast: Cast) -> None:
     void(cast, newest(account))
 
     assert (owed(account), status_of(account)) == (0, SubscriptionStatus.ENDED)
-    assert plan_changes.what_waits(db.session(), account) is None
+    assert situations.what_waits(db.session(), account) is None
 
 
 def test_invoice_balance_of_a_void_invoice(cast: Cast) -> None:

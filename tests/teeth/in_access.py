@@ -12,7 +12,7 @@ SABOTAGES = (
         name="foreign-row-found",
         breaks="what belongs to another account is found by its id",
         file=ACCESS,
-        old="model.account_id == principal().account.id,  # type: ignore[attr-defined]\n",
+        old="model.account_id == principal().account_id,  # type: ignore[attr-defined]\n",
         new="",
         tests=("tests/blueprints/test_clients.py::test_foreign_and_unknown_ids_are_the_same_404",),
     ),
@@ -20,15 +20,15 @@ SABOTAGES = (
         name="foreign-invoice-found",
         breaks="another account's invoice is shown to who knows its number",
         file="portal/blueprints/own_papers.py",
-        old="where(model.account_id == account_id, model.number_text == number)",
-        new="where(model.number_text == number)",
+        old='return model.account_id == bindparam("account_id"), model.number_text == bindparam(',
+        new="return model.id.is_not(None), model.number_text == bindparam(",
         tests=("tests/blueprints/test_invoices.py::test_another_accounts_invoice_is_not_there",),
     ),
     Sabotage(
         name="foreign-outcome-found",
         breaks="another account's plan change is shown to who knows its id",
         file="portal/blueprints/change_plan.py",
-        old="PlanChange.account_id == principal().account.id, PlanChange.op_id == op_id",
+        old="PlanChange.account_id == principal().account_id, PlanChange.op_id == op_id",
         new="PlanChange.op_id == op_id",
         tests=(f"{CHANGE_PLAN}::test_another_accounts_outcome_is_not_there",),
     ),
@@ -43,10 +43,20 @@ SABOTAGES = (
     Sabotage(
         name="billing-may-change-the-plan",
         breaks="who only reads invoices can change the plan",
-        file=ACCESS,
+        file="portal/web/permissions.py",
         old="{Permission.SEE_ACCOUNT, Permission.SEE_INVOICES}",
         new="{Permission.SEE_ACCOUNT, Permission.SEE_INVOICES, Permission.MANAGE_BILLING}",
         tests=(ROLES,),
+    ),
+    Sabotage(
+        name="account-as-it-was",
+        breaks="a page shows the account as it was before the request changed it",
+        file="portal/web/principals.py",
+        old="if session.get_transaction() is not self.read_in:",
+        new="if False:",
+        tests=(
+            "tests/blueprints/test_principals.py::test_what_was_changed_meanwhile_is_read_anew",
+        ),
     ),
     Sabotage(
         name="not-read-only",
@@ -62,9 +72,9 @@ SABOTAGES = (
         file="portal/blueprints/confirming.py",
         old=(
             "if (signed.account_id, signed.user_id) !="
-            " (principal().account.id, principal().user.id):"
+            " (principal().account_id, principal().user.id):"
         ),
-        new="if signed.account_id != principal().account.id:",
+        new="if signed.account_id != principal().account_id:",
         tests=(f"{CHANGE_PLAN}::test_a_token_of_another_person_or_account_is_refused",),
     ),
     Sabotage(

@@ -87,7 +87,7 @@ SABOTAGES = (
         breaks="a note gives back what a change that waits for its payment gives back too",
         file="portal/billing/credit_notes.py",
         old=(
-            "    if plan_changes.pending(session, account.id) is not None:\n"
+            "    if situations.pending(session, account.id) is not None:\n"
             "        raise ChangeUnderWay\n"
         ),
         new="",

@@ -78,7 +78,7 @@ SABOTAGES = (
         name="what-waits-not-asked",
         breaks="a plan is changed while an invoice is unpaid or another change waits",
         file="portal/billing/plan_changes.py",
-        old="    obstacle = what_waits(session, account)\n",
+        old="    obstacle = situations.what_waits(session, account)\n",
         new="    obstacle = None\n",
         tests=(UNDER_WAY,),
     ),

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.billing import usage
 from portal.billing.rules.counting import Metric
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.billing.verification.wrong import Wrong, account_name
 from portal.models import (
     Account,
@@ -64,7 +64,7 @@ def limits(session: Session) -> Iterator[Wrong]:
             held,
             and_(held.c.subscription_id == Subscription.id, held.c.metric == Usage.metric),
         )
-        .where(Subscription.status.in_(LIVE), Usage.limit_value.is_distinct_from(sold))
+        .where(IS_LIVE, Usage.limit_value.is_distinct_from(sold))
         .order_by(Account.id, Usage.metric)
     )
     for name, public_id, metric, found, expected in session.execute(statement):

@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.billing.rules.period import DAY, Interval
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.billing.verification.taken_back import is_taken_back
 from portal.billing.verification.wrong import Wrong, account_name, instant
 from portal.models import (
@@ -44,7 +44,7 @@ def one_subscription(session: Session) -> Iterator[Wrong]:
     statement = (
         select(Account.name, Account.public_id, func.count(Subscription.id))
         .join(Subscription, Subscription.account_id == Account.id)
-        .where(Subscription.status.in_(LIVE))
+        .where(IS_LIVE)
         .group_by(Account.id, Account.name, Account.public_id)
         .having(func.count(Subscription.id) > 1)
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.billing import episodes
 from portal.billing.rules import overage
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.billing.verification.wrong import Wrong, account_name, instant
 from portal.models import (
     Account,
@@ -32,7 +32,7 @@ def one_episode(session: Session) -> Iterator[Wrong]:
     statement = (
         select(Account.name, Account.public_id, Episode.metric, count)
         .join(Account, Account.id == Episode.account_id)
-        .where(Episode.state.in_(episodes.OPEN))
+        .where(episodes.IS_OPEN)
         .group_by(Account.id, Account.name, Account.public_id, Episode.metric)
         .having(count > 1)
     )
@@ -96,13 +96,13 @@ def upgraded_episodes(session: Session) -> Iterator[Wrong]:
 
 def open_episodes(session: Session) -> Iterator[Wrong]:
     """An open episode is of an account that is over, on the plan it was warned on."""
-    running = and_(Subscription.id == Episode.subscription_id, Subscription.status.in_(LIVE))
+    running = and_(Subscription.id == Episode.subscription_id, IS_LIVE)
     statement = (
         select(Episode, Account, Usage, Subscription.price_id)
         .join(Account, Account.id == Episode.account_id)
         .join(Usage, and_(Usage.account_id == Account.id, Usage.metric == Episode.metric))
         .outerjoin(Subscription, running)
-        .where(Episode.state.in_(episodes.OPEN))
+        .where(episodes.IS_OPEN)
         .order_by(Episode.id)
     )
     for episode, account, usage, price_id in session.execute(statement):

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal.billing import payments
 from portal.billing.gateways import MANUAL
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.billing.verification.outbox_rows import subjects
 from portal.billing.verification.wrong import Wrong, amount
 from portal.models import (
@@ -69,7 +69,7 @@ def invoices_collected(session: Session) -> Iterator[Wrong]:
     statement = (
         select(Invoice.number_text)
         .join(Subscription, Subscription.id == Invoice.subscription_id)
-        .where(Invoice.status == InvoiceStatus.OPEN, Subscription.status.in_(LIVE), ~under_way)
+        .where(Invoice.status == InvoiceStatus.OPEN, IS_LIVE, ~under_way)
         .order_by(Invoice.id)
     )
     for number in session.scalars(statement):

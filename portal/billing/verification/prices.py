@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.billing.rules.lines import LineKind
 from portal.billing.rules.period import Interval
-from portal.billing.subscriptions import LIVE
+from portal.billing.subscriptions import IS_LIVE
 from portal.billing.verification.taken_back import is_taken_back
 from portal.billing.verification.wrong import Wrong, account_name, amount
 from portal.models import (
@@ -123,7 +123,7 @@ def running_plans(session: Session) -> Iterator[Wrong]:
         select(Account, Price.id)
         .join(Subscription, Subscription.account_id == Account.id)
         .join(Price, Price.id == Subscription.price_id)
-        .where(Subscription.status.in_(LIVE), ~charged)
+        .where(IS_LIVE, ~charged)
         .order_by(Account.id)
     )
     for account, price_id in session.execute(statement):
@@ -165,7 +165,7 @@ def _add_ons_charged() -> Select[int, int | None, int, int]:
         .join(Invoice, own)
         .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
         .where(
-            Subscription.status.in_(LIVE),
+            IS_LIVE,
             InvoiceLine.kind == LineKind.ADD_ON,
             InvoiceLine.period_start_at >= Subscription.cycle_start_at,
             InvoiceLine.period_end_at == Subscription.cycle_end_at,
@@ -184,5 +184,5 @@ def _add_ons_running() -> Select[int, int, int, int]:
     return (
         select(row.subscription_id, row.add_on_price_id, row.quantity, literal(0))
         .join(Subscription, Subscription.id == row.subscription_id)
-        .where(Subscription.status.in_(LIVE))
+        .where(IS_LIVE)
     )

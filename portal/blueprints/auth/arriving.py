@@ -7,8 +7,9 @@ from flask_login import current_user
 from portal.billing import people
 from portal.blueprints.auth import bp
 from portal.extensions import db
-from portal.web.access import Permission, find_principal, requires
+from portal.web.access import find_principal, requires
 from portal.web.htmx import is_local
+from portal.web.permissions import Permission
 
 
 @bp.get("/in/<public_id>/<path:page>")

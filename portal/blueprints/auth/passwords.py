@@ -20,12 +20,13 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.mail import notices
-from portal.models import User
+from portal.models import SignIn, User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
-from portal.web.access import Permission, find_principal, home_endpoint, requires
+from portal.web.access import find_principal, requires
 from portal.web.forms import Form, email_field, password_field
 from portal.web.links import outside_url
+from portal.web.permissions import Permission, home_endpoint
 from portal.web.signing import signer
 
 SALT = "password-reset"
@@ -52,9 +53,9 @@ class ResetForm(Form):
 @attempts.of_user
 @requires(Permission.SIGNED_IN)
 def change_password() -> ResponseReturnValue:
-    form = ChangeForm()
-    if form.validate_on_submit() and _takes(form.new, current_user.user):
-        user, account_id = current_user.user, current_user.sign_in.account_id
+    form, user = ChangeForm(), db.session.get_one(User, current_user.user.id)
+    if form.validate_on_submit() and _takes(form.new, user):
+        account_id = db.session.get_one(SignIn, current_user.sign_in_id).account_id
         if passwords.verify(user.password_hash, form.current.data or ""):
             _set_password(user, form.new.data or "")
             sign_ins.enter(user, account_id)

@@ -14,9 +14,10 @@ from portal.language import message
 from portal.models import User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
-from portal.web.access import Permission, find_principal, home_endpoint, requires
+from portal.web.access import find_principal, requires
 from portal.web.forms import EMAIL_LENGTH, Form, password_field
 from portal.web.htmx import is_local, redirect_after
+from portal.web.permissions import Permission, home_endpoint
 
 # One sentence for an unknown email and a wrong password, so that neither can be told.
 NO_MATCH = message("This email and password don't go together. Check both and try again.")
@@ -74,11 +75,10 @@ def accounts() -> ResponseReturnValue:
 @bp.post("/accounts")
 @requires(Permission.SIGNED_IN)
 def switch_account() -> ResponseReturnValue:
-    user = current_user.user
-    for membership in people.memberships_of(db.session(), user.id):
+    for membership in people.memberships_of(db.session(), current_user.user.id):
         if membership.account.public_id == request.form.get("account"):
             target = _local(request.form.get("next")) or url_for(home_endpoint(membership.role))
-            sign_ins.enter(user, membership.account_id)
+            sign_ins.enter(membership.user, membership.account_id)
             return redirect_after(target)
     abort(404)
 

@@ -35,9 +35,10 @@ from portal.language import look_up, message, spoken
 from portal.models import PlanChange, PlanChangeState, Price, WhenFull
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
-from portal.web.access import Permission, requires
+from portal.web.access import requires
 from portal.web.forms import Form, email_field, password_field, text_field
 from portal.web.htmx import page_or_fragment
+from portal.web.permissions import Permission
 
 NO_MATCH = message(
     "This email and password don't go together. Whoever signs in here already opens another"

@@ -28,8 +28,9 @@ from portal.language import look_up, message, ngettext
 from portal.models import Client, ClientStatus
 from portal.models.types import EPOCH
 from portal.transaction import transaction
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.htmx import wants_fragment
+from portal.web.permissions import Permission
 
 Row = TypeVar("Row")
 METER = "clients/_meter.html"
@@ -180,7 +181,7 @@ def _to(status: ClientStatus) -> Change:
 def _carry_out(change: Change, chosen: Selection) -> Done:
     who, now = principal(), clock.now()
     agreed = {"accepted": accepted_count()} if change.adds else {}
-    account_id, actor = who.account.id, who.actor
+    account_id, actor = who.account_id, who.actor
     with transaction() as session:
         account = accounts.lock(session, account_id)
         return change.command(session, account, chosen, now=now, actor=actor, **agreed)
@@ -192,7 +193,7 @@ def _selection() -> Selection | None:
     if changed_at.isascii() and changed_at.isdigit() and len(changed_at) < 18:
         return Selection(changed_at=EPOCH + timedelta(microseconds=int(changed_at)))
     if request.form.get("all") == "matching":
-        known = statuses.of(db.session(), principal().account.id)
+        known = statuses.of(db.session(), principal().account_id)
         return Selection(matching=Asked.of(request.form).narrowed(known))
     ids = tuple(request.form.getlist("client"))
     if len(ids) > CHOSEN_AT_MOST:

@@ -32,8 +32,9 @@ from portal.language import message
 from portal.models import Client, Document, Usage
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import Permission, find_principal, own, principal, requires
+from portal.web.access import find_principal, own, principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
+from portal.web.permissions import Permission
 
 PAGE, LIST = "clients/documents.html", "clients/all_documents.html"
 PAGE_LENGTH = 50
@@ -92,7 +93,7 @@ def _too_much_at_once(error: HTTPException) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def all_documents() -> ResponseReturnValue:
     """The rows behind the storage meter, the largest first."""
-    account_id, counted = principal().account.id, _counted()
+    account_id, counted = principal().account_id, _counted()
     sums = {which: documents.total(db.session(), account_id, counted=which) for which in Counted}
     paging = Paging.asked(sums[counted].documents, PAGE_LENGTH)
     rows = documents.largest(
@@ -166,7 +167,7 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def delete_document(public_id: str, document_id: str) -> ResponseReturnValue:
     document, who, now = _own_document(public_id, document_id), principal(), clock.now()
-    name, row_id, account_id, actor = document.name, document.id, who.account.id, who.actor
+    name, row_id, account_id, actor = document.name, document.id, who.account_id, who.actor
     with transaction() as session:
         account = accounts.lock(session, account_id)
         row = still_there(session, Document, row_id)
@@ -193,7 +194,7 @@ def _own_document(public_id: str, document_id: str) -> Document:
 
 
 def _page(client: Client, outcome: Outcome | None = None) -> Response:
-    session, account_id = db.session(), principal().account.id
+    session, account_id = db.session(), principal().account_id
     total = documents.total(session, account_id, client_id=client.id)
     paging = Paging.asked(total.documents, PAGE_LENGTH)
     rows = documents.newest(session, account_id, client.id, offset=paging.offset, limit=PAGE_LENGTH)
@@ -228,7 +229,7 @@ def _as_listed(rows: Iterable[Any]) -> list[ListedDocument]:
 
 
 def _meter() -> Usage:
-    return usage.of(db.session(), principal().account.id)[Metric.STORAGE]
+    return usage.of(db.session(), principal().account_id)[Metric.STORAGE]
 
 
 def _foreseen_of_one_more() -> str | None:

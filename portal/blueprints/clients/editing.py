@@ -29,8 +29,10 @@ from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import Client, ClientStatus
 from portal.transaction import transaction
-from portal.web.access import Permission, Principal, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.forms import Form
+from portal.web.permissions import Permission
+from portal.web.principals import Principal
 
 FORM = "clients/form.html"
 
@@ -80,7 +82,7 @@ class ClientForm(Form):
 @bp.get("/clients/new")
 @requires(Permission.WORK_WITH_CLIENTS)
 def new() -> ResponseReturnValue:
-    known = statuses.of(db.session(), principal().account.id)
+    known = statuses.of(db.session(), principal().account_id)
     return _page(ClientForm(known))
 
 
@@ -88,10 +90,10 @@ def new() -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def add() -> ResponseReturnValue:
     who, now = principal(), clock.now()
-    form = ClientForm(statuses.of(db.session(), who.account.id))
+    form = ClientForm(statuses.of(db.session(), who.account_id))
     if not form.validate():
         return _page(form), 422
-    account_id, actor = who.account.id, who.actor
+    account_id, actor = who.account_id, who.actor
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -110,7 +112,7 @@ def add() -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def edit(public_id: str) -> ResponseReturnValue:
     client = own(Client, public_id)
-    known = statuses.of(db.session(), principal().account.id)
+    known = statuses.of(db.session(), principal().account_id)
     form = ClientForm(known, obj=client, status=client.status.public_id)
     return _page(form, client)
 
@@ -119,7 +121,7 @@ def edit(public_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def save(public_id: str) -> ResponseReturnValue:
     client, who = own(Client, public_id), principal()
-    form = ClientForm(statuses.of(db.session(), who.account.id))
+    form = ClientForm(statuses.of(db.session(), who.account_id))
     if not form.validate():
         return _page(form, client), 422
     try:
@@ -131,7 +133,7 @@ def save(public_id: str) -> ResponseReturnValue:
 
 
 def _save(client_id: int, form: ClientForm, who: Principal) -> None:
-    account_id, actor, now, agreed = who.account.id, who.actor, clock.now(), accepted_count()
+    account_id, actor, now, agreed = who.account_id, who.actor, clock.now(), accepted_count()
     with transaction() as session:
         account = accounts.lock(session, account_id)
         client = still_there(session, Client, client_id)
@@ -158,5 +160,5 @@ def _page(form: ClientForm, client: Client | None = None, over: GoesOver | None 
         client=client,
         over=over,
         undo_until=undo_until,
-        **clients_meter_context(principal().account.id),
+        **clients_meter_context(principal().account_id),
     )

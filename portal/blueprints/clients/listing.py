@@ -17,8 +17,9 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import ClientStatus
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
+from portal.web.permissions import Permission
 
 PAGE = "clients/index.html"
 ROWS = "clients/_rows.html"
@@ -114,7 +115,7 @@ def row(public_id: str) -> ResponseReturnValue:
 
 def row_response(public_id: str, oob: Sequence[str] = ()) -> ResponseReturnValue:
     """The one row as it is now; 404 where the account has no such client."""
-    account_id = principal().account.id
+    account_id = principal().account_id
     found = client_list.listed(db.session(), account_id, public_id)
     if found is None:
         abort(404)
@@ -131,7 +132,7 @@ def row_response(public_id: str, oob: Sequence[str] = ()) -> ResponseReturnValue
 
 def list_context(asked: Asked) -> dict[str, Any]:
     """Everything the list's page and its fragments print."""
-    account_id = principal().account.id
+    account_id = principal().account_id
     known = statuses.of(db.session(), account_id)
     looks = rows.looks_of(known)
     counts = client_list.count_by_status(db.session(), account_id)

@@ -66,7 +66,7 @@ class ListedClient:
 
 
 def as_listed(rows: Sequence[Any], looks: Mapping[int, StatusLook]) -> list[ListedClient]:
-    account_id = principal().account.id
+    account_id = principal().account_id
     kept = documents.how_many(db.session(), account_id, [row.id for row in rows])
     written = _Written(clock.now())
     return [written.row(row, looks[row.status_id], kept.get(row.id, 0)) for row in rows]

@@ -20,7 +20,8 @@ from portal.language import gettext as _
 from portal.language import message, ngettext
 from portal.models import ClientStatus
 from portal.transaction import transaction
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
+from portal.web.permissions import Permission
 
 STEPS = {"up": -1, "down": 1}
 MOVED = {
@@ -39,7 +40,7 @@ def list_statuses() -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def add_status() -> ResponseReturnValue:
     typed, who, now = request.form.get("name", ""), principal(), clock.now()
-    account_id, actor = who.account.id, who.actor
+    account_id, actor = who.account_id, who.actor
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -59,7 +60,7 @@ def change_status(public_id: str) -> ResponseReturnValue:
     """Name and colour; a form without a colour leaves that as it is."""
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
     typed, colour = request.form.get("name", ""), request.form.get("colour")
-    account_id, actor, status_id = who.account.id, who.actor, status.id
+    account_id, actor, status_id = who.account_id, who.actor, status.id
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -77,7 +78,7 @@ def change_status(public_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def move_status(public_id: str, way: str) -> ResponseReturnValue:
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
-    account_id, actor, status_id, name = who.account.id, who.actor, status.id, status.name
+    account_id, actor, status_id, name = who.account_id, who.actor, status.id, status.name
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -96,7 +97,7 @@ def delete_status(public_id: str) -> ResponseReturnValue:
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
     chosen = request.form.get("destination")
     destination_id = own(ClientStatus, chosen).id if chosen else None
-    account_id, actor, status_id, name = who.account.id, who.actor, status.id, status.name
+    account_id, actor, status_id, name = who.account_id, who.actor, status.id, status.name
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -134,7 +135,7 @@ def _page(
     colour: str | None = None,
 ) -> str:
     """The page; `at` is the status that `problem` is about, None the form for a new one."""
-    account_id = principal().account.id
+    account_id = principal().account_id
     known = statuses.of(db.session(), account_id)
     counts: dict[int, int] = client_list.count_by_status(db.session(), account_id)
     looks = looks_of(known)

@@ -39,7 +39,8 @@ from portal.language import look_up, message
 from portal.models import ClientStatus
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, principal, requires
+from portal.web.access import principal, requires
+from portal.web.permissions import Permission
 from portal.web.signing import timed_signer
 
 UPLOAD = "clients/import.html"
@@ -87,7 +88,7 @@ def confirm_import() -> ResponseReturnValue:
     if beyond not in tuple(Beyond):
         abort(422)
     who, now = principal(), clock.now()
-    account_id, actor = who.account.id, who.actor
+    account_id, actor = who.account_id, who.actor
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)
@@ -111,7 +112,7 @@ def confirm_import() -> ResponseReturnValue:
 @bp.get("/clients/imports/<op_id>")
 @requires(Permission.WORK_WITH_CLIENTS)
 def imported(op_id: str) -> ResponseReturnValue:
-    done = client_import.find(db.session(), principal().account.id, op_id)
+    done = client_import.find(db.session(), principal().account_id, op_id)
     if done is None:
         abort(404)
     changed_at = instant_in_form(done.done_at)
@@ -122,7 +123,7 @@ def imported(op_id: str) -> ResponseReturnValue:
 @attempts.bulk_files
 @requires(Permission.WORK_WITH_CLIENTS)
 def export() -> ResponseReturnValue:
-    account_id = principal().account.id
+    account_id = principal().account_id
     known = statuses.of(db.session(), account_id)
     asked = Asked.of(request.args).narrowed(known)
     rows = client_list.export(db.session(), account_id, asked, known)

@@ -61,7 +61,7 @@ class Outcome:
 def keep(client_id: int, sent: list[FileStorage]) -> Outcome:
     """Keep one file after the other; what is wrong with one keeps none of the others out."""
     who = principal()
-    account_id, actor = who.account.id, who.actor
+    account_id, actor = who.account_id, who.actor
     kept: list[str] = []
     not_kept = [] if sent else [NotKept("", _("Choose a file first."), 422)]
     not_kept += [_one_too_many(file) for file in sent[FILES_AT_MOST:]]

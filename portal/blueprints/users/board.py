@@ -24,9 +24,10 @@ from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
 from portal.models import Account, Membership
-from portal.web.access import Permission, home_endpoint, principal
+from portal.web.access import principal
 from portal.web.forms import Form, email_field
 from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
+from portal.web.permissions import ROLE_PERMISSIONS, Permission, home_endpoint
 
 ROLE_NOTES = {
     Role.ADMIN: message("Everything, plan and users included. Takes a seat."),
@@ -120,10 +121,11 @@ def done(said: str, *, form: InviteForm | None = None) -> ResponseReturnValue:
     Whoever ended their own right to it is taken to where they may be.
     """
     flash(said, "success")
-    if not principal().membership.is_active:
+    me = db.session.get_one(Membership, principal().membership_id)
+    if not me.is_active:
         return redirect_after(url_for("auth.accounts"))
-    if not principal().may(Permission.MANAGE_USERS):
-        return redirect_after(url_for(home_endpoint(principal().role)))
+    if Permission.MANAGE_USERS not in ROLE_PERMISSIONS[me.role]:
+        return redirect_after(url_for(home_endpoint(me.role)))
     return page(form=form) if wants_fragment() else redirect(url_for("users.index"), 303)
 
 
@@ -151,7 +153,7 @@ def _board(account: Account) -> dict[str, object]:
         "seats": seats,
         "when_full": seat_consents.in_short(session, account.id),
         "seats_if_all_accept": seats.used + invitations.seats_asked_for(session, account.id),
-        "me": principal().membership.id,
+        "me": principal().membership_id,
         "roles": ROLE_NOTES,
     }
 

@@ -24,8 +24,9 @@ from portal.mail import notices
 from portal.models import Invitation
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
 from portal.web.links import outside_url
+from portal.web.permissions import Permission
 
 
 @bp.post("/users/invitations")
@@ -79,7 +80,7 @@ def withdraw(public_id: str) -> ResponseReturnValue:
 
 
 def _invite(email: str, role: Role) -> None:
-    account_id, actor = principal().account.id, principal().actor
+    account_id, actor = principal().account_id, principal().actor
     with transaction() as session:
         account = accounts.lock(session, account_id)
         invitation, token = invitations.invite(

@@ -27,8 +27,10 @@ from portal.language import message
 from portal.models import Invitation, User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
-from portal.web.access import Permission, SignedIn, home_endpoint, requires
+from portal.web.access import requires
 from portal.web.forms import Form, password_field, text_field
+from portal.web.permissions import Permission, home_endpoint
+from portal.web.principals import SignedIn
 
 WRONG = message("This is not the password you sign in with here.")
 

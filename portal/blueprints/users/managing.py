@@ -15,7 +15,8 @@ from portal.blueprints.users.board import NotConfirmed, Question, confirm_seats,
 from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
-from portal.web.access import Permission, own, principal, requires
+from portal.web.access import own, principal, requires
+from portal.web.permissions import Permission
 
 
 @bp.get("/users")
@@ -62,7 +63,7 @@ def _act(
     said: str,
 ) -> ResponseReturnValue:
     """Carry out `operation`, asking first where the seats it takes go over the limit."""
-    account_id, actor, name = principal().account.id, principal().actor, membership.user.name
+    account_id, actor, name = principal().account_id, principal().actor, membership.user.name
     try:
         with transaction() as session:
             account = accounts.lock(session, account_id)

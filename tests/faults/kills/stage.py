@@ -33,6 +33,7 @@ from portal.jobs import schedule
 from portal.mail import mail_server
 from portal.models.types import EPOCH, MICROSECOND
 from portal.papers import rendering
+from portal.web import principals
 from tests.cast import START, Cast, sign_in
 from tests.conftest import Databases
 from tests.faults.kills import points
@@ -42,6 +43,7 @@ PORTAL = Path(__file__).parents[3] / "portal"
 MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # noqa: S108
 FORM_VALUE = r'name="{}"[^>]*value="([^"]*)"'
 Told = tuple[int, str | None]
+A_VISIT = timedelta(days=7)
 
 
 class SharedClock:
@@ -186,11 +188,15 @@ class Stage:
         passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         mail_server.transmit = self.mail.take
         rendering.pdf = lambda page: page.html.encode()
+        # However long the killing takes, it is one visit: nobody is noted to be here still.
+        principals.SEEN_AGAIN_AFTER = A_VISIT
         settings = Settings(
             data=self.folder / "data",
             database_url=self.databases.url,
             mail=MailSettings(server="mail.example.com"),
             charges_floor=1_000_000,
+            session_idle_minutes=A_VISIT // timedelta(minutes=1),
+            session_hours=A_VISIT // timedelta(hours=1),
         )
         app = create_app(settings, self.clock)
         app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
