@@ -6,7 +6,7 @@ any transaction, and settled in another. A holder that dies lets its lease run o
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, inspect, or_, select
+from sqlalchemy import ColumnElement, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import queue
@@ -144,6 +144,23 @@ def hasten(item: OutboxItem, *, at: datetime) -> None:
     if item.state is OutboxState.DEAD:
         item.state, item.attempts = OutboxState.WAITING, 0
     item.next_at = at
+
+
+def bring_forward(session: Session, work: Work, subject_id: int, *, at: datetime) -> None:
+    """Work that was to wait for something, and wasn't tried so far, is due now; wakes a worker."""
+    item_id = session.scalars(
+        update(OutboxItem)
+        .where(
+            OutboxItem.dedupe_key == f"{work}:{subject_id}",
+            OutboxItem.state == OutboxState.WAITING,
+            OutboxItem.attempts == 0,
+            OutboxItem.next_at > at,
+        )
+        .values(next_at=at)
+        .returning(OutboxItem.id)
+    ).one_or_none()
+    if item_id is not None:
+        after_commit(session, lambda: queue.hand_out(SWEEP, item_id))
 
 
 def _is_claimable(now: datetime, wall: datetime) -> ColumnElement[bool]:

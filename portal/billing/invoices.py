@@ -6,7 +6,7 @@ notes made of it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select
@@ -44,6 +44,10 @@ OLDEST_OPEN = (
     .limit(1)
 )
 OLDEST_OPEN_NUMBER = OLDEST_OPEN.with_only_columns(Invoice.number_text)
+# Files say how a renewal was paid where its first charge is answered within this time of issuing.
+ANSWERED_WITHIN = timedelta(hours=2)
+# They are made some time after, so that no answer of that time is still being written down.
+MADE_UNANSWERED_AFTER = ANSWERED_WITHIN + timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def issue(
     occasion: Occasion,
     *,
     payment: Payment | None = None,
+    is_charged_next: bool = False,
     now: datetime,
     actor: Actor,
 ) -> Invoice:
@@ -73,7 +78,8 @@ def issue(
 
     Whoever issues it announces it when all that belongs to it is done.
 
-    `payment` is one that has collected what is due; nothing due means it is paid as well. A
+    `payment` is one that has collected what is due; nothing due means it is paid as well. With
+    `is_charged_next` its files wait for the answer to the charge that follows (`answered`). A
     second invoice that would begin the same cycle is refused by the database (IntegrityError);
     one beyond the bounds raises OutOfBounds.
     """
@@ -88,7 +94,8 @@ def issue(
     ledger.invoice_issued(session, invoice)
     if payment is not None:
         _collected(session, invoice, payment, now)
-    outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=now)
+    files_at = now + MADE_UNANSWERED_AFTER if is_charged_next else now
+    outbox.put(session, Work.INVOICE_PDF, invoice.id, account_id=account.id, at=files_at)
     _record(session, account, invoice, actor=actor)
     return invoice
 
@@ -104,6 +111,11 @@ def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetim
     _close(invoice, now)
     _collected(session, invoice, payment, now)
     announce(session, invoice, now=now)
+
+
+def answered(session: Session, invoice: Invoice, *, now: datetime) -> None:
+    """A charge of the invoice has its answer: files that waited for it are made."""
+    outbox.bring_forward(session, Work.INVOICE_PDF, invoice.id, at=now)
 
 
 def lines_of_cycle(session: Session, subscription: Subscription) -> tuple[Charged, ...]:

@@ -140,6 +140,7 @@ def start(
     *,
     invoice: Invoice | None = None,
     plan_change: PlanChange | None = None,
+    method: PaymentMethod | None = None,
     now: datetime,
     due_at: datetime | None = None,
     retry: int = 0,
@@ -147,11 +148,11 @@ def start(
 ) -> Payment:
     """Write that `amount` is to be collected, at `due_at` or now; the outbox carries it out.
 
-    With `on_session` the customer is there and can authenticate. Raises NoPaymentMethod. While a
-    payment for the same invoice or plan change has no definite outcome, the database refuses
-    another.
+    `method` is how the account pays, where that is known already. With `on_session` the customer
+    is there and can authenticate. Raises NoPaymentMethod. While a payment for the same invoice or
+    plan change has no definite outcome, the database refuses another.
     """
-    method = method_of(session, account.id)
+    method = method or method_of(session, account.id)
     if method is None:
         raise NoPaymentMethod
     payment = Payment(

@@ -26,6 +26,7 @@ from portal.billing import (
     subscriptions,
     taxes,
 )
+from portal.billing.gateways import MANUAL
 from portal.billing.next_cycle import NextCycle
 from portal.billing.rules import invoicing, misfits
 from portal.billing.rules.period import Cycle
@@ -130,14 +131,25 @@ def _charge(
         draft = invoicing.for_cycle(coming.basket, cycle, balance, tax)
     # All that needs no invoice comes before it: from its number on, other renewals wait.
     _tell_what_stays(session, account, coming, now=now)
+    method = payments.method_of(session, account.id)
     former, add_ons = subscription.price, intentions.wanted(coming.basket.add_ons)
     plan_outcomes.begin_cycle(session, subscription, coming.price, add_ons, cycle, now=now)
     occasion = invoices.Occasion(InvoiceReason.RENEWAL, cycle)
-    invoice = invoices.issue(session, account, subscription, draft, occasion, now=now, actor=SYSTEM)
+    invoice = invoices.issue(
+        session,
+        account,
+        subscription,
+        draft,
+        occasion,
+        # A bank transfer takes days, and is made by what the invoice says.
+        is_charged_next=not draft.due.is_zero and method is not None and method.gateway != MANUAL,
+        now=now,
+        actor=SYSTEM,
+    )
     if coming.downgrade is not None:
         _downgrade(session, account, former, coming.downgrade, invoice, now=now)
     if not draft.due.is_zero:
-        payments.start(session, account, draft.due, invoice=invoice, now=now)
+        payments.start(session, account, draft.due, invoice=invoice, method=method, now=now)
     invoices.announce(session, invoice, now=now)
     return invoice
 

@@ -201,6 +201,7 @@ def _settle_invoice(
     session: Session, account: Account, invoice: Invoice, payment: Payment, *, now: datetime
 ) -> None:
     subscription = session.get_one(Subscription, invoice.subscription_id)
+    invoices.answered(session, invoice, now=now)
     if payment.state is PaymentState.SUCCEEDED:
         invoices.settle(session, invoice, payment, now=now)
         end_past_due(session, subscription)

@@ -120,6 +120,7 @@ def _page(row: Invoice, region: str) -> ResponseReturnValue:
         admins=[person.name for person in notices.people(session, account, Role.ADMIN)],
         document=row.document,
         is_given_up=stored_files.is_given_up(row),
+        waits_for_answer=stored_files.waits_for_answer(row),
         sent=resending.of(row),
         is_soon=clock.now() - row.issued_at < SOON,
         **invoice_links.sharing(row),

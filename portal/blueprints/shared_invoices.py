@@ -48,6 +48,7 @@ def show(token: str) -> ResponseReturnValue:
         notes=credit_notes.of_invoice(session, row),
         document=row.document,
         is_given_up=stored_files.is_given_up(row),
+        waits_for_answer=stored_files.waits_for_answer(row),
         token=token,
         until=until,
     )

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from flask import Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from portal import document_store
+from portal import clock, document_store
 from portal.blueprints import downloads
 from portal.document_store import DocumentDamaged, DocumentMissing
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.models import CreditNote, Invoice
-from portal.papers import given_up
+from portal.papers import missing_files
 
 AGAIN_SOON, AGAIN_LATER = {"Retry-After": "5"}, {"Retry-After": "60"}
 Paper = Invoice | CreditNote
@@ -63,7 +63,12 @@ def xml(files: Files, page: Address) -> ResponseReturnValue:
 
 def is_given_up(paper: Paper) -> bool:
     """Whether its files were tried to be made so often that they are not any more."""
-    return given_up.is_given_up(db.session(), paper)
+    return missing_files.are_given_up(db.session(), paper)
+
+
+def waits_for_answer(paper: Paper) -> bool:
+    """Whether its files are made once it is known if it is paid."""
+    return missing_files.wait_for_answer(db.session(), paper, now=clock.now())
 
 
 def _not_yet(files: Files, page: Address) -> ResponseReturnValue:
@@ -71,6 +76,8 @@ def _not_yet(files: Files, page: Address) -> ResponseReturnValue:
     paper: Any = db.session.get_one(files.model, files.id)
     if is_given_up(paper):
         return render_template("invoices/not_made.html", **words), 409
+    if waits_for_answer(paper):
+        return render_template("invoices/waits_for_answer.html", **words), 409, AGAIN_LATER
     return render_template("invoices/being_made.html", **words), 409, AGAIN_SOON
 
 

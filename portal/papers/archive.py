@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import csv_file, document_store
 from portal.billing.invoice_lists import Paper
-from portal.papers import given_up, spreadsheets
+from portal.papers import missing_files, spreadsheets
 
 INDEX = "index.csv"
 FILE_COLUMNS = ("PDF", "SHA-256 of the PDF", "XML", "SHA-256 of the XML", "File")
@@ -79,7 +79,7 @@ def _filed(session: Session, paper: Paper, zone: str) -> Filed:
     document, at = paper.document, paper.issued_at.astimezone(ZoneInfo(zone))
     number, row = paper.number_text, spreadsheets.paper_row(paper, zone)
     if document is None:
-        if not given_up.is_given_up(session, paper):
+        if not missing_files.are_given_up(session, paper):
             raise NotMadeYet(number)
         return Filed(number, at, (), 0, (*row, "", "", "", "", LEFT_OUT))
     place = f"{at.year}/{number}"

@@ -1,7 +1,7 @@
 """What an invoice says, as page and PDF both show it: values made ready, nothing left to work out.
 
-Everything here was fixed when the invoice was issued, so a PDF made of it is the same whenever
-it is made. What has happened since is in `invoice_progress`.
+Everything here was fixed when the invoice was issued, or its first charge answered, so a PDF
+made of it is the same whenever it is made. What has happened since is in `invoice_progress`.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.billing import editions
+from portal.billing.gateways import MANUAL
+from portal.billing.invoices import ANSWERED_WITHIN
 from portal.billing.rules import counting, describe
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.lines import LineKind
@@ -245,16 +247,28 @@ def _sums(invoice: Invoice) -> tuple[Sum, ...]:
 
 
 def _paid_before(session: Session, invoice: Invoice) -> Attempt | None:
-    """The payment of a plan change: the invoice was issued because it succeeded. Of one that was
-    issued again, what had been paid for it until then.
+    """The payment of a plan change: the invoice was issued because it succeeded. Of a renewal the
+    first charge, answered before its files were made. Of one that was issued again, what had been
+    paid for it until then.
 
     Payments made later are left to the page, or the PDF would depend on when it was made. They
     are those of the last edition.
     """
     until = Payment.settled_at < invoice.issued_at if invoice.original_id else false()
-    before = or_(Payment.plan_change_id.is_not(None), until)
+    before = or_(Payment.plan_change_id.is_not(None), _is_first_charge(invoice), until)
     last = editions.last(session, invoice)
     return succeeded(session.scalars(payments_of(last).where(before)).all())
+
+
+def _is_first_charge(invoice: Invoice) -> ColumnElement[bool]:
+    """Whether it was made in the instant of issuing, by itself, and answered soon enough."""
+    return and_(
+        Payment.created_at == invoice.issued_at,
+        Payment.retry == 0,
+        Payment.on_session.is_(False),
+        Payment.gateway != MANUAL,
+        Payment.settled_at < invoice.issued_at + ANSWERED_WITHIN,
+    )
 
 
 def _evidence(kept: dict[str, Any]) -> Evidence:

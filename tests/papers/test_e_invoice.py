@@ -148,14 +148,19 @@ def test_the_credit_balance_is_a_prepaid_amount(cast: Cast) -> None:
     assert (sums["BT-112"], sums["BT-113"], sums["BT-115"]) == (119, 119, 0)
 
 
-def test_a_renewal_is_due_and_an_upgrade_was_paid(cast: Cast) -> None:
+def test_what_was_paid_at_once_is_prepaid_and_what_was_declined_is_due(cast: Cast) -> None:
     cast.let_pass(days=30)
-    renewal = figures(agreed(newest(cast.acme)))
-    assert (renewal["BT-113"], renewal["BT-115"]) == (0, 100)
+    renewal = agreed(newest(cast.acme))
+    assert (figures(renewal)["BT-113"], figures(renewal)["BT-115"]) == (100, 0)
     cast.change_plan(cast.acme, cast.price("standard", "20-users"))
     upgrade = agreed(newest(cast.acme))
     assert (figures(upgrade)["BT-113"], figures(upgrade)["BT-115"]) == (80, 0)
-    assert texts(upgrade, "SpecifiedTradeSettlementPaymentMeans/ram:TypeCode") == ["48"]
+    for paid in (renewal, upgrade):
+        assert texts(paid, "SpecifiedTradeSettlementPaymentMeans/ram:TypeCode") == ["48"]
+    cast.use_card(cast.acme, "card_declines")
+    cast.let_pass(days=30)
+    declined = figures(agreed(newest(cast.acme)))
+    assert (declined["BT-113"], declined["BT-115"]) == (0, 180)
 
 
 def test_an_upgrade_names_the_invoice_that_it_gives_back_of(cast: Cast) -> None:

@@ -48,7 +48,7 @@ SABOTAGES = (
         name="one-pdf-holds-up-a-year",
         breaks="a PDF that was given up keeps a year's ZIP from being made",
         file="portal/papers/archive.py",
-        old="        if not given_up.is_given_up(session, paper):\n",
+        old="        if not missing_files.are_given_up(session, paper):\n",
         new="        if session:\n",
         tests=(f"{LEFT_OUT}::test_a_year_is_made_without_it",),
     ),

@@ -5,6 +5,7 @@ from tests.teeth.sabotage import Sabotage
 CONFINED = "tests/security/test_confined_rendering.py"
 ARCHIVAL = "tests/test_invoice_pdf_archival.py"
 KILLS = "tests/faults/test_pdf_kills.py"
+RENEWALS = "tests/scenarios/test_papers_of_renewals.py"
 
 SABOTAGES = (
     Sabotage(
@@ -89,5 +90,21 @@ SABOTAGES = (
         "        return None\n",
         new="",
         tests=(f"{KILLS}::test_the_vendor_is_told_once_why_there_is_no_electronic_invoice",),
+    ),
+    Sabotage(
+        name="files-of-a-renewal-not-woken",
+        breaks="the PDF of a renewal that was paid at once comes two hours later",
+        file="portal/billing/settlements.py",
+        old="    invoices.answered(session, invoice, now=now)\n",
+        new="",
+        tests=(f"{RENEWALS}::test_paid_at_once_they_say_so_at_once",),
+    ),
+    Sabotage(
+        name="later-payments-in-the-file",
+        breaks="a PDF says what depends on when it was made",
+        file="portal/papers/invoice_display.py",
+        old="        Payment.retry == 0,\n",
+        new="",
+        tests=(f"{RENEWALS}::test_declined_they_show_what_is_due_whatever_comes_later",),
     ),
 )
