@@ -264,7 +264,6 @@ def _is_first_charge(invoice: Invoice) -> ColumnElement[bool]:
     """Whether it was made in the instant of issuing, by itself, and answered soon enough."""
     return and_(
         Payment.created_at == invoice.issued_at,
-        Payment.retry == 0,
         Payment.on_session.is_(False),
         Payment.gateway != MANUAL,
         Payment.settled_at < invoice.issued_at + ANSWERED_WITHIN,

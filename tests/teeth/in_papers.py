@@ -103,7 +103,7 @@ SABOTAGES = (
         name="later-payments-in-the-file",
         breaks="a PDF says what depends on when it was made",
         file="portal/papers/invoice_display.py",
-        old="        Payment.retry == 0,\n",
+        old="        Payment.on_session.is_(False),\n",
         new="",
         tests=(f"{RENEWALS}::test_declined_they_show_what_is_due_whatever_comes_later",),
     ),
