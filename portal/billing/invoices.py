@@ -100,17 +100,19 @@ def issue(
     return invoice
 
 
-def announce(session: Session, invoice: Invoice, *, now: datetime) -> None:
+def announce(
+    session: Session, invoice: Invoice, payment: Payment | None = None, *, now: datetime
+) -> None:
     """Tell those who get invoices, where it is paid; of an open one they hear when it is."""
     if invoice.status is InvoiceStatus.PAID:
-        notices.invoice_issued(session, invoice, now=now)
+        notices.invoice_issued(session, invoice, payment, now=now)
 
 
 def settle(session: Session, invoice: Invoice, payment: Payment, *, now: datetime) -> None:
     """The due amount of an open invoice was collected by `payment`."""
     _close(invoice, now)
     _collected(session, invoice, payment, now)
-    announce(session, invoice, now=now)
+    announce(session, invoice, payment, now=now)
 
 
 def answered(session: Session, invoice: Invoice, *, now: datetime) -> None:

@@ -75,8 +75,8 @@ def _carry_out(
     if change.reason is PlanChangeReason.ADD_ONS:
         _add(session, account, subscription, change, invoice, actor=actor)
     else:
-        _move(session, account, subscription, change, invoice, cycle, actor=actor)
-    invoices.announce(session, invoice, now=now)
+        _move(session, account, subscription, change, cycle, invoice, payment, actor=actor)
+    invoices.announce(session, invoice, payment, now=now)
     after_commit(session, lambda: events.publish(account.id, "usage"))
     return invoice
 
@@ -226,8 +226,9 @@ def _move(
     account: Account,
     subscription: Subscription,
     change: PlanChange,
-    invoice: Invoice,
     cycle: Cycle,
+    invoice: Invoice,
+    payment: Payment | None,
     *,
     actor: Actor,
 ) -> None:
@@ -242,7 +243,7 @@ def _move(
     episodes.plan_changed(session, account, by_episode_id=change.episode_id, now=now, actor=actor)
     if change.reason is PlanChangeReason.AUTO_UPGRADE:
         episode = session.get_one(Episode, change.episode_id)
-        episode_notices.auto_upgraded(session, episode, change, invoice, now=now)
+        episode_notices.auto_upgraded(session, episode, change, invoice, payment, now=now)
 
 
 def _set_add_ons(session: Session, subscription: Subscription, add_ons: Mapping[int, int]) -> None:

@@ -28,6 +28,7 @@ from portal.models import (
     Invoice,
     Notice,
     NoticeState,
+    Payment,
     PlanChange,
     Usage,
     Vendor,
@@ -130,14 +131,20 @@ def called_off(
 
 @spoken.to_account
 def auto_upgraded(
-    session: Session, episode: Episode, change: PlanChange, invoice: Invoice, *, now: datetime
+    session: Session,
+    episode: Episode,
+    change: PlanChange,
+    invoice: Invoice,
+    payment: Payment | None,
+    *,
+    now: datetime,
 ) -> list[Notice]:
     """To each active Admin: upgraded, why, after which warnings, what was charged, and until when
     it can be taken back."""
     account = session.get_one(Account, episode.account_id)
     used = session.get_one(Usage, (account.id, episode.metric)).used
     target = episode.warnings[-1].target_price
-    facts = notice_facts.of_episode(episode) | notice_facts.of_invoice(invoice)
+    facts = notice_facts.of_episode(episode) | notice_facts.of_invoice(invoice, payment)
     facts |= notice_facts.standing(episode.metric, used, episode.limit_at_opening)
     facts["new_plan"] = target.plan_name if target else ""
     facts["taking_back_path"] = f"/account/plan-changes/{change.op_id}/taking-back"

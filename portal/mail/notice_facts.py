@@ -6,14 +6,22 @@ from typing import Any
 from urllib.parse import quote as url_quote
 from zoneinfo import ZoneInfo
 
-from portal.billing.rules import describe
+from portal.billing.rules import describe, kept_words
 from portal.billing.rules.counting import Metric, amount_of, of_limit
 from portal.billing.rules.lines import LineKind, TaxSum
 from portal.billing.rules.money import Money
 from portal.billing.rules.plan_change import Quote
 from portal.language import gettext as _
 from portal.mail.usage_places import MAKE_ROOM
-from portal.models import CreditNote, Episode, EpisodeWarning, Invitation, Invoice, InvoiceStatus
+from portal.models import (
+    CreditNote,
+    Episode,
+    EpisodeWarning,
+    Invitation,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+)
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -86,7 +94,8 @@ def standing(metric: Metric, used: int, limit: int | None) -> dict[str, str]:
     }
 
 
-def of_invoice(invoice: Invoice) -> dict[str, Any]:
+def of_invoice(invoice: Invoice, payment: Payment | None = None) -> dict[str, Any]:
+    """Its lines and sums; `paid_with` what `payment` collected it by, "" where none did."""
     surplus = invoice.money(invoice.surplus_minor)
     applied = invoice.money(invoice.balance_applied_minor)
     plan = [line for line in invoice.lines if line.kind == LineKind.PLAN]
@@ -94,6 +103,7 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
     return {
         "invoice": invoice,
         "is_paid": invoice.status == InvoiceStatus.PAID,
+        "paid_with": kept_words.translated(payment.method.label) if payment else "",
         "lines": [
             *[line_of(line.description, line.explanation, line.money) for line in invoice.lines],
             *[tax_line(each) for each in invoice.taxes],

@@ -30,6 +30,7 @@ from portal.models import (
     InvoiceReason,
     Membership,
     Notice,
+    Payment,
     PlanChange,
     Subscription,
     User,
@@ -85,9 +86,11 @@ def password_reset(session: Session, user: User, link: str, *, now: datetime) ->
 
 
 @spoken.to_account
-def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list[Notice]:
+def invoice_issued(
+    session: Session, invoice: Invoice, payment: Payment | None, *, now: datetime
+) -> list[Notice]:
     """The receipt, to active Admins and billing contacts, and to the addresses of the billing
-    details.
+    details. `payment` is what collected it, none where nothing was due.
 
     Of an auto-upgrade's invoice Admins are told by `episode_notices`, so not here again.
     """
@@ -96,7 +99,7 @@ def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> list
     if invoice.reason == InvoiceReason.AUTO_UPGRADE:
         told_already = people(session, account, Role.ADMIN)
         to = [person for person in to if person not in told_already]
-    facts, columns = notice_facts.of_invoice(invoice), {"invoice_id": invoice.id}
+    facts, columns = notice_facts.of_invoice(invoice, payment), {"invoice_id": invoice.id}
     message = Message("invoice_issued", account, facts, columns, encloses=True)
     return write(session, message, to, now=now)
 

@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import IO
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import csv_file, document_store
 from portal.billing.invoice_lists import Paper
+from portal.models import Invoice, Payment, PaymentMethod, PaymentState
 from portal.papers import missing_files, spreadsheets
 
 INDEX = "index.csv"
@@ -45,7 +47,8 @@ class Filed:
 
 def filed(session: Session, papers: Sequence[Paper], zone: str) -> list[Filed]:
     """What goes into the ZIP for each paper. Raises NotMadeYet."""
-    return [_filed(session, paper, zone) for paper in papers]
+    methods = _paid_with(session, papers)
+    return [_filed(session, paper, zone, methods.get(paper.number_text, "")) for paper in papers]
 
 
 def left_out(papers: Iterable[Filed]) -> tuple[str, ...]:
@@ -75,9 +78,22 @@ def index(papers: Iterable[Filed]) -> str:
     return "".join(csv_file.write(INDEX_COLUMNS, (paper.row for paper in papers)))
 
 
-def _filed(session: Session, paper: Paper, zone: str) -> Filed:
+def _paid_with(session: Session, papers: Iterable[Paper]) -> dict[str, str]:
+    """What collected the invoices among them, by their numbers."""
+    ids = [paper.id for paper in papers if isinstance(paper, Invoice)]
+    collected = (
+        select(Invoice.number_text, PaymentMethod.label)
+        .join(Payment, Payment.invoice_id == Invoice.id)
+        .join(PaymentMethod, PaymentMethod.id == Payment.payment_method_id)
+        .where(Invoice.id.in_(ids), Payment.state == PaymentState.SUCCEEDED)
+    )
+    methods: dict[str, str] = dict(session.execute(collected).all())
+    return methods
+
+
+def _filed(session: Session, paper: Paper, zone: str, paid_with: str) -> Filed:
     document, at = paper.document, paper.issued_at.astimezone(ZoneInfo(zone))
-    number, row = paper.number_text, spreadsheets.paper_row(paper, zone)
+    number, row = paper.number_text, spreadsheets.paper_row(paper, zone, paid_with)
     if document is None:
         if not missing_files.are_given_up(session, paper):
             raise NotMadeYet(number)

@@ -17,7 +17,7 @@ from portal.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from portal.papers.invoice_display import what_for
 
 PAPER_COLUMNS = (
-    *("Kind", "Number", "Date", "For", "Corrects", "Status", "Paid on"),
+    *("Kind", "Number", "Date", "For", "Corrects", "Status", "Paid on", "Paid with"),
     *("Subtotal", "Tax", "Kept as credit balance", "Total", "From credit balance", "To pay"),
     *("Credited before payment", "Still to pay", "Currency", "PO number", "Billed to"),
 )
@@ -29,9 +29,9 @@ LINE_COLUMNS = (
 INVOICE, CREDIT_NOTE = "Invoice", "Credit note"
 
 
-def paper_row(paper: Paper, zone: str) -> tuple[str, ...]:
+def paper_row(paper: Paper, zone: str, paid_with: str) -> tuple[str, ...]:
     """A paper by PAPER_COLUMNS; dates are days of the zone."""
-    return _invoice(paper, zone) if isinstance(paper, Invoice) else _note(paper, zone)
+    return _invoice(paper, zone, paid_with) if isinstance(paper, Invoice) else _note(paper, zone)
 
 
 def line_rows(papers: Iterable[Paper], zone: str) -> Iterator[tuple[str, ...]]:
@@ -48,7 +48,7 @@ def line_rows(papers: Iterable[Paper], zone: str) -> Iterator[tuple[str, ...]]:
             yield (*head, *_line(line, zone), paper.currency, _po_number(paper))
 
 
-def _invoice(row: Invoice, zone: str) -> tuple[str, ...]:
+def _invoice(row: Invoice, zone: str, paid_with: str) -> tuple[str, ...]:
     amounts = (
         *(row.subtotal_minor, row.tax_minor, row.surplus_minor, row.total_minor),
         *(row.balance_applied_minor, row.due_minor, row.credited_minor),
@@ -62,6 +62,7 @@ def _invoice(row: Invoice, zone: str) -> tuple[str, ...]:
         "",
         row.status.value.capitalize(),
         _day(row.paid_at, zone),
+        safe_cell(paid_with),
         *(describe.plain(row.money(minor)) for minor in amounts),
         describe.plain(owed),
         *_foot(row),
@@ -83,7 +84,7 @@ def _note(row: CreditNote, zone: str) -> tuple[str, ...]:
         safe_cell(row.reason),
         safe_cell(row.invoice.number_text),
         "Issued",
-        "",
+        *[""] * 2,
         *(describe.plain(amount) for amount in (subtotal, tax)),
         "",
         describe.plain(-row.total),

@@ -65,6 +65,9 @@ def test_all_accounts_in_one_index(cast: Cast, run: Run, tmp_path: Path) -> None
         (ACME, f"2026/{ACME}.pdf"),
         (OTHER, f"2026/{OTHER}.pdf"),
     ]
+    assert {(row["Paid on"], row["Paid with"]) for row in rows} == {
+        ("2026-03-01", "Test card ending 4242")
+    }
     for row in rows:
         content = (tmp_path / row["PDF"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == row["SHA-256 of the PDF"]

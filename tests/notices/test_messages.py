@@ -107,6 +107,7 @@ def test_a_receipt_explains_its_amount(acme: Account, cast: Cast, part: str) -> 
         "Unused time on Standard, 10 users",
         "30 of 30 days × $100.00 = −$100.00",
         "$80.00",
+        "Paid on 1 Mar 2026 with Test card ending 4242",
         "The next charge is $180.00 on 31 Mar 2026.",
         f"http://127.0.0.1:8000/in/{acme.public_id}/invoices/{invoice.number_text}",
     ):
@@ -162,6 +163,7 @@ def test_sums_in_text_stand_in_columns(acme: Account, cast: Cast) -> None:
         "    30 of 30 days × $100.00 = −$100.00\n"
         f"  {'-' * 70}\n"
         "  Paid                                                            $80.00\n"
+        "  Paid on 1 Mar 2026 with Test card ending 4242\n"
         "\n"
     ) in text
     footer = f"You get this because of your role in the account {ODD_NAME}."
