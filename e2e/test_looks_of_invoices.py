@@ -114,7 +114,13 @@ def test_a_plain_screen_passes_and_small_changes_are_seen(
 
 @contextmanager
 def window(
-    browser: Browser, cast: Cast, all_papers: Papers, *, drawn: int = DRAWN, **options: Any
+    browser: Browser,
+    cast: Cast,
+    all_papers: Papers,
+    *,
+    drawn: int = DRAWN,
+    locale: str = "en-US",
+    **options: Any,
 ) -> Iterator[Page]:
     """A window of the account's Admin, `drawn` times as fine as its points."""
     client = cast.app.test_client()
@@ -123,7 +129,7 @@ def window(
         base_url=ORIGIN,
         device_scale_factor=drawn,
         reduced_motion="reduce",
-        locale="en-US",
+        locale=locale,
         **options,
     )
     context.route("**/*", lambda route: answer(cast, client, route))

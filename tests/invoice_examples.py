@@ -20,7 +20,7 @@ def usd(cents: int) -> Money:
 
 UPGRADE = IssuedInvoice(
     number="INV-2026-000002",
-    what_for="Upgrade to Standard, 10 users",
+    what_for="Change to Standard, 10 users",
     issued_at=ISSUED_AT,
     zone="Europe/Vienna",
     vendor=Party(

@@ -57,7 +57,7 @@ def test_v3_the_text_is_that_of_the_invoice(app: Flask) -> None:
         "pay@example.com",
         "Example Studio",
         "2 Example Lane",
-        "Upgrade to Standard, 10 users",
+        "Change to Standard, 10 users",
         "Full price for 30 days: $100.00",
         "15 of 30 days × $50.00 = −$25.00",
         "−$25.00",

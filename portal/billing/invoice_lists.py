@@ -36,6 +36,8 @@ from portal.models import (
     Invoice,
     InvoiceLine,
     InvoiceStatus,
+    PaymentState,
+    Refund,
     Subscription,
     SubscriptionStatus,
 )
@@ -86,16 +88,18 @@ class Totals:
     """Sums over the papers of a list.
 
     invoiced = paid + `from_balance` (credit balance used) + owed + what credit notes took off
-    before it was paid; `credited` is the sum of the credit notes in the list.
+    before it was paid; `credited` is the sum of the credit notes in the list, and `paid_back` what
+    was sent back of it.
     """
 
     invoices: int
     credit_notes: int
     invoiced: Money
-    credited: Money
     paid: Money
     from_balance: Money
     owed: Money
+    credited: Money
+    paid_back: Money
 
     @property
     def papers(self) -> int:
@@ -105,12 +109,14 @@ class Totals:
 def totals(session: Session, account: Account, asked: Asked) -> Totals:
     """How many papers there are, and what they come to."""
     invoices = _sums_of_invoices(session, account, asked)
+    sent_back = case((Refund.state == PaymentState.SUCCEEDED, Refund.amount_minor), else_=0)
     notes = session.execute(
-        select(func.count(), _sum(CreditNote.total_minor)).where(_notes(account, asked))
+        select(func.count(), _sum(CreditNote.total_minor), _sum(sent_back))
+        .outerjoin(Refund, Refund.credit_note_id == CreditNote.id)
+        .where(_notes(account, asked))
     ).one()
-    amounts = [Money(int(minor), account.currency) for minor in (*invoices[1:], notes[1])]
-    invoiced, paid, from_balance, owed, credited = amounts
-    return Totals(invoices[0], notes[0], invoiced, credited, paid, from_balance, owed)
+    amounts = [Money(int(minor), account.currency) for minor in (*invoices[1:], *notes[1:])]
+    return Totals(invoices[0], notes[0], *amounts)
 
 
 def page(

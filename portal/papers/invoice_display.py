@@ -46,7 +46,7 @@ from portal.printable import printable
 
 WHAT_FOR = {
     InvoiceReason.RENEWAL: message("Renewal of %(plan)s"),
-    InvoiceReason.PLAN_CHANGE: message("Upgrade to %(plan)s"),
+    InvoiceReason.PLAN_CHANGE: message("Change to %(plan)s"),
     InvoiceReason.AUTO_UPGRADE: message("Automatic upgrade to %(plan)s"),
 }
 
@@ -172,7 +172,7 @@ def issued(session: Session, invoice: Invoice) -> IssuedInvoice:
 
 
 def what_for(invoice: Invoice) -> str:
-    """The invoice in one line, as in "Upgrade to Standard, 10 users"."""
+    """The invoice in one line, as in "Change to Standard, 10 users"."""
     if invoice.reason is InvoiceReason.ADD_ONS:
         add_ons = [line.description for line in invoice.lines if line.kind == LineKind.ADD_ON]
         return printable(describe.listing(add_ons) if add_ons else _("Add-ons"), LINE_LENGTH)

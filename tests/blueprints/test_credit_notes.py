@@ -134,7 +134,7 @@ def test_an_invoice_that_was_credited_asks_for_no_payment(cast: Cast, browser: B
     (uma,) = people.members(db.session(), account.id)
     client = browser(uma.user)
     page = words(client.get(f"/invoices/{newest(account).number_text}").text)
-    assert "Nothing is left to pay: it was credited" in page
+    assert "$0.00 Nothing is left to pay: it was credited" in page
     assert "Pay $" not in page
     assert "Credited" in words(client.get("/invoices").text)
 

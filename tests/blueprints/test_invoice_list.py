@@ -11,6 +11,7 @@ from portal.billing import invoice_lists
 from portal.billing.invoice_lists import Asked
 from portal.billing.rules.roles import Role
 from portal.extensions import db
+from portal.jobs import schedule
 from portal.models import Invoice, User
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast
@@ -21,7 +22,7 @@ HTMX = {"HX-Request": "true"}
 
 
 def test_sums_and_credit_notes_where_they_belong(cast: Cast, browser: Browser) -> None:
-    """$100.00 of 1 March, credited on 3 March."""
+    """$100.00 of 1 March, credited on 3 March; sent back as soon as the gateway says so."""
     invoice = newest(cast.acme).number_text
     cast.let_pass(days=2)
     note = credit(cast, newest(cast.acme)).number_text
@@ -34,6 +35,9 @@ def test_sums_and_credit_notes_where_they_belong(cast: Cast, browser: Browser) -
         "2 invoices and credit notes",
     )
     assert f'href="/credit-notes/{note}"' in page
+    schedule.run_due()
+    sums = "Invoiced $100.00 Credited −$100.00 Paid back −$100.00 Paid $100.00 Still to pay $0.00"
+    assert sums in words(browser(cast.carol).get("/invoices").text)
 
 
 def test_the_address_narrows_the_list_down(cast: Cast, browser: Browser) -> None:

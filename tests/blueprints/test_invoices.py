@@ -93,7 +93,7 @@ def test_the_list_is_newest_first_and_paged(
     last = invoice_of(cast.acme).number_text
     client = browser(cast.carol)
     page_1, page_2 = client.get("/invoices").text, client.get("/invoices?page=2").text
-    assert page_1.index(last) < page_1.index("Upgrade to Standard, 20 users")
+    assert page_1.index(last) < page_1.index("Change to Standard, 20 users")
     assert first not in page_1
     assert first in page_2
     assert last not in page_2

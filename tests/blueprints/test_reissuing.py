@@ -161,8 +161,7 @@ def test_a_void_invoice_says_so(cast: Cast, browser: Browser) -> None:
     in_order(
         page,
         "Void",
-        "$50.00",
-        "Nothing is to be paid: this invoice is void",
+        "$0.00 Nothing is to be paid: this invoice is void",
         "Total $50.00 Credited −$50.00 To pay $0.00",
     )
     assert "Pay $" not in page

@@ -31,12 +31,12 @@ every_language = pytest.mark.parametrize("language", LANGUAGES)
 # Of an upgrade from $100.00 to $180.00 with 20 of 30 days unused, and 19 % on both.
 UPGRADED = {
     "en": (
-        *("Invoice", "Upgrade to Standard, 20 users", "Full price for 30 days: $180.00"),
+        *("Invoice", "Change to Standard, 20 users", "Full price for 30 days: $180.00"),
         *("Unused time on Standard, 10 users", "20 of 30 days × $100.00 = −$66.67"),
         *("Subtotal", "VAT 19 % on $113.33", "every 30 days", "Page 1 of 1", "Germany"),
     ),
     "de": (
-        *("Rechnung", "Upgrade auf Standard, 20 users", "Voller Preis für 30 Tage: 180,00 $"),
+        *("Rechnung", "Wechsel zu Standard, 20 users", "Voller Preis für 30 Tage: 180,00 $"),
         *("Ungenutzte Zeit: Standard, 10 users", "20 von 30 Tagen × 100,00 $ = −66,67 $"),
         *("Zwischensumme", "Umsatzsteuer 19 % auf 113,33 $", "alle 30 Tage", "Seite 1 von 1"),
         *("Leistungszeitraum", "Deutschland"),
@@ -59,7 +59,7 @@ UPGRADED = {
         *("Subtotal", "IVA 19% sobre 113,33 US$", "a cada 30 dias", "Página 1 de 1", "Alemanha"),
     ),
     "nl": (
-        *("Factuur", "Upgrade naar Standard, 20 users", "Volle prijs voor 30 dagen: US$ 180,00"),
+        *("Factuur", "Overstap naar Standard, 20 users", "Volle prijs voor 30 dagen: US$ 180,00"),
         *("Ongebruikte tijd: Standard, 10 users", "20 van 30 dagen × US$ 100,00 = US$ −66,67"),
         *("Subtotaal", "Btw 19% over US$ 113,33", "elke 30 dagen", "Pagina 1 van 1", "Duitsland"),
     ),

@@ -11,7 +11,9 @@ from portal.web import formatting
 def _file_asked(details: Details) -> Words:
     papers = details["papers"]
     told = describe.counted(
-        papers, "With %(num)s invoice or credit note.", "With %(num)s invoices and credit notes."
+        papers,
+        "%(num)s invoice or credit note is in it.",
+        "%(num)s invoices and credit notes are in it.",
     )
     title = _("File asked for: %(title)s", title=details["title"])
     return title, told if papers else "", "neutral"
