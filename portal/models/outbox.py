@@ -84,6 +84,7 @@ class Notice(Model):
     __tablename__ = "notice"
     __table_args__ = (
         Index("ix_notice_account", "account_id", "created_at"),
+        partial_index("ix_notice_question", "created_at", where="name = 'invoice_address'"),
         one_of("state", NoticeState),
     )
 

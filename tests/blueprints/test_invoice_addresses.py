@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal.billing import billing_details
+from portal.billing.rules.roles import Role
 from portal.extensions import db, limiter
 from portal.jobs import schedule
 from portal.models import AuditEntry, InvoiceAddress, Notice, NoticeState, User
@@ -198,6 +199,24 @@ def test_an_address_is_asked_three_times_a_day(
     client.post("/billing/addresses", data={"email": BOOKS})
     assert len(questions()) == 4
     assert "since 1 Mar 2026" in words(client.get("/billing").text)
+
+
+def test_an_address_is_asked_ten_times_a_day_whoever_asks(
+    cast: Cast, browser: Browser, clock: FixedClock
+) -> None:
+    """However it is written, and also by accounts that were made for it."""
+    for number in range(10):
+        account = cast.account(f"Account {number}", "standard", "5-users")
+        asker = cast.member(account, f"asker{number}", Role.ADMIN)
+        assert send_to(browser(asker), BOOKS.title() if number % 2 else BOOKS) == 303
+    assert len(questions()) == 10
+    client = browser(cast.alice)
+    answer = client.post("/billing", data=FORM | {"invoice_emails": BOOKS})
+    assert answer.status_code == 422
+    assert f"{BOOKS} was asked often enough today. Ask again tomorrow." in unescape(answer.text)
+    assert len(questions()) == 10
+    clock.advance(days=1)
+    assert send_to(client, BOOKS) == 303
 
 
 def test_an_account_asks_fifteen_times_a_day(cast: Cast, browser: Browser) -> None:

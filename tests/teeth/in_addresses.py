@@ -28,6 +28,14 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="asked-by-many-accounts",
+        breaks="whoever makes accounts enough has a stranger asked without end",
+        file="portal/billing/invoice_addresses.py",
+        old=" or _asked_by_all(session, email, now) >= OF_ONE_BY_ALL_A_DAY:\n",
+        new=":\n",
+        tests=(f"{ASKED}::test_an_address_is_asked_ten_times_a_day_whoever_asks",),
+    ),
+    Sabotage(
         name="invoice-to-who-left",
         breaks="who was removed while an invoice waited gets it",
         file="portal/jobs/outbox_items.py",
