@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.billing import invoices, price_list
+from portal.billing import cycle_lines, price_list
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.terms import Basket, Item, Running, limits_with
 from portal.models import Subscription, SubscriptionStatus
@@ -37,7 +37,7 @@ def running(session: Session, subscription: Subscription) -> Running:
         basket=basket(session, subscription),
         renewing=renewing(session, subscription),
         cycle=subscription.cycle,
-        charged=invoices.lines_of_cycle(session, subscription),
+        charged=cycle_lines.charged(session, subscription),
     )
 
 

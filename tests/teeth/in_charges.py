@@ -96,7 +96,7 @@ SABOTAGES = (
         name="list-price-credited",
         breaks="unused time is credited at today's list price, not at what was charged",
         file="portal/billing/subscriptions.py",
-        old="charged=invoices.lines_of_cycle(session, subscription),",
+        old="charged=cycle_lines.charged(session, subscription),",
         new=(
             "charged=tuple(\n"
             "            type(each)(\n"
@@ -107,7 +107,7 @@ SABOTAGES = (
             "                each.tax,\n"
             "                each.period,\n"
             "            )\n"
-            "            for each in invoices.lines_of_cycle(session, subscription)\n"
+            "            for each in cycle_lines.charged(session, subscription)\n"
             "        ),"
         ),
         tests=(
@@ -118,7 +118,7 @@ SABOTAGES = (
     Sabotage(
         name="add-ons-not-credited",
         breaks="what add-ons were charged for the running cycle is not given back",
-        file="portal/billing/invoices.py",
+        file="portal/billing/cycle_lines.py",
         old="InvoiceLine.kind.in_((LineKind.PLAN, LineKind.ADD_ON)),",
         new="InvoiceLine.kind.in_((LineKind.PLAN,)),",
         tests=("tests/scenarios/test_add_ons.py::test_charge_add_ons_then_upgrade",),
@@ -126,7 +126,7 @@ SABOTAGES = (
     Sabotage(
         name="noted-line-credited-again",
         breaks="a line that a credit note gave back is given back again by an upgrade",
-        file="portal/billing/invoices.py",
+        file="portal/billing/cycle_lines.py",
         old="            ~_is_noted(InvoiceLine),\n",
         new="",
         tests=(

@@ -69,7 +69,7 @@ SABOTAGES = (
     Sabotage(
         name="taken-back-line-worth-nothing",
         breaks="what the former cycle was charged stays worth nothing",
-        file="portal/billing/invoices.py",
+        file="portal/billing/cycle_lines.py",
         old="in_force = and_(of_line, credit.amount_minor < 0, ~_is_noted(credit))",
         new="in_force = and_(of_line, credit.amount_minor < 0)",
         tests=(
