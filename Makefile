@@ -16,7 +16,7 @@ run: ## Start the portal (PORT=8000, PORTAL_DATA=./var); Ctrl-C ends it
 	@scripts/prepare run
 	@$(BIN)/python -m portal.supervisor
 
-test: browser lint types imports test-sqlite test-postgresql e2e ## Check everything, on both databases and in a browser
+test: browser lint types imports test-sqlite test-postgresql e2e ## Style, types, imports and tests, on both databases and in a browser
 	@printf '\nEverything passed.\n'
 
 test-fast: test-sqlite ## The tests on SQLite only

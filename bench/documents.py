@@ -3,7 +3,8 @@ download, and how long one waits for the PDF after paying.
 
 What is set is an invoice of the example catalog with its electronic invoice inside. Bare WeasyPrint
 sets the same HTML and CSS as PDF/A-3a too, in a process that lives on and has its fonts loaded;
-what the worker does besides is a process for each page, its limits, and the electronic invoice.
+what the worker does besides is handing it to the process that sets its pages, that one's limits,
+and the electronic invoice.
 """
 
 import json

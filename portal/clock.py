@@ -48,7 +48,7 @@ class SandboxClock:
 
 
 class ClockWentBack(RuntimeError):
-    """Time is behind where it has been: nothing that moves money may run."""
+    """Time is behind where it has been: the scheduler hands nothing out."""
 
 
 def now() -> datetime:

@@ -1,6 +1,7 @@
 """Every setting of the portal, read once from the environment, typed, and failing loudly.
 
-Any setting NAME can also be given as NAME_FILE, the path of a file that holds it.
+Any setting NAME can also be given as NAME_FILE, the path of a file that holds it; under
+`make run` except PORT, PORTAL_HOST, PORTAL_DATA, PORTAL_MODE, WEB_CONCURRENCY, WORKER_CONCURRENCY.
 """
 
 import os

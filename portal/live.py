@@ -161,7 +161,9 @@ class Hub:
                 return None
             self._streams.add(stream)
         try:
-            # What changed since the page was drawn is in what its stream begins with.
+            # What changed since the page was drawn is in what its stream begins with: read anew, as
+            # nobody sends what changed after the request began reading and before it was held.
+            db.session().rollback()
             stream.send(_rendered(account_id, stream.regions, stream.language))
         except Exception:
             self.close(stream)

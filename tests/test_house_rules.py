@@ -3,13 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import Float, Numeric
 
 from portal.extensions import db
-from portal.web import page_context
+from portal.web import page_context, principals
 from portal.web.access import required_permission
 from portal.web.permissions import EVERYONE
 
@@ -29,6 +30,49 @@ FRAME = {"title", "body_class", "page", "main", "below", "message", "way_on"}
 LETTER = {"preheader", "heading", "content", "footer"}
 REGION = re.compile(r"{% block (?P<name>\w+)[^%]*%}[^<]*(?P<root><[a-z][^<]*)?")
 LONGEST_FUNCTION = 40
+# What nobody pulls: a while that has passed, and news of the account.
+PULLS_ITSELF = re.compile(r"\b(?:every|load|sse:|refresh|revealed|intersect)")
+BY_ITSELF = "{{ ui.by_itself() }}"
+TEMPLATE_WORDS = re.compile(r"{%.*?%}|{#.*?#}", re.DOTALL)
+TEMPLATE_VALUES = re.compile(r"{{.*?}}", re.DOTALL)
+ASKS = {"hx-get", "hx-post", "hx-put", "hx-patch", "hx-delete"}
+VOID = {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+class _Asking(HTMLParser):
+    """The elements of a template that ask by htmx: which by themselves, which marked so, and which
+    within a marked one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_themselves: list[str] = []
+        self.marked: list[str] = []
+        self.within: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given, text = dict(attrs), self.get_starttag_text() or ""
+        is_marked = "by-itself" in given
+        if PULLS_ITSELF.search(given.get("hx-trigger") or ""):
+            self.by_themselves.append(text)
+        if is_marked:
+            self.marked.append(text)
+        if ASKS & given.keys() and any(marked for _, marked in self._open):
+            self.within.append(text)
+        if tag not in VOID:
+            self._open.append((tag, is_marked))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Of two branches of a template, one may open what both close."""
+        at = next((n for n, (name, _) in reversed([*enumerate(self._open)]) if name == tag), None)
+        del self._open[len(self._open) if at is None else at :]
+
+
+def _asking(path: Path) -> _Asking:
+    source = path.read_text(encoding="utf-8").replace(BY_ITSELF, "by-itself")
+    found = _Asking()
+    found.feed(TEMPLATE_VALUES.sub("value", TEMPLATE_WORDS.sub("", source)))
+    return found
 
 
 def _python() -> Iterator[Path]:
@@ -102,6 +146,18 @@ def test_a_region_has_its_own_name_as_its_id() -> None:
     assert regions
     for (path, name), root in regions.items():
         assert f'id="{name.replace("_", "-")}"' in root, f"{path}: {name} begins with {root}"
+
+
+def test_what_a_page_asks_for_by_itself_says_so() -> None:
+    """Else a page left open keeps somebody signed in. htmx has everything within say it too, so
+    nothing in there may ask by htmx for a person."""
+    found = {path: _asking(path) for path in _markup()}
+    assert any(each.marked for each in found.values())
+    for path, each in found.items():
+        assert each.by_themselves == each.marked, path
+        assert each.within == [], path
+    marked = (TEMPLATES / "components" / "ui.html").read_text(encoding="utf-8")
+    assert f"""hx-headers='{{"{principals.BY_ITSELF}": "yes"}}'""" in marked
 
 
 def test_functions_are_short() -> None:

@@ -20,7 +20,6 @@ OF_PAPER = [language for language in OTHERS if language not in OF_PAGES]
 SAID_ON_PAPER = (
     "portal/templates/pdf/",
     "portal/templates/notices/",
-    "portal/templates/components/mail.html",
     "portal/papers/",
     "portal/mail/",
     "portal/web/formatting.py",

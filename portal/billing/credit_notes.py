@@ -16,6 +16,7 @@ from portal import language, outbox
 from portal.audit import Actor, record
 from portal.billing import (
     credited_lines,
+    invoices,
     ledger,
     payments,
     refunds,
@@ -291,6 +292,8 @@ def _take_off(session: Session, invoice: Invoice, note: CreditNote, *, now: date
         session.flush()
         subscription = session.get_one(Subscription, invoice.subscription_id)
         settlements.end_past_due(session, subscription)
+        # There is no charge any more whose answer its files could wait for.
+        invoices.answered(session, invoice, now=now)
 
 
 def _call_off(session: Session, payment: Payment, note: CreditNote, *, now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 The link carries 256 random bits of which only the hash is kept. Its instants are wall time
 (`wall`), as for everything that is handed out: moving the sandbox clock ends no invitation.
+An invitation is worth no more than who made it may do: when they leave, or are no Admin any more,
+`people` withdraws it.
 """
 
 from datetime import datetime, timedelta

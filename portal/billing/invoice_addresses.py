@@ -5,9 +5,9 @@ whoever reads there.
                  └────────────────┴──link──▶ ended: off the list
 
 The link needs no sign-in: who has it reads what comes to that address. What the email asks is in
-the vendor's words alone, an account has few of them sent a day, and an address gets few, however
-many accounts ask, so that the portal is no way to write to strangers. People of the account who see
-invoices anyway are asked nothing.
+the vendor's words alone, an account has few of them sent a day, fewer still before it was charged
+anything, and an address gets few, however many accounts ask, so that the portal is no way to write
+to strangers. People of the account who see invoices anyway are asked nothing.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,13 @@ from portal.language import gettext as _
 from portal.mail import notices, readers
 from portal.mail.notices import Message
 from portal.mail.readers import Person
-from portal.models import Account, InvoiceAddress, Notice
+from portal.models import Account, Invoice, InvoiceAddress, Notice
 
 QUESTION = "invoice_address"
 DAY = timedelta(days=1)
 ASKED_A_DAY = 15
+# As long as an account was charged nothing: anybody can have any number of those.
+ASKED_A_DAY_UNCHARGED = 2
 OF_ONE_A_DAY = 3
 # A firm that keeps the books of many may be asked by several on one day.
 OF_ONE_BY_ALL_A_DAY = 10
@@ -60,12 +62,17 @@ def keep(
     session: Session, account: Account, before: Sequence[str], *, now: datetime, actor: Actor
 ) -> None:
     """The list was changed: ask those that are new on it, and forget who left it; the account must
-    be locked. Raises AskedOften."""
+    be locked. Raises AskedOften.
+
+    One that all accounts together asked often enough today is not asked: it waits on the list until
+    somebody does so another day. Whose details these are did nothing wrong.
+    """
     listed = {email.lower() for email in account.billing.invoice_emails}
     _forget(session, account, [email for email in before if email.lower() not in listed])
     known = {email.lower() for email in before}
     for email in account.billing.invoice_emails:
-        if email.lower() not in known and not _is_read(session, account, email):
+        is_new = email.lower() not in known and not _is_read(session, account, email)
+        if is_new and not _is_asked_often_by_all(session, email, now):
             _ask(session, account, email, now=now, actor=actor)
 
 
@@ -76,6 +83,8 @@ def ask_again(
     AskedOften."""
     if email not in account.billing.invoice_emails or _is_read(session, account, email):
         raise NotWaiting
+    if _is_asked_often_by_all(session, email, now):
+        raise _asked_enough(email)
     _ask(session, account, email, now=now, actor=actor)
 
 
@@ -143,31 +152,40 @@ def _refuse_often(session: Session, account: Account, email: str, now: datetime)
         Notice.account_id == account.id, Notice.name == QUESTION, Notice.created_at > now - DAY
     )
     recipients = list(session.scalars(asked))
-    is_asked_often = recipients.count(email.lower()) >= OF_ONE_A_DAY
-    if is_asked_often or _asked_by_all(session, email, now) >= OF_ONE_BY_ALL_A_DAY:
-        raise AskedOften(
-            _("%(email)s was asked often enough today. Ask again tomorrow.", email=email)
-        )
-    if len(recipients) >= ASKED_A_DAY:
+    if recipients.count(email.lower()) >= OF_ONE_A_DAY:
+        raise _asked_enough(email)
+    most = _most_a_day(session, account)
+    if len(recipients) >= most:
         raise AskedOften(
             _(
                 "%(most)s emails that ask for confirmation were sent today, and no more are. Add"
                 " %(email)s tomorrow.",
-                most=ASKED_A_DAY,
+                most=most,
                 email=email,
             )
         )
 
 
-def _asked_by_all(session: Session, email: str, now: datetime) -> int:
-    """How often the address was asked in a day, whoever wanted it."""
+def _asked_enough(email: str) -> AskedOften:
+    return AskedOften(_("%(email)s was asked often enough today. Ask again tomorrow.", email=email))
+
+
+def _most_a_day(session: Session, account: Account) -> int:
+    """How many questions the account has sent a day. An invoice of nothing proves nothing."""
+    charged = select(Invoice.id).where(Invoice.account_id == account.id, Invoice.total_minor > 0)
+    is_charged = session.scalars(charged.limit(1)).first() is not None
+    return ASKED_A_DAY if is_charged else ASKED_A_DAY_UNCHARGED
+
+
+def _is_asked_often_by_all(session: Session, email: str, now: datetime) -> bool:
+    """Whether the address was asked often enough in a day, whoever wanted it."""
     statement = select(func.count()).where(
         # Spelt out, for the index of just these.
         Notice.name == literal_column(f"'{QUESTION}'"),
         Notice.created_at > now - DAY,
         func.lower(Notice.recipient) == email.lower(),
     )
-    return session.execute(statement).scalar_one()
+    return session.execute(statement).scalar_one() >= OF_ONE_BY_ALL_A_DAY
 
 
 def _row(session: Session, account: Account, email: str, *, now: datetime) -> InvoiceAddress:

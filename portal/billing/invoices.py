@@ -1,4 +1,5 @@
-"""Issuing invoices: number, snapshot, lines, books and PDF, all in the transaction that charges.
+"""Issuing invoices: number, snapshot, lines, books and the work of making the files, all in the
+transaction that charges.
 
 An issued invoice never changes; only its status moves, from open to paid, or to what its credit
 notes made of it.

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal import events
+from portal import clock, events
 from portal.audit import Actor, record
 from portal.billing import accounts, invoice_links, overages
 from portal.billing.rules.counting import Metric, takes_seat
@@ -18,7 +18,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.billing.rules.text import normal
 from portal.language import gettext as _
-from portal.models import Account, Membership, User
+from portal.models import Account, Invitation, Membership, User
 from portal.transaction import after_commit
 
 # Far more than an address has. What is longer is nobody's, and takes no time to find that out.
@@ -121,6 +121,8 @@ def set_role(
     )  # fmt: skip
     if role is Role.MEMBER:
         _end_links(session, membership, now=now, actor=actor)
+    if before is Role.ADMIN:
+        _withdraw_invitations(session, membership, now=now, actor=actor)
 
 
 def deactivate(session: Session, membership: Membership, *, now: datetime, actor: Actor) -> None:
@@ -134,6 +136,7 @@ def deactivate(session: Session, membership: Membership, *, now: datetime, actor
     membership.deactivated_by_id = actor.user_id
     _changed(session, membership, "user.deactivated", seats, now=now, actor=actor)
     _end_links(session, membership, now=now, actor=actor)
+    _withdraw_invitations(session, membership, now=now, actor=actor)
 
 
 def reactivate(session: Session, membership: Membership, *, now: datetime, actor: Actor) -> None:
@@ -181,6 +184,29 @@ def _end_links(session: Session, membership: Membership, *, now: datetime, actor
     """Who sees no invoices shows them to nobody."""
     account, maker = membership.account, membership.user
     invoice_links.end_those_of(session, account, maker, now=now, actor=actor)
+
+
+def _withdraw_invitations(
+    session: Session, membership: Membership, *, now: datetime, actor: Actor
+) -> None:
+    """Who may let nobody in any more has invited nobody: another address may be theirs as well.
+
+    Those that have run out go too: they could be sent again.
+    """
+    account, inviter = membership.account, membership.user
+    waiting = select(Invitation).where(
+        Invitation.account_id == account.id,
+        Invitation.invited_by_id == inviter.id,
+        Invitation.accepted_at.is_(None),
+        Invitation.withdrawn_at.is_(None),
+    )
+    for invitation in session.scalars(waiting.order_by(Invitation.id)).all():
+        # Of the wall, as all instants of invitations.
+        invitation.withdrawn_at = clock.wall_now()
+        record(
+            session, account, "user.invitation_withdrawn", at=now, actor=actor,
+            email=invitation.email, role=invitation.role, left=inviter.name,
+        )  # fmt: skip
 
 
 def _changed(

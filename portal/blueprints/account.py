@@ -6,13 +6,13 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock, live
-from portal.billing import accounts, plan_changes, situations, taking_back_offers
+from portal.billing import plan_changes, situations, taking_back_offers
 from portal.display import account_history, account_overview, overruns
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.models import Subscription
 from portal.transaction import transaction
-from portal.web.access import find_principal, principal, requires
+from portal.web.access import find_principal, lock_own, principal, requires
 from portal.web.htmx import redirect_after, wants_fragment
 from portal.web.permissions import Permission, home_endpoint
 
@@ -62,7 +62,7 @@ def withdraw_scheduled_change() -> ResponseReturnValue:
     """Keep the running plan; said twice, or too late, it changes nothing."""
     actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         was_scheduled = situations.scheduled(session, account_id) is not None
         plan_changes.withdraw(session, account, now=clock.now(), actor=actor)
     if was_scheduled:

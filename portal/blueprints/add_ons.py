@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.billing import (
-    accounts,
     add_ons,
     capacity,
     intentions,
@@ -29,7 +28,7 @@ from portal.language import message
 from portal.models import Account, PlanChange, PlanChangeState, Subscription
 from portal.transaction import transaction
 from portal.web import attempts, formatting
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.confirmations import Signed
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
@@ -83,13 +82,13 @@ def confirm() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def renew(price_id: int) -> ResponseReturnValue:
     """How many of an add-on go on after the cycle's end."""
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     typed = request.form.get("renewing", "")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
         return _page(problem=add_on_choice.not_a_number(), status=422)
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             subscription = add_ons.renew_only(
                 session, account, price_id, int(typed), now=clock.now(), actor=actor
             )

@@ -11,7 +11,6 @@ from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.billing import (
-    accounts,
     billing_details,
     countries,
     invoice_addresses,
@@ -37,7 +36,7 @@ from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.forms import Form
 from portal.web.permissions import Permission
 
@@ -145,11 +144,11 @@ def choose_for_myself() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def ask_again() -> ResponseReturnValue:
     """Ask the reader of an address once more whether invoices are to come there."""
-    account_id, actor = principal().account_id, principal().actor
+    actor = principal().actor
     email = request.form.get("email", "")
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             invoice_addresses.ask_again(session, account, email, now=clock.now(), actor=actor)
     except (AskedOften, NotWaiting) as refusal:
         flash(str(refusal), "error")
@@ -187,9 +186,9 @@ def _form_of(details: Details) -> BillingDetailsForm:
 
 def _save(details: Details) -> tuple[str, str]:
     """Keep them; returns what there is to say, and its category."""
-    account_id, actor, now = principal().account_id, principal().actor, clock.now()
+    actor, now = principal().actor, clock.now()
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         before = _tax_words(taxes.applying(session, account))
         if not billing_details.change(session, account, details, now=now, actor=actor):
             return _("Nothing was changed."), "info"

@@ -4,14 +4,14 @@ from flask import Blueprint, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, cancellations
+from portal.billing import cancellations
 from portal.billing.rules.errors import RuleBroken
 from portal.display import account_overview
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.transaction import transaction
 from portal.web import formatting
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
 
@@ -29,10 +29,10 @@ def show() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def cancel() -> ResponseReturnValue:
     """Let the plan end with its cycle; said twice it changes nothing."""
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             subscription = cancellations.cancel(session, account, now=clock.now(), actor=actor)
             ends_at = subscription.cycle_end_at
     except RuleBroken as reason:
@@ -46,10 +46,10 @@ def cancel() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def withdraw() -> ResponseReturnValue:
     """Keep the plan after all; said twice it changes nothing."""
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             was_cancelled = cancellations.withdraw(session, account, now=clock.now(), actor=actor)
     except RuleBroken as reason:
         return _page(problem=str(reason), status=409)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.billing import accounts, intentions, payment_methods, payments
+from portal.billing import intentions, payment_methods, payments
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.rules.plan_change import Quote
 from portal.blueprints import ways_to_pay
@@ -20,7 +20,7 @@ from portal.language import gettext as _
 from portal.models import Account, PlanChange
 from portal.transaction import transaction
 from portal.web import confirmations
-from portal.web.access import principal
+from portal.web.access import lock_own, principal
 from portal.web.confirmations import NotSigned, Signed
 
 Confirm = Callable[[Session, Account, Signed, datetime, Actor], PlanChange]
@@ -77,7 +77,7 @@ def _write(confirm: Confirm, signed: Signed) -> int:
     """
     actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
-        account, now = accounts.lock(session, account_id), clock.now()
+        account, now = lock_own(session), clock.now()
         done = intentions.done_before(session, account, signed.confirmation)
         if done is not None:
             return done.id

@@ -12,7 +12,7 @@ from flask import url_for as url
 from flask.typing import ResponseReturnValue
 
 from portal import clock, csv_file
-from portal.billing import accounts, invoice_exports, invoice_lists
+from portal.billing import invoice_exports, invoice_lists
 from portal.billing.invoice_exports import ExportRefused, Wish
 from portal.billing.invoice_lists import Asked, Paper
 from portal.billing.rules.text import normal
@@ -25,7 +25,7 @@ from portal.models import ExportKind, ExportState, InvoiceExport
 from portal.papers import handing_out, spreadsheets
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
 
@@ -119,10 +119,10 @@ def lines() -> ResponseReturnValue:
 
 def ask_for(wish: Wish) -> None:
     """Have a file made for who is here, once for each form; raises ExportRefused."""
-    account_id, actor = principal().account_id, principal().actor
+    actor = principal().actor
     op_id = request.form.get("op_id", "")[:OP_ID_LENGTH] or secrets.token_hex(16)
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         invoice_exports.ask(session, account, wish, op_id, now=clock.now(), actor=actor)
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadData
 
 from portal import clock, tokens
-from portal.billing import accounts, invoice_links
+from portal.billing import invoice_links
 from portal.billing.invoice_links import DAYS, LinkRefused
 from portal.blueprints import own_papers
 from portal.blueprints.paging import Paging
@@ -20,7 +20,7 @@ from portal.language import message, ngettext
 from portal.models import Invoice, InvoiceLink
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.links import outside_url
 from portal.web.permissions import Permission
@@ -54,9 +54,9 @@ def index() -> ResponseReturnValue:
 @requires(Permission.MANAGE_BILLING)
 def withdraw_all() -> ResponseReturnValue:
     """None of them works any more."""
-    account_id, actor = _who()
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         count = invoice_links.withdraw_all(session, account, now=clock.now(), actor=actor)
     flash(
         ngettext("%(num)s link was withdrawn.", "%(num)s links were withdrawn.", count), "success"
@@ -129,9 +129,9 @@ def _token(invoice_id: int) -> str:
 
 
 def _make(invoice_id: int, token: str, days: int) -> datetime:
-    account_id, actor = _who()
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         invoice = session.get_one(Invoice, invoice_id)
         link = invoice_links.make(
             session, account, invoice, token, days, now=clock.now(), actor=actor
@@ -140,9 +140,9 @@ def _make(invoice_id: int, token: str, days: int) -> datetime:
 
 
 def _withdraw(link_id: int) -> None:
-    account_id, actor = _who()
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         link = session.get_one(InvoiceLink, link_id)
         invoice_links.withdraw(session, account, link, now=clock.now(), actor=actor)
     flash(_("The link was withdrawn."), "success")
@@ -160,7 +160,3 @@ def _page(
         zone=principal().time_zone,
         **sharing(invoice) | shown,
     )
-
-
-def _who() -> tuple[int, Any]:
-    return principal().account_id, principal().actor

@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock
 from portal.billing import (
-    accounts,
     credit_notes,
     open_invoices,
     payments,
@@ -36,7 +35,7 @@ from portal.models import Invoice, InvoiceReason
 from portal.papers import invoice_display, invoice_progress
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after, wants_fragment
 from portal.web.permissions import Permission
 
@@ -137,9 +136,9 @@ def _to_take_back(row: Invoice) -> Recent | None:
 
 
 def _begin_payment(invoice_id: int) -> int | None:
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         invoice, seen = session.get_one(Invoice, invoice_id), request.form.get("seen", "")
         begun = open_invoices.pay(session, account, invoice, seen, now=clock.now(), actor=actor)
         return begun.id if begun else None

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, open_invoices, payment_methods, payments
+from portal.billing import open_invoices, payment_methods, payments
 from portal.billing.gateways import MANUAL, SANDBOX, BegunMethod, MethodPages, SavedMethod
 from portal.billing.payment_methods import WayToPay
 from portal.billing.payments import Stage
@@ -24,7 +24,7 @@ from portal.models import Account, GatewayCustomer, Invoice
 from portal.papers import invoice_progress
 from portal.transaction import assert_outside, transaction
 from portal.web import attempts
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.forms import Form
 from portal.web.htmx import is_local, page_or_fragment, redirect_after
 from portal.web.permissions import Permission
@@ -105,9 +105,9 @@ def _unpaid(invoice: Invoice) -> dict[str, Any]:
 
 def _saved(way: WayToPay) -> ResponseReturnValue:
     """Keep it, and try what was declined; to the bank where that asks for authentication."""
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         now = clock.now()
         if way.gateway in (SANDBOX, MANUAL):
             payment_methods.change(session, account, way, now=now, actor=actor)
@@ -152,7 +152,7 @@ def _begin(account: Account) -> BegunMethod | None:
     begun = _card_pages().begin_method(**wanted)
     if begun is not None and wanted["customer_reference"] is None:
         with transaction() as session:
-            accounts.lock(session, account_id)
+            lock_own(session)
             customer = session.get(GatewayCustomer, (account_id, name))
             if customer is None:
                 session.add(

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from portal import clock
-from portal.billing import accounts, settlements
+from portal.billing import settlements
 from portal.blueprints import paying
 from portal.collecting import collection
 from portal.extensions import db
@@ -13,7 +13,7 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.models import Payment, PlanChange
 from portal.transaction import transaction
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.htmx import redirect_after
 from portal.web.permissions import Permission
 
@@ -43,7 +43,7 @@ def call_off(op_id: str) -> ResponseReturnValue:
     """Give up a plan change that waits for authentication or a transfer."""
     actor, account_id = principal().actor, principal().account_id
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         statement = select(PlanChange).where(
             PlanChange.account_id == account_id, PlanChange.op_id == op_id
         )

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, countries, editions, reissues
+from portal.billing import countries, editions, reissues
 from portal.billing.reissues import StaleDetails
 from portal.billing.rules.correcting import MOST, TIME, EndedAlready
 from portal.billing.rules.errors import RuleBroken
@@ -15,7 +15,7 @@ from portal.language import gettext as _
 from portal.language import speaking
 from portal.models import Invoice
 from portal.transaction import transaction
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
 
@@ -51,9 +51,9 @@ def confirm(number: str) -> ResponseReturnValue:
 
 def _reissue(invoice_id: int) -> str:
     """The number of the new one."""
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     with transaction() as session:
-        account, row = accounts.lock(session, account_id), session.get_one(Invoice, invoice_id)
+        account, row = lock_own(session), session.get_one(Invoice, invoice_id)
         with speaking(row.language):
             reason = _(reissues.CORRECTED)
         return reissues.reissue(

@@ -20,7 +20,7 @@ from portal.papers import sent
 from portal.papers.sent import Sending
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.htmx import redirect_after
 from portal.web.permissions import Permission
 from portal.web.principals import Identity, Principal
@@ -87,6 +87,7 @@ def _send(found: Invoice | CreditNote, page: str) -> ResponseReturnValue:
     actor, asker = principal().actor, _person(principal())
     try:
         with transaction() as session:
+            lock_own(session)
             paper = session.get_one(model, paper_id)
             is_new = invoice_emails.send_again(
                 session, paper, asker, to, op_id, now=clock.now(), actor=actor

@@ -6,7 +6,7 @@ from wtforms import RadioField, SelectChoice
 from wtforms.validators import InputRequired
 
 from portal import clock, live
-from portal.billing import accounts, seat_consents, subscriptions, usage
+from portal.billing import seat_consents, subscriptions, usage
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.errors import RuleBroken
 from portal.display import overruns
@@ -15,7 +15,7 @@ from portal.language import gettext as _
 from portal.language import message
 from portal.models import WhenFull
 from portal.transaction import transaction
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.forms import Form
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
@@ -58,10 +58,10 @@ def choose() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, status=422)
     choice, actor = WhenFull(form.choice.data), principal().actor
-    shown, account_id = request.form.get(f"shown_{choice}", ""), principal().account_id
+    shown = request.form.get(f"shown_{choice}", "")
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             changed = seat_consents.choose(
                 session, account, choice, shown=shown, now=clock.now(), actor=actor
             )

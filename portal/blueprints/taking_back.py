@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, payments, refunds, taking_back_offers, takings_back
+from portal.billing import payments, refunds, taking_back_offers, takings_back
 from portal.billing.rules.errors import RuleBroken, UsedForSomethingElse
 from portal.billing.taking_back_offers import Offer
 from portal.billing.takings_back import StaleOffer
@@ -15,7 +15,7 @@ from portal.mail.usage_places import MAKE_ROOM
 from portal.models import PlanChange
 from portal.transaction import transaction
 from portal.web import confirmations
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.confirmations import Signed
 from portal.web.htmx import page_or_fragment, redirect_after
 from portal.web.permissions import Permission
@@ -50,9 +50,9 @@ def confirm(op_id: str) -> ResponseReturnValue:
 
 
 def _take_back(change_id: int, signed: Signed) -> None:
-    actor, account_id = principal().actor, principal().account_id
+    actor = principal().actor
     with transaction() as session:
-        account, now = accounts.lock(session, account_id), clock.now()
+        account, now = lock_own(session), clock.now()
         change = session.get_one(PlanChange, change_id)
         takings_back.take_back(session, account, change, signed.confirmation, now=now, actor=actor)
 

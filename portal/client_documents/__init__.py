@@ -8,12 +8,14 @@ So a document that is listed has its bytes. `orphans` finds those that no row na
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from flask import current_app
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
 
 from portal import clock, file_store
 from portal.audit import Actor
@@ -25,7 +27,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.extensions import db
 from portal.file_store import StoreFailed
 from portal.language import gettext as _
-from portal.models import Client, Document
+from portal.models import Account, Client, Document
 from portal.transaction import assert_outside, is_simulated, transaction
 
 PIECE_BYTES = 256 * 1024
@@ -75,9 +77,19 @@ def largest() -> int:
     return most
 
 
-def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Document:
+def keep(
+    account_id: int,
+    client_id: int,
+    upload: Upload,
+    *,
+    lock: Callable[[Session], Account] | None = None,
+    actor: Actor,
+) -> Document:
     """Keep a file with a client. Raises DocumentRefused, StoreFailed, and what `documents.add`
-    raises; nothing is kept then."""
+    raises; nothing is kept then.
+
+    `lock` locks the account where more has to hold then: while bytes are sent people are removed.
+    """
     file = _measured(upload)
     ceiling = current_app.config["PORTAL"].client_documents.ceiling
     documents.refuse_beyond(db.session(), account_id, file.size_bytes, ceiling=ceiling)
@@ -90,14 +102,14 @@ def keep(account_id: int, client_id: int, upload: Upload, *, actor: Actor) -> Do
     store.put(file.stored_as, upload.stream)
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock(session) if lock else accounts.lock(session, account_id)
             client = session.get(Client, client_id)
             if client is None:
                 raise DocumentRefused(_("Its client is not there any more."))
             return documents.add(
                 session, account, client, file, ceiling=ceiling, now=clock.now(), actor=actor
             )
-    except RuleBroken:
+    except (RuleBroken, HTTPException):
         # Of any other error it isn't known whether the row is there; the sweep finds that out.
         with suppress(StoreFailed):
             store.remove(file.stored_as)

@@ -19,12 +19,13 @@ from portal import clock, outbox
 from portal.billing import (
     accounts,
     bounds,
+    invoices,
     payments,
     plan_outcomes,
     settlements,
 )
 from portal.billing.bounds import OutOfBounds
-from portal.billing.gateways import Answer, Charge, Outcome
+from portal.billing.gateways import MANUAL, Answer, Charge, Outcome
 from portal.billing.gateways.manual import transfer_terms
 from portal.billing.payments import FINAL, Stage
 from portal.billing.rules import dunning
@@ -138,6 +139,9 @@ def _claim(session: Session, item_id: int, owner: str) -> Claim | None:
         if not _may_be_sent(session, account, payment, item, now):
             return None
         payments.bring_up_to_date(session, payment)
+        if payment.gateway == MANUAL and payment.invoice_id is not None:
+            # A transfer is made by what the invoice says: its files wait for no answer.
+            invoices.answered(session, session.get_one(Invoice, payment.invoice_id), now=now)
         payment.state = PaymentState.PROCESSING
         step = Step.SEND
     else:

@@ -57,7 +57,7 @@ def events(today: datetime, password_hash: str) -> list[Event]:
 
 
 def _fernhill(calendar: Calendar, password_hash: str) -> Iterator[Event]:
-    """Near its limit: 287 of 300 clients, a year of small steps."""
+    """Near its limit: 287 of 300 clients, five months of small steps."""
     firm = Company("Fernhill Accounting", "DE", "EUR", "Europe/Berlin", password_hash, 0)
     yield Event(
         calendar.at(152, 7, 12),

@@ -1,4 +1,5 @@
-"""The outbox's items, by kind: an email, a payment, a refund, a PDF, a document's end."""
+"""The outbox's items, by kind: an email, a payment, a refund, the PDF of an invoice or of a credit
+note, a file of invoices, a document's end, a gateway's news."""
 
 import os
 import secrets

@@ -33,7 +33,7 @@ class Sweep:
 
 SWEEPS = (
     Sweep(OUTBOX, outbox_items.due, outbox_items.perform, outbox_items.next_at,
-          "emails, payments and PDFs that a transaction asked for"),
+          "emails, payments, refunds, PDFs, files of invoices, ends of documents, gateways' news"),
     Sweep("limit-checks", limit_checks.due, limit_checks.check, limit_checks.next_at,
           "once a day, open an episode for each account that is over a limit"),
     Sweep("overages", overages.due, overages.step, overages.next_at,
@@ -41,7 +41,8 @@ SWEEPS = (
     Sweep(RENEWALS, renewals.due, renewals.renew, renewals.next_at,
           "charge the next cycle where one has ended"),
     Sweep("upkeep", upkeep.due, upkeep.tidy, upkeep.next_at,
-          "once a day, remove for good what was deleted 30 days ago, and old sign-ins"),
+          "once a day, remove what is past its time: what was deleted, documents of ended plans,"
+          " sign-ins, files of invoices; and bytes in the store that no row names"),
 )  # fmt: skip
 # A sweep that finds the same work for ever is a defect; it must not spin.
 MOST_ROUNDS = 200

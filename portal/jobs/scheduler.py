@@ -36,7 +36,8 @@ def run() -> None:
 def tick() -> int:
     """Hand out what is due now; returns how many items there were.
 
-    Does nothing where the clock went back: until that is mended, no money moves.
+    Where the clock went back, the scheduler hands nothing out until that is mended; what people
+    start on pages goes on.
     """
     clock.forget()
     try:
@@ -44,7 +45,7 @@ def tick() -> int:
             clock.note_passing()
             moving = travel.is_moving()
     except clock.ClockWentBack as problem:
-        current_app.logger.critical("%s: nothing is done until the clock is right", problem)
+        current_app.logger.critical("the clock went back: %s; nothing is handed out", problem)
         return 0
     if moving:
         queue.hand_out(travel.NAME, 1)

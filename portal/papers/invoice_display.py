@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from portal.billing import editions
@@ -25,6 +25,7 @@ from portal.models import (
     Invoice,
     InvoiceLine,
     InvoiceReason,
+    InvoiceStatus,
     Payment,
 )
 from portal.papers.line_facts import measure_of, tax_of
@@ -255,14 +256,19 @@ def _paid_before(session: Session, invoice: Invoice) -> Attempt | None:
     are those of the last edition.
     """
     until = Payment.settled_at < invoice.issued_at if invoice.original_id else false()
-    before = or_(Payment.plan_change_id.is_not(None), _is_first_charge(invoice), until)
+    is_replaced = invoice.status is InvoiceStatus.REPLACED
+    later = editions.next_of(session, invoice) if is_replaced else None
+    before = or_(Payment.plan_change_id.is_not(None), _is_first_charge(invoice, later), until)
     last = editions.last(session, invoice)
     return succeeded(session.scalars(payments_of(last).where(before)).all())
 
 
-def _is_first_charge(invoice: Invoice) -> ColumnElement[bool]:
-    """Whether it was made in the instant of issuing, by itself, and answered soon enough."""
+def _is_first_charge(invoice: Invoice, later: Invoice | None) -> ColumnElement[bool]:
+    """Whether it was made in the instant of issuing, by itself, collected all that was due, and was
+    answered soon enough: before the edition that replaced the invoice, if one did."""
     return and_(
+        Payment.amount_minor == invoice.due_minor,
+        Payment.settled_at <= later.issued_at if later else true(),
         Payment.created_at == invoice.issued_at,
         Payment.on_session.is_(False),
         Payment.gateway != MANUAL,

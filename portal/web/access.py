@@ -12,18 +12,24 @@ from typing import Any, TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
-from portal.billing import subscriptions
+from portal.billing import accounts, subscriptions
 from portal.billing.rules.errors import ReadOnly
 from portal.extensions import db, login
+from portal.models import Account, Membership
 from portal.web.htmx import redirect_after
-from portal.web.permissions import NEED_A_PLAN, Permission
+from portal.web.permissions import NEED_A_PLAN, Permission, allows
 from portal.web.principals import Principal
 
 Owned = TypeVar("Owned")
 View = Callable[..., ResponseReturnValue]
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# Built once: every command asks for it.
+ROLE_NOW = select(Membership.role).where(
+    Membership.id == bindparam("id"), Membership.deactivated_at.is_(None)
+)
 
 
 def requires(permission: Permission, *, also_without_plan: bool = False) -> Callable[[View], View]:
@@ -35,6 +41,7 @@ def requires(permission: Permission, *, also_without_plan: bool = False) -> Call
     def declare(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            g.permission = permission
             refusal = _refuse(permission, also_without_plan=also_without_plan)
             return view(*args, **kwargs) if refusal is None else refusal
 
@@ -78,6 +85,20 @@ def own(model: type[Owned], public_id: str) -> Owned:
     if row is None:
         abort(404)
     return row
+
+
+def lock_own(session: Session) -> Account:
+    """Lock the account of who asks, for a command; 403 where they may not do it any more.
+
+    Who waits for the lock may wait for the very command that removes them: what was read when the
+    request began says nothing of now.
+    """
+    me = principal()
+    account = accounts.lock(session, me.account_id)
+    role = session.scalars(ROLE_NOW, {"id": me.membership_id}).one_or_none()
+    if role is None or not allows(role, g.permission):
+        abort(403)
+    return account
 
 
 def init_app(app: Flask) -> None:

@@ -1,8 +1,9 @@
 """How often a password may be tried: per email, per browser address, without locking anyone out.
 And how often an account may try to pay, so that nobody finds out here which cards work.
 
-Of passwords only failures count. A browser that has signed in as somebody before has a count of
-its own for that email, so that a stranger's guesses never keep the owner out.
+Of passwords failures count. A browser that has signed in as somebody before has a count of its own
+for that email, so that a stranger's guesses never keep the owner out. Right ones count too, but by
+address and far more loosely: each costs the work of a hash.
 
 A failure is counted once it is answered. So that nobody tries hundreds at the same instant, before
 the first is counted, few of a kind are worked on at once.
@@ -24,7 +25,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from portal.billing.people import normal_email
 from portal.extensions import limiter
-from portal.web.access import find_principal
+from portal.web.access import find_principal, required_permission
 from portal.web.forms import clean_text
 from portal.web.signing import signer
 
@@ -102,6 +103,14 @@ def _account_key() -> str:
     return f"account {found.account_id}" if found else _address_key()
 
 
+def _is_refused() -> bool:
+    """Whether the role may not do it, which is answered 403: a Member who tries uses up nothing of
+    what the account's Admins may try."""
+    found = find_principal()
+    needed = required_permission(current_app.view_functions.get(request.endpoint or ""))
+    return found is not None and needed is not None and not found.may(needed)
+
+
 def _link_key() -> str:
     return _digest(str((request.view_args or {}).get("token")))
 
@@ -165,8 +174,8 @@ def _begin(key: str) -> None:
 
 
 def of_email(view: View) -> View:
-    """Guesses at the password of the email in the form."""
-    counted: View = _of_email(view)
+    """Guesses at the password of the email in the form; and from an address, right ones too."""
+    counted: View = _proofs_from_address(_of_email(view))
     return _few_at_once(_email_key)(counted)
 
 
@@ -182,8 +191,15 @@ def of_link(view: View) -> View:
     return _few_at_once(_link_key)(counted)
 
 
+# Of everybody in an account together.
+OF_ACCOUNT: dict[str, Any] = {"key_func": _account_key, "exempt_when": _is_refused}
+
 _of_email = limiter.shared_limit(
     GUESSES, scope="password", key_func=_email_key, methods=["POST"], deduct_when=failed
+)
+# All of an office of more people than the largest plan has seats sign in from one address at nine.
+_proofs_from_address = limiter.shared_limit(
+    "120 per 15 minutes", scope="proofs", key_func=_address_key, methods=["POST"]
 )
 _of_user = limiter.limit(GUESSES, key_func=_user_key, methods=["POST"], deduct_when=failed)
 _of_link = limiter.limit(GUESSES, key_func=_link_key, methods=["POST"], deduct_when=failed)
@@ -192,9 +208,9 @@ from_address = limiter.limit(
 )
 resets_of_email = limiter.limit("3 per hour", key_func=_any_browser_email_key, methods=["POST"])
 resets_from_address = limiter.limit("10 per hour", key_func=_address_key, methods=["POST"])
-_all_to_pay = limiter.shared_limit("60 per hour", scope="to-pay", key_func=_account_key)
+_all_to_pay = limiter.shared_limit("60 per hour", scope="to-pay", **OF_ACCOUNT)
 _declined_to_pay = limiter.shared_limit(
-    "10 per hour", scope="declined", key_func=_account_key, deduct_when=declined
+    "10 per hour", scope="declined", **OF_ACCOUNT, deduct_when=declined
 )
 new_accounts = limiter.limit(
     "20 per hour", key_func=_address_key, methods=["POST"], deduct_when=opened
@@ -205,15 +221,15 @@ bulk_files = limiter.limit("20 per minute", key_func=_user_key)
 public_invoices = limiter.limit("60 per minute", key_func=_address_key)
 invoice_addresses = limiter.limit("30 per minute", key_func=_address_key)
 # Whoever has one may hand it on: so many are no oversight.
-invoice_links = limiter.limit("30 per hour", key_func=_account_key, methods=["POST"])
+invoice_links = limiter.limit("30 per hour", **OF_ACCOUNT, methods=["POST"])
 # Emails to people who did not ask for them, as far as the mail server knows.
 emails_again = limiter.shared_limit(
-    "30 per hour", scope="emails-again", key_func=_account_key, methods=["POST"]
+    "30 per hour", scope="emails-again", **OF_ACCOUNT, methods=["POST"]
 )
 documents = limiter.limit("120 per minute", key_func=_user_key)
 # A worker makes each, while emails and payments wait for one.
 files_of_invoices = limiter.shared_limit(
-    "60 per hour", scope="files-of-invoices", key_func=_account_key, methods=["POST"]
+    "60 per hour", scope="files-of-invoices", **OF_ACCOUNT, methods=["POST"]
 )
 # Each locks the account, and on SQLite the database, for a part of a second.
-simulations = limiter.limit("10 per minute; 100 per hour", key_func=_account_key, methods=["POST"])
+simulations = limiter.limit("10 per minute; 100 per hour", **OF_ACCOUNT, methods=["POST"])

@@ -27,6 +27,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+def allows(role: Role, permission: Permission) -> bool:
+    return permission in ROLE_PERMISSIONS[role]
+
+
 def home_endpoint(role: Role) -> str:
     """Where a role begins."""
     return "clients.index" if role is Role.MEMBER else "account.show"

@@ -21,10 +21,12 @@ from portal.engine import OPEN
 from portal.extensions import db, login
 from portal.models import Account, ClockState, Membership, SignIn, User, Vendor
 from portal.transaction import as_loaded, transaction
-from portal.web.permissions import ROLE_PERMISSIONS, Permission
+from portal.web.permissions import Permission, allows
 
 Found = Row[*tuple[Any, ...]]
 SEEN_AGAIN_AFTER = timedelta(minutes=5)
+# What a page asks for by itself says so in this header (`ui.by_itself`); a stream can't.
+BY_ITSELF = "Portal-By-Itself"
 FOLLOWING = "live"
 OTHER = aliased(Membership)
 OF_ACCOUNT = tuple(Account.__table__.c)
@@ -112,7 +114,7 @@ class Principal:
         return as_loaded(session, Account, self.account_as_read)
 
     def may(self, permission: Permission) -> bool:
-        return permission in ROLE_PERMISSIONS[self.role]
+        return allows(self.role, permission)
 
     @property
     def actor(self) -> Actor:
@@ -179,7 +181,8 @@ def _note_seen(sign_in: Found) -> None:
     A page that follows the account by itself is not somebody who uses it, and who is looked up in
     the middle of a command, as at signing out, is about to be someone else or nobody.
     """
-    if request.blueprint == FOLLOWING or db.session().info.get(OPEN):
+    follows = request.blueprint == FOLLOWING or BY_ITSELF in request.headers
+    if follows or db.session().info.get(OPEN):
         return
     wall = clock.wall_now()
     if wall - sign_in.last_seen_at > SEEN_AGAIN_AFTER:

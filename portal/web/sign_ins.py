@@ -5,6 +5,7 @@ has ended the cookie is worth nothing, wherever it was copied to. The id is new 
 and every switch of account. Instants are wall time: moving the sandbox clock signs nobody out.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 from flask import Response, after_this_request, request
@@ -24,25 +25,68 @@ AGENT_LENGTH = 200
 IP_LENGTH = 45
 
 
-def proven(email: str | None, password: str | None) -> User | None:
+class NoLongerProven(Exception):
+    """What lets somebody in was taken back while they were being let in: their password was set
+    anew, or this browser was signed out."""
+
+
+@dataclass(frozen=True)
+class ByPassword:
+    """Somebody whose password fitted `password_hash`, which takes a while to find out."""
+
+    user: User
+    password_hash: str
+
+    def holds(self, db_session: Session) -> None:
+        """Raise NoLongerProven where another password was set meanwhile; none is set from here on
+        until the transaction ends."""
+        db_session.refresh(self.user, with_for_update=True)
+        if self.user.password_hash != self.password_hash:
+            raise NoLongerProven
+
+
+@dataclass(frozen=True)
+class ByBrowser:
+    """Somebody as whom this browser is signed in."""
+
+    user: User
+
+    def holds(self, db_session: Session) -> None:
+        """Raise NoLongerProven where it was signed out meanwhile, as at a new password."""
+        db_session.refresh(self.user, with_for_update=True)
+        ended_at = select(SignIn.ended_at).where(SignIn.id == current_user.sign_in_id)
+        if db_session.scalars(ended_at).one() is not None:
+            raise NoLongerProven
+
+
+Proof = ByPassword | ByBrowser
+
+
+def proven(email: str | None, password: str | None) -> ByPassword | None:
     """The person with that email, if the password is theirs; as slow where there is nobody.
 
-    A hash made with former parameters is made anew on the way.
+    A hash made with former parameters is made anew on the way. Raises NoLongerProven.
     """
     user = people.find_by_email(db.session(), email or "")
-    if not passwords.verify(user.password_hash if user else None, password or ""):
+    proof = ByPassword(user, user.password_hash) if user else None
+    is_right = passwords.verify(proof.password_hash if proof else None, password or "")
+    if proof is None or not is_right:
         return None
-    if user is not None and passwords.is_outdated(user.password_hash):
+    if passwords.is_outdated(proof.password_hash):
         fresh = passwords.hash_of(password or "")
-        with transaction():
-            user.password_hash = fresh
-    return user
+        with transaction() as db_session:
+            proof.holds(db_session)
+            proof.user.password_hash = fresh
+        return ByPassword(proof.user, fresh)
+    return proof
 
 
-def enter(user: User, account_id: int | None) -> None:
-    """Sign this browser in as `user`, in an account or (None) before choosing one."""
+def enter(proof: Proof, account_id: int | None) -> None:
+    """Sign this browser in as the person, in an account or (None) before choosing one. Raises
+    NoLongerProven."""
     with transaction() as db_session:
-        signed_in = begin(db_session, user, account_id)
+        proof.holds(db_session)
+        signed_in = begin(db_session, proof.user, account_id)
     remember(signed_in)
 
 

@@ -12,7 +12,7 @@ from portal.billing.invitations import Closed, InsideAlready, InvitedAlready, To
 from portal.billing.rules.counting import Metric
 from portal.billing.rules.roles import Role
 from portal.extensions import db
-from portal.models import Account, Invitation, Membership, User
+from portal.models import Account, AuditEntry, Invitation, Membership, User
 from portal.transaction import transaction
 from tests.cast import Cast, FixedClock
 
@@ -187,3 +187,97 @@ def test_an_account_is_no_way_to_mail_strangers(acme: Inviting) -> None:
         acme.invite(f"guest-{number}@example.com")
     with pytest.raises(TooManyWaiting, match="50 invitations are waiting"):
         acme.invite("one-more@example.com")
+
+
+# --- Who invited them ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_bob(cast: Cast, clock: FixedClock) -> Inviting:
+    """What Bob invites, who is an Admin of Acme beside Alice."""
+    become(cast, Role.ADMIN)
+    return Inviting(cast.acme, cast.bob, clock)
+
+
+def test_who_leaves_has_invited_nobody(
+    acme: Inviting, of_bob: Inviting, cast: Cast, dora: User
+) -> None:
+    """The address may be another of his own: he would come back by it."""
+    invitation, token = of_bob.invite(role=Role.ADMIN)
+    of_alice, hers = acme.invite("erin@example.com")
+    cast.leave(cast.acme, cast.bob)
+    assert of_bob.find(token) is None
+    assert acme.find(hers), "another's invitations stay"
+    with pytest.raises(Closed):
+        of_bob.accept(invitation, dora)
+    assert [each.id for each in invitations.waiting(db.session(), acme.account_id)] == [of_alice.id]
+    [(actor, details)] = withdrawals()
+    assert actor["kind"] == "system"
+    assert (details["email"], details["role"], details["left"]) == (DORA, "admin", "Bob")
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.BILLING])
+def test_who_is_no_admin_any_more_has_invited_nobody(
+    of_bob: Inviting, cast: Cast, dora: User, role: Role
+) -> None:
+    invitation, token = of_bob.invite(role=Role.ADMIN)
+    become(cast, role)
+    assert of_bob.find(token) is None
+    with pytest.raises(Closed):
+        of_bob.accept(invitation, dora)
+    assert len(withdrawals()) == 1
+
+
+def test_one_that_ran_out_is_not_sent_again_after_its_maker_left(
+    acme: Inviting, of_bob: Inviting, cast: Cast
+) -> None:
+    invitation, _ = of_bob.invite()
+    acme.wall += timedelta(days=8)
+    cast.leave(cast.acme, cast.bob)
+    with pytest.raises(Closed):
+        acme.renew(invitation)
+
+
+def test_what_was_accepted_or_is_of_another_account_stays(
+    of_bob: Inviting, cast: Cast, clock: FixedClock, dora: User
+) -> None:
+    joined = of_bob.accept(of_bob.invite()[0], dora)
+    with transaction() as session:
+        people.add_member(session, cast.other, cast.bob, Role.ADMIN, now=clock.now(), actor=SYSTEM)
+    elsewhere = Inviting(cast.other, cast.bob, clock)
+    _, token = elsewhere.invite()
+    cast.leave(cast.acme, cast.bob)
+    db.session.refresh(joined)
+    assert joined.is_active
+    assert elsewhere.find(token)
+    assert withdrawals() == []
+
+
+def test_who_comes_back_finds_them_withdrawn(
+    of_bob: Inviting, cast: Cast, clock: FixedClock
+) -> None:
+    _, token = of_bob.invite()
+    cast.leave(cast.acme, cast.bob)
+    with transaction() as session:
+        people.reactivate(session, place_of_bob(cast), now=clock.now(), actor=SYSTEM)
+    assert of_bob.find(token) is None
+
+
+def become(cast: Cast, role: Role) -> None:
+    """Bob is given another role."""
+    with transaction() as session:
+        people.set_role(session, place_of_bob(cast), role, now=cast.clock.now(), actor=SYSTEM)
+
+
+def place_of_bob(cast: Cast) -> Membership:
+    membership = people.membership_in(db.session(), cast.acme.id, cast.bob.id)
+    assert membership is not None
+    return membership
+
+
+def withdrawals() -> list[tuple[dict, dict]]:
+    """By whom, and what is kept of it."""
+    statement = select(AuditEntry.actor, AuditEntry.details).where(
+        AuditEntry.action == "user.invitation_withdrawn"
+    )
+    return [(row.actor, row.details) for row in db.session.execute(statement)]

@@ -84,6 +84,20 @@ def test_thirty_a_minute_from_one_address(cast: Cast, browser: Browser) -> None:
 
 
 @pytest.mark.usefixtures("limited")
+def test_an_address_signs_in_only_so_often(cast: Cast, browser: Browser) -> None:
+    """Each costs the work of a hash, rightly or not, and whoever it is; an office stays below."""
+    emails = [cast.alice.email, cast.bob.email, cast.carol.email]
+    for n in range(120):
+        assert guess(browser(), emails[n % 3], PASSWORD).status_code == 303
+    answer = guess(browser(), cast.mallory.email, PASSWORD)
+    assert answer.status_code == 429
+    assert "Too many attempts" in answer.text
+    assert 0 < int(answer.headers["Retry-After"]) <= 15 * 60
+    assert browser().get("/login").status_code == 200
+    assert guess(browser(), cast.mallory.email, PASSWORD, ip="192.0.2.2").status_code == 303
+
+
+@pytest.mark.usefixtures("limited")
 def test_a_sign_up_is_no_way_round(cast: Cast, browser: Browser) -> None:
     client = browser()
     for _ in range(5):
@@ -114,7 +128,7 @@ def test_three_reset_links_an_hour(cast: Cast, browser: Browser) -> None:
 def test_limits_hold_without_redis(
     app: Flask, settings: Settings, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F10: neither an error on every page nor no limit at all."""
+    """Neither an error on every page nor no limit at all."""
     for name in ("enabled", "_storage", "_limiter", "_storage_dead"):
         monkeypatch.setattr(limiter, name, getattr(limiter, name))  # as they were, afterwards
     limiter.enabled = True

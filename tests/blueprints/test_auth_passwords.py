@@ -231,7 +231,7 @@ def test_a_weak_password_is_refused_and_the_link_still_holds(cast: Cast, browser
 
 
 def test_asking_gives_the_same_answer_for_known_and_unknown(cast: Cast, browser: Browser) -> None:
-    """A7: and only somebody known gets an email."""
+    """And only somebody known gets an email."""
     pages = []
     for email in (cast.alice.email, "nobody@example.com"):
         answer = ask(browser(), email)

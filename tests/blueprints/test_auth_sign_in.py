@@ -88,7 +88,7 @@ def test_every_failure_gives_the_same_answer(
 
 
 def test_known_and_unknown_emails_get_the_same_page(cast: Cast, browser: Browser) -> None:
-    """A7: status, headers and body differ in nothing but what was typed and the form's token."""
+    """Status, headers and body differ in nothing but what was typed and the form's token."""
     answers = []
     for email in (cast.alice.email, "nobody@example.com"):
         answer = attempt(browser(), email, "not the password")
@@ -99,7 +99,7 @@ def test_known_and_unknown_emails_get_the_same_page(cast: Cast, browser: Browser
 
 
 def test_known_and_unknown_emails_take_as_long(cast: Cast, browser: Browser) -> None:
-    """A7: both work out one hash, by far the longest part."""
+    """Both work out one hash, by far the longest part."""
     client = browser()
 
     def seconds(email: str) -> float:

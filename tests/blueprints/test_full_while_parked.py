@@ -7,13 +7,10 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
-from portal.billing import people, usage
-from portal.billing.rules.counting import Metric
-from portal.extensions import db
 from portal.mail import mailer
-from portal.models import Account, Membership, Notice, NoticeState
+from portal.models import Account, NoticeState
+from tests.blueprints.joining import invited_link, place, seats
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 from tests.client_stories import ClientList
@@ -137,26 +134,6 @@ def test_over_before_the_act_an_import_brings_in_leads_only(
     done = alice.post("/clients/imports", data=confirmed | {"beyond": "as_leads"})
     assert done.status_code == 303
     assert (full.count(), full.size()) == (2, 4)
-
-
-def place(account: Account, user_id: int) -> Membership:
-    db.session.rollback()
-    found = people.membership_in(db.session(), account.id, user_id)
-    assert found is not None
-    return found
-
-
-def seats(account: Account) -> int:
-    db.session.rollback()
-    return usage.of(db.session(), account.id)[Metric.SEATS].used
-
-
-def invited_link() -> str:
-    db.session.rollback()
-    notice = db.session.scalars(select(Notice).where(Notice.name == "invited")).one()
-    found = re.search(r"/invitations/[\w-]+", notice.body_text)
-    assert found is not None
-    return found[0]
 
 
 def refused(_letter: object) -> mailer.Answer:

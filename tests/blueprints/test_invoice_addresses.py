@@ -210,13 +210,24 @@ def test_an_address_is_asked_ten_times_a_day_whoever_asks(
         asker = cast.member(account, f"asker{number}", Role.ADMIN)
         assert send_to(browser(asker), BOOKS.title() if number % 2 else BOOKS) == 303
     assert len(questions()) == 10
-    client = browser(cast.alice)
-    answer = client.post("/billing", data=FORM | {"invoice_emails": BOOKS})
-    assert answer.status_code == 422
-    assert f"{BOOKS} was asked often enough today. Ask again tomorrow." in unescape(answer.text)
+    client, again = browser(cast.alice), {"email": BOOKS}
+    form = FORM | {"company": "Acme Ltd", "invoice_emails": BOOKS}
+    saved = client.post("/billing", data=form, follow_redirects=True).text
+    assert "The billing details are saved." in saved, "who did nothing wrong is refused nothing"
+    assert "on its way" not in saved
+    assert (
+        f"{BOOKS} Address from the billing details Not confirmed Nobody there was asked yet."
+        " No invoice is sent there before. Ask now" in words(saved)
+    )
+    refused = client.post("/billing/addresses", data=again, follow_redirects=True).text
+    assert f"{BOOKS} was asked often enough today. Ask again tomorrow." in unescape(refused)
+    assert listed(cast) == (BOOKS,)
     assert len(questions()) == 10
     clock.advance(days=1)
-    assert send_to(client, BOOKS) == 303
+    client.post("/billing/addresses", data=again)
+    assert len(questions()) == 11
+    browser(None).post(f"{link_in(questions()[-1])}/confirmation")
+    assert BOOKS in receipts(cast)
 
 
 def test_an_account_asks_fifteen_times_a_day(cast: Cast, browser: Browser) -> None:
@@ -235,6 +246,32 @@ def test_an_account_asks_fifteen_times_a_day(cast: Cast, browser: Browser) -> No
     assert len(questions()) == 10
     assert send_to(client, *second[:5]) == 303
     assert len(questions()) == 15
+
+
+@pytest.mark.parametrize("plan", [None, "5-users"])
+def test_an_account_that_was_charged_nothing_asks_twice_a_day(
+    cast: Cast, browser: Browser, plan: str | None
+) -> None:
+    """Without a plan, or on one that costs nothing: of such accounts anybody can have many."""
+    cast.reprice(cast.price("standard", "5-users"), 0)
+    account = cast.account("New", "standard" if plan else None, plan or "")
+    client = browser(cast.member(account, "Nora", Role.ADMIN))
+    emails = [f"a{number}@example.com" for number in range(3)]
+    answer = client.post("/billing", data=FORM | {"invoice_emails": "\n".join(emails)})
+    assert answer.status_code == 422
+    assert (
+        "2 emails that ask for confirmation were sent today, and no more are. Add a2@example.com"
+        " tomorrow." in unescape(answer.text)
+    )
+    assert send_to(client, *emails[:2]) == 303
+    assert len(questions()) == 2
+    price = cast.price("standard", "10-users")
+    if plan:
+        cast.change_plan(account, price)
+    else:
+        cast.subscribe(account, price)
+    assert send_to(client, *emails) == 303
+    assert len(questions()) == 3
 
 
 @pytest.mark.parametrize(("person", "status"), [("alice", 303), ("carol", 403), ("bob", 403)])

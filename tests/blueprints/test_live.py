@@ -1,5 +1,6 @@
 """Open pages follow the account: who gets what, when a stream ends, and what if Redis is away."""
 
+import itertools
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -136,6 +137,22 @@ def test_a_change_is_drawn_once_for_all_pages(
     assert drawn == ["clients-meter"]
 
 
+def test_what_changes_while_a_stream_is_opened_is_in_its_first_event(
+    app: Flask, cast: Cast, acme: ClientList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request has begun reading when somebody else changes the account, and the stream is not
+    held yet when that is told."""
+    monkeypatch.setattr(live.Hub, "_is_listening", lambda hub: True)
+    hub, account_id, person_id = live.Hub(app), cast.acme.id, cast.bob.id
+    assert ">0</a>" in live.render(live.CLIENTS_METER, account_id)
+    with app.app_context():
+        acme.add("Ada")
+    stream = hub.open(account_id, person_id, (live.CLIENTS_METER,))
+    assert stream is not None
+    _, first = itertools.islice(stream.events(), 2)
+    assert ">1</a>" in first
+
+
 def test_a_slow_page_gets_the_latest_only(
     cast: Cast, acme: ClientList, open_page: Callable
 ) -> None:
@@ -231,7 +248,7 @@ def test_roles_server_side_for_meters(cast: Cast, browser: Browser) -> None:
 def test_a_stream_ends_with_its_sign_in(
     cast: Cast, browser: Browser, open_page: Callable, path: str, fields: dict[str, str]
 ) -> None:
-    """A6: whoever signed out, or was signed out everywhere, hears no more of the account."""
+    """Whoever signed out, or was signed out everywhere, hears no more of the account."""
     left, stays = open_page(cast.bob), open_page(cast.alice)
     left.next_events()
     stays.next_events()

@@ -8,11 +8,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal.billing import people, price_list, seat_consents, usage
-from portal.billing.rules.counting import Metric
+from portal.billing import price_list, seat_consents
 from portal.display import add_on_choice
 from portal.extensions import db
-from portal.models import Account, Invitation, Membership, Notice, SeatConsent, WhenFull
+from portal.models import Account, Invitation, SeatConsent, WhenFull
+from tests.blueprints.joining import invited_link, place, seats
 from tests.blueprints.pages import in_order, words
 from tests.cast import Cast, FixedClock
 from tests.scenarios.over import choose
@@ -246,21 +246,3 @@ def test_the_sign_up_page_says_which_rule_holds_from_the_start(
 ) -> None:
     text = words(browser().get("/signup").text)
     in_order(text, "When seats run out", "three emails over five days", "By opening the account")
-
-
-def place(account: Account, user_id: int) -> Membership:
-    db.session.rollback()
-    found = people.membership_in(db.session(), account.id, user_id)
-    assert found is not None
-    return found
-
-
-def seats(account: Account) -> int:
-    db.session.rollback()
-    return usage.of(db.session(), account.id)[Metric.SEATS].used
-
-
-def invited_link() -> str:
-    db.session.rollback()
-    notice = db.session.scalars(select(Notice).where(Notice.name == "invited")).one()
-    return re.search(r"/invitations/[\w-]+", notice.body_text)[0]  # type: ignore[index]

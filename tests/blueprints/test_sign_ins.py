@@ -1,5 +1,7 @@
 """A sign-in is a row: ended there, it is ended wherever its cookie was copied to."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,6 +19,7 @@ from portal.extensions import db
 from portal.models import SignIn, User
 from portal.transaction import transaction
 from tests.cast import PASSWORD, Cast, FixedClock
+from tests.credit_stories import newest
 
 Browser = Callable[..., FlaskClient]
 MOVED_IN = "New password of many words"
@@ -172,6 +175,24 @@ def test_a_page_left_open_keeps_nobody_signed_in(cast: Cast, browser: Browser) -
     alice.get("/accounts")
     db.session.rollback()
     assert db.session.scalars(select(SignIn)).one().last_seen_at > left_at
+
+
+def test_a_page_that_waits_for_its_pdf_keeps_nobody_signed_in(cast: Cast, browser: Browser) -> None:
+    """It asks as it says on the page; a person who looks again is somebody."""
+    alice, page = browser(), f"/invoices/{newest(cast.acme).number_text}"
+    sign_in(alice, cast.alice)
+    asking = re.search(r"""hx-trigger="every 1s" hx-headers='([^']+)'""", alice.get(page).text)
+    assert asking is not None
+    left_at = wall_clock.wall_now() - timedelta(minutes=119)
+    with transaction() as session:
+        session.scalars(select(SignIn)).one().last_seen_at = left_at
+    polled = alice.get(page, headers={"HX-Request": "true"} | json.loads(asking[1]))
+    assert polled.status_code == 200
+    [row] = rows(cast.alice)
+    assert row.last_seen_at == left_at
+    alice.get(page, headers={"HX-Request": "true"})
+    [row] = rows(cast.alice)
+    assert row.last_seen_at > left_at
 
 
 def test_a_moved_sandbox_clock_signs_nobody_out(

@@ -217,7 +217,7 @@ def test_who_is_in_or_invited_is_told_at_the_field(cast: Cast, alice: FlaskClien
 def test_inviting_somebody_of_another_account_looks_like_inviting_a_stranger(
     cast: Cast, alice: FlaskClient
 ) -> None:
-    """A7: nothing tells whether an address is known here."""
+    """Nothing tells whether an address is known here."""
     known = alice.post("/users/invitations", data=DORA | {"email": cast.mallory.email})
     unknown = alice.post("/users/invitations", data=DORA)
     assert (known.status_code, known.headers["Location"]) == (303, "/users")

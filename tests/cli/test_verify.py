@@ -28,7 +28,7 @@ def test_a_wrong_row_is_named_and_the_exit_status_says_it(run: Run, cast: Cast) 
 
     assert result.exit_code == 1
     assert f"seats of Acme ({cast.acme.public_id})" in result.output
-    assert "counts (count.exact):" in result.output
+    assert "\n  counts:\n" in result.output
     assert "found     7\n    expected  2\n" in result.output
     assert result.output.endswith("checks: 1 thing is wrong.\n")
 
@@ -41,7 +41,7 @@ def test_programs_get_the_same_as_json(run: Run, cast: Cast) -> None:
 
     answer = json.loads(result.output)
     assert (result.exit_code, answer["ok"]) == (1, False)
-    assert {"check": "counts", "invariant": "count.exact"} in answer["checks"]
+    assert "counts" in answer["checks"]
     (finding,) = answer["findings"]
     assert (finding["check"], finding["found"], finding["expected"]) == ("counts", "7", "2")
 

@@ -1,4 +1,4 @@
-"""F10: nothing that anybody typed becomes a header, or a second recipient."""
+"""Nothing that anybody typed becomes a header, or a second recipient."""
 
 from dataclasses import replace
 

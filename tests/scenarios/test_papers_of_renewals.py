@@ -6,15 +6,19 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from portal.billing import accounts, payments
 from portal.billing.gateways import Answer, Charge, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
+from portal.jobs import renewals, schedule
 from portal.models import Invoice, RefundTo, User
 from portal.papers import invoice_display, making
 from portal.papers.invoice_display import IssuedInvoice
+from portal.transaction import transaction
 from tests.cast import Cast
-from tests.credit_stories import credit, newest
-from tests.payment_stories import new_card, open_invoice, pay_now
+from tests.correction_stories import reissue, void
+from tests.credit_stories import change_details, credit, newest
+from tests.payment_stories import collected, new_card, open_invoice, pay_now
 
 Browser = Callable[[User | None], FlaskClient]
 Made = dict[str, tuple[str, str]]
@@ -113,6 +117,78 @@ def test_nothing_to_pay_waits_for_nothing(cast: Cast, made: Made) -> None:
     credit(cast, newest(cast.acme), to=RefundTo.BALANCE)
     cast.let_pass(days=30)
     assert made[newest(cast.acme).number_text] == ("31 Mar 09:00", "due")
+
+
+def test_less_than_what_was_due_is_no_payment_of_it(cast: Cast, made: Made) -> None:
+    """Credited in part before the charge was sent: the files agree with each other, and the credit
+    note says the rest."""
+    cast.buy(cast.acme, seat=1)
+    renewal = _renewed(cast)
+    credit(cast, renewal, 2)
+    schedule.run_due()
+    assert collected(cast.acme)[-1] == 100_00
+    assert made[renewal.number_text] == ("31 Mar 09:00", "due")
+    assert _paid(_shown(renewal)) == "due"
+
+
+@pytest.mark.parametrize("by_void", [False, True], ids=["credited", "voided"])
+def test_what_is_charged_no_more_waits_for_no_answer(cast: Cast, made: Made, by_void: bool) -> None:
+    renewal = _renewed(cast)
+    if by_void:
+        void(cast, renewal)
+    else:
+        credit(cast, renewal)
+    schedule.run_due()
+    assert made[renewal.number_text] == ("31 Mar 09:00", "due")
+
+
+def test_of_one_issued_again_before_its_charge_both_are_made(cast: Cast, made: Made) -> None:
+    """The answer is one of the new edition, and neither says more than it did when it was made."""
+    former = _renewed(cast)
+    cast.clock.advance(minutes=10)
+    change_details(cast.acme, company="Acme Incorporated")
+    reissue(cast, former)
+    cast.clock.advance(minutes=1)
+    schedule.run_due()
+    assert open_invoice(cast.acme) is None
+    for invoice in (former, newest(cast.acme)):
+        assert made[invoice.number_text] == ("31 Mar 09:11", "due")
+        assert _paid(_shown(invoice)) == "due", "made anew, they would be the same"
+
+
+def test_one_issued_again_after_it_was_paid_says_so_still(cast: Cast, made: Made) -> None:
+    cast.let_pass(days=30)
+    former = newest(cast.acme)
+    cast.let_pass(minutes=10)
+    change_details(cast.acme, company="Acme Incorporated")
+    reissue(cast, former)
+    schedule.run_due()
+    for invoice in (former, newest(cast.acme)):
+        assert made[invoice.number_text][1] == _paid(_shown(invoice)) == "31 Mar by 4242"
+
+
+def test_a_transfer_chosen_before_the_charge_is_sent_waits_for_nothing(
+    cast: Cast, made: Made
+) -> None:
+    renewal = _renewed(cast)
+    with transaction() as session:
+        payments.set_method(
+            session,
+            accounts.lock(session, cast.acme.id),
+            gateway="manual",
+            reference="bank-transfer",
+            label="Bank transfer",
+            now=cast.clock.now(),
+        )
+    schedule.run_due()
+    assert made[renewal.number_text] == ("31 Mar 09:00", "due")
+
+
+def _renewed(cast: Cast) -> Invoice:
+    """A renewal whose charge is still to be sent."""
+    cast.clock.advance(days=30)
+    renewals.renew(cast.acme.id)
+    return newest(cast.acme)
 
 
 def _silent(_gateway: SandboxGateway, _charge: Charge) -> Answer:

@@ -6,6 +6,7 @@ ACCESS = "portal/web/access.py"
 CHANGE_PLAN = "tests/blueprints/test_change_plan.py"
 ROLES = f"{CHANGE_PLAN}::test_roles_server_side"
 BOOKS = "tests/billing/test_books.py"
+MEANWHILE = "tests/security/test_taken_back_meanwhile.py"
 
 SABOTAGES = (
     Sabotage(
@@ -39,6 +40,30 @@ SABOTAGES = (
         old="    if not found.may(permission):\n        abort(403)\n",
         new="",
         tests=(ROLES, "tests/blueprints/test_invoices.py::test_roles_server_side"),
+    ),
+    Sabotage(
+        name="role-as-it-was",
+        breaks="who was removed while their request was on its way undoes it",
+        file=ACCESS,
+        old="    if role is None or not allows(role, g.permission):\n        abort(403)\n",
+        new="    del role\n",
+        tests=(f"{MEANWHILE}::test_what_an_admin_began_who_was_removed",),
+    ),
+    Sabotage(
+        name="signed-in-by-a-former-password",
+        breaks="a thief who signs in while the owner sets a password anew stays",
+        file="portal/web/sign_ins.py",
+        old="        if self.user.password_hash != self.password_hash:\n",
+        new="        if False:\n",
+        tests=(f"{MEANWHILE}::test_a_sign_in_by_the_former_password_that_was_on_its_way",),
+    ),
+    Sabotage(
+        name="switched-by-an-ended-sign-in",
+        breaks="a copied cookie outlives the new password",
+        file="portal/web/sign_ins.py",
+        old="        if db_session.scalars(ended_at).one() is not None:\n",
+        new="        if False:\n",
+        tests=(f"{MEANWHILE}::test_a_switch_of_account_by_a_cookie_that_ended",),
     ),
     Sabotage(
         name="billing-may-change-the-plan",

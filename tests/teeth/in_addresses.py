@@ -1,10 +1,12 @@
-"""Invoices that go to who has not agreed, or has left, and links that outlive who made them."""
+"""Invoices that go to who has not agreed, or has left; links and invitations that outlive who made
+them."""
 
 from tests.teeth.sabotage import Sabotage
 
 ASKED = "tests/blueprints/test_invoice_addresses.py"
 LEFT = "tests/notices/test_who_left.py"
 LINKS = "tests/blueprints/test_invoice_links_of_account.py"
+INVITED = "tests/billing/test_people_invited.py"
 LEFT_OUT = "tests/papers/test_left_out.py"
 
 SABOTAGES = (
@@ -31,9 +33,26 @@ SABOTAGES = (
         name="asked-by-many-accounts",
         breaks="whoever makes accounts enough has a stranger asked without end",
         file="portal/billing/invoice_addresses.py",
-        old=" or _asked_by_all(session, email, now) >= OF_ONE_BY_ALL_A_DAY:\n",
-        new=":\n",
+        old="return session.execute(statement).scalar_one() >= OF_ONE_BY_ALL_A_DAY\n",
+        new="return False\n",
         tests=(f"{ASKED}::test_an_address_is_asked_ten_times_a_day_whoever_asks",),
+    ),
+    Sabotage(
+        name="asked-again-by-many-accounts",
+        breaks="a stranger is asked once more by each of as many accounts as somebody makes",
+        file="portal/billing/invoice_addresses.py",
+        old="    if _is_asked_often_by_all(session, email, now):\n"
+        "        raise _asked_enough(email)\n",
+        new="",
+        tests=(f"{ASKED}::test_an_address_is_asked_ten_times_a_day_whoever_asks",),
+    ),
+    Sabotage(
+        name="asked-for-nothing",
+        breaks="accounts that were never charged have as many strangers asked as customers",
+        file="portal/billing/invoice_addresses.py",
+        old="if is_charged else ASKED_A_DAY_UNCHARGED\n",
+        new="if is_charged else ASKED_A_DAY\n",
+        tests=(f"{ASKED}::test_an_account_that_was_charged_nothing_asks_twice_a_day",),
     ),
     Sabotage(
         name="invoice-to-who-left",
@@ -51,6 +70,24 @@ SABOTAGES = (
         "    _end_links(session, membership, now=now, actor=actor)\n",
         new='"user.deactivated", seats, now=now, actor=actor)\n',
         tests=(f"{LINKS}::test_they_end_with_the_access_of_who_made_them",),
+    ),
+    Sabotage(
+        name="invitations-outlive-their-maker",
+        breaks="who was removed comes back by an invitation of his own to another address",
+        file="portal/billing/people.py",
+        old="    _end_links(session, membership, now=now, actor=actor)\n"
+        "    _withdraw_invitations(session, membership, now=now, actor=actor)\n",
+        new="    _end_links(session, membership, now=now, actor=actor)\n",
+        tests=(f"{INVITED}::test_who_leaves_has_invited_nobody",),
+    ),
+    Sabotage(
+        name="invitations-of-former-admins",
+        breaks="who is made Member is Admin again by an invitation of his own to another address",
+        file="portal/billing/people.py",
+        old="    if before is Role.ADMIN:\n"
+        "        _withdraw_invitations(session, membership, now=now, actor=actor)\n",
+        new="",
+        tests=(f"{INVITED}::test_who_is_no_admin_any_more_has_invited_nobody",),
     ),
     Sabotage(
         name="one-pdf-holds-up-a-year",

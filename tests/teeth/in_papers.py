@@ -107,4 +107,12 @@ SABOTAGES = (
         new="",
         tests=(f"{RENEWALS}::test_declined_they_show_what_is_due_whatever_comes_later",),
     ),
+    Sabotage(
+        name="paid-whatever-was-paid",
+        breaks="a PDF says that all was paid though the charge had become less",
+        file="portal/papers/invoice_display.py",
+        old="        Payment.amount_minor == invoice.due_minor,\n",
+        new="",
+        tests=(f"{RENEWALS}::test_less_than_what_was_due_is_no_payment_of_it",),
+    ),
 )

@@ -1,4 +1,4 @@
-"""The audit trail, the outbox and the price list."""
+"""The audit trail, the outbox, billing details, the charging stop, gateway news, the price list."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby

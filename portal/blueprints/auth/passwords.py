@@ -5,6 +5,7 @@ email and the password hash it may replace. Used once, the hash is another, and 
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from flask import abort, flash, redirect, render_template, url_for
@@ -27,6 +28,7 @@ from portal.web.access import find_principal, requires
 from portal.web.forms import Form, email_field, password_field
 from portal.web.links import outside_url
 from portal.web.permissions import Permission, home_endpoint
+from portal.web.sign_ins import ByPassword, NoLongerProven
 from portal.web.signing import signer
 
 SALT = "password-reset"
@@ -56,11 +58,13 @@ def change_password() -> ResponseReturnValue:
     form, user = ChangeForm(), db.session.get_one(User, current_user.user.id)
     if form.validate_on_submit() and _takes(form.new, user):
         account_id = db.session.get_one(SignIn, current_user.sign_in_id).account_id
-        if passwords.verify(user.password_hash, form.current.data or ""):
-            _set_password(user, form.new.data or "")
-            sign_ins.enter(user, account_id)
-            flash(_("Your password is changed. Other browsers were signed out."), "success")
-            return redirect(_home(), 303)
+        proof = ByPassword(user, user.password_hash)
+        with suppress(NoLongerProven):
+            if passwords.verify(proof.password_hash, form.current.data or ""):
+                changed = _set_password(user, form.new.data or "", proof=proof)
+                sign_ins.enter(changed, account_id)
+                flash(_("Your password is changed. Other browsers were signed out."), "success")
+                return redirect(_home(), 303)
         form.current.errors = [_(WRONG)]
     return render_template("auth/change_password.html", form=form), 422 if form.errors else 200
 
@@ -104,15 +108,20 @@ def _takes(field, user: User) -> bool:  # type: ignore[no-untyped-def]
     return problem is None
 
 
-def _set_password(user: User, password: str, *, link: str | None = None) -> None:
-    """Replace the password and sign every browser out. With a link, only while it holds."""
+def _set_password(
+    user: User, password: str, *, proof: ByPassword | None = None, link: str | None = None
+) -> ByPassword:
+    """Replace the password and sign every browser out, only while `proof` or the link holds."""
     fresh = passwords.hash_of(password)
     with transaction() as session:
         session.refresh(user, with_for_update=True)
+        if proof is not None:
+            proof.holds(session)
         if link is not None and _user_of(link) is None:
             abort(404)
         user.password_hash = fresh
         sign_ins.end_all(session, user.id)
+    return ByPassword(user, fresh)
 
 
 def _send_link(user: User) -> None:

@@ -1,5 +1,7 @@
 """Signing in and out, and choosing among one's accounts."""
 
+from contextlib import suppress
+
 from flask import abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -11,13 +13,13 @@ from portal.blueprints.auth import bp
 from portal.extensions import db
 from portal.language import gettext as _
 from portal.language import message
-from portal.models import User
 from portal.transaction import transaction
 from portal.web import attempts, sign_ins
 from portal.web.access import find_principal, requires
 from portal.web.forms import EMAIL_LENGTH, Form, password_field
 from portal.web.htmx import is_local, redirect_after
 from portal.web.permissions import Permission, home_endpoint
+from portal.web.sign_ins import ByBrowser, ByPassword, NoLongerProven
 
 # One sentence for an unknown email and a wrong password, so that neither can be told.
 NO_MATCH = message("This email and password don't go together. Check both and try again.")
@@ -45,9 +47,10 @@ def login() -> ResponseReturnValue:
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(_way_on(form))
     if form.validate_on_submit():
-        user = sign_ins.proven(form.email.data, form.password.data)
-        if user is not None:
-            return _enter(user, form)
+        with suppress(NoLongerProven):
+            proof = sign_ins.proven(form.email.data, form.password.data)
+            if proof is not None:
+                return _enter(proof, form)
         form.password.errors = [_(NO_MATCH)]
     return render_template("auth/login.html", form=form), 422 if form.errors else 200
 
@@ -78,20 +81,23 @@ def switch_account() -> ResponseReturnValue:
     for membership in people.memberships_of(db.session(), current_user.user.id):
         if membership.account.public_id == request.form.get("account"):
             target = _local(request.form.get("next")) or url_for(home_endpoint(membership.role))
-            sign_ins.enter(membership.user, membership.account_id)
+            try:
+                sign_ins.enter(ByBrowser(membership.user), membership.account_id)
+            except NoLongerProven:
+                return redirect_after(url_for("auth.login"))
             return redirect_after(target)
     abort(404)
 
 
-def _enter(user: User, form: LoginForm) -> ResponseReturnValue:
+def _enter(proof: ByPassword, form: LoginForm) -> ResponseReturnValue:
     """Sign in, into the account where there is only one, and go where the person was going."""
-    memberships = people.memberships_of(db.session(), user.id)
+    memberships = people.memberships_of(db.session(), proof.user.id)
     target, account_id = _local(form.next.data), None
     way_on = url_for("auth.accounts", next=target)
     if len(memberships) == 1:
         [only] = memberships
         way_on, account_id = target or url_for(home_endpoint(only.role)), only.account_id
-    sign_ins.enter(user, account_id)
+    sign_ins.enter(proof, account_id)
     return redirect(way_on, 303)
 
 

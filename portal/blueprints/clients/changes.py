@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.billing import accounts, clients, statuses
+from portal.billing import clients, statuses
 from portal.billing.client_changes import Done
 from portal.billing.clients import GoesOver, Selection
 from portal.billing.rules.describe import counted, number
@@ -28,7 +28,7 @@ from portal.language import look_up, message, ngettext
 from portal.models import Client, ClientStatus
 from portal.models.types import EPOCH
 from portal.transaction import transaction
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.htmx import wants_fragment
 from portal.web.permissions import Permission
 
@@ -181,9 +181,9 @@ def _to(status: ClientStatus) -> Change:
 def _carry_out(change: Change, chosen: Selection) -> Done:
     who, now = principal(), clock.now()
     agreed = {"accepted": accepted_count()} if change.adds else {}
-    account_id, actor = who.account_id, who.actor
+    actor = who.actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         return change.command(session, account, chosen, now=now, actor=actor, **agreed)
 
 

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from portal import client_documents, clock
-from portal.billing import accounts, client_list, documents, foresight, usage
+from portal.billing import client_list, documents, foresight, usage
 from portal.billing.documents import Counted
 from portal.billing.rules import describe
 from portal.billing.rules.counting import Metric, storage_reason
@@ -32,7 +32,7 @@ from portal.language import message
 from portal.models import Client, Document, Usage
 from portal.transaction import transaction
 from portal.web import attempts, errors
-from portal.web.access import find_principal, own, principal, requires
+from portal.web.access import find_principal, lock_own, own, principal, requires
 from portal.web.htmx import page_or_fragment, wants_fragment
 from portal.web.permissions import Permission
 
@@ -167,9 +167,9 @@ def download_document(public_id: str, document_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def delete_document(public_id: str, document_id: str) -> ResponseReturnValue:
     document, who, now = _own_document(public_id, document_id), principal(), clock.now()
-    name, row_id, account_id, actor = document.name, document.id, who.account_id, who.actor
+    name, row_id, actor = document.name, document.id, who.actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         row = still_there(session, Document, row_id)
         documents.delete(session, account, row, now=now, actor=actor)
     flash(_("%(name)s was deleted.", name=name), "success")

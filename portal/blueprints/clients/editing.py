@@ -11,7 +11,7 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.billing import accounts, client_list, clients, statuses
+from portal.billing import client_list, clients, statuses
 from portal.billing.clients import GoesOver
 from portal.billing.rules.client_details import (
     EMAIL_LENGTH,
@@ -29,7 +29,7 @@ from portal.language import message
 from portal.live import clients_meter_context
 from portal.models import Client, ClientStatus
 from portal.transaction import transaction
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.forms import Form
 from portal.web.permissions import Permission
 from portal.web.principals import Principal
@@ -93,10 +93,10 @@ def add() -> ResponseReturnValue:
     form = ClientForm(statuses.of(db.session(), who.account_id))
     if not form.validate():
         return _page(form), 422
-    account_id, actor = who.account_id, who.actor
+    actor = who.actor
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             status = still_there(session, ClientStatus, form.status_id)
             agreed = accepted_count()
             name = clients.add(
@@ -133,9 +133,9 @@ def save(public_id: str) -> ResponseReturnValue:
 
 
 def _save(client_id: int, form: ClientForm, who: Principal) -> None:
-    account_id, actor, now, agreed = who.account_id, who.actor, clock.now(), accepted_count()
+    actor, now, agreed = who.actor, clock.now(), accepted_count()
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         client = still_there(session, Client, client_id)
         status = still_there(session, ClientStatus, form.status_id)
         clients.edit(

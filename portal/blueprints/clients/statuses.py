@@ -9,7 +9,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, client_list, statuses
+from portal.billing import client_list, statuses
 from portal.billing.rules import describe
 from portal.billing.statuses import NAME_LENGTH, StatusRefused
 from portal.blueprints.clients import bp
@@ -20,7 +20,7 @@ from portal.language import gettext as _
 from portal.language import message, ngettext
 from portal.models import ClientStatus
 from portal.transaction import transaction
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.permissions import Permission
 
 STEPS = {"up": -1, "down": 1}
@@ -40,10 +40,10 @@ def list_statuses() -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def add_status() -> ResponseReturnValue:
     typed, who, now = request.form.get("name", ""), principal(), clock.now()
-    account_id, actor = who.account_id, who.actor
+    actor = who.actor
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             name = statuses.add(session, account, typed, now=now, actor=actor).name
     except StatusRefused as refused:
         return _page(typed=typed, problem=str(refused)), 422
@@ -60,10 +60,10 @@ def change_status(public_id: str) -> ResponseReturnValue:
     """Name and colour; a form without a colour leaves that as it is."""
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
     typed, colour = request.form.get("name", ""), request.form.get("colour")
-    account_id, actor, status_id = who.account_id, who.actor, status.id
+    actor, status_id = who.actor, status.id
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             status = still_there(session, ClientStatus, status_id)
             statuses.rename(session, account, status, typed, now=now, actor=actor)
             if colour is not None:
@@ -78,10 +78,10 @@ def change_status(public_id: str) -> ResponseReturnValue:
 @requires(Permission.WORK_WITH_CLIENTS)
 def move_status(public_id: str, way: str) -> ResponseReturnValue:
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
-    account_id, actor, status_id, name = who.account_id, who.actor, status.id, status.name
+    actor, status_id, name = who.actor, status.id, status.name
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             status = still_there(session, ClientStatus, status_id)
             has_moved = statuses.move(session, account, status, STEPS[way], now=now, actor=actor)
     except StatusRefused as refused:
@@ -97,10 +97,10 @@ def delete_status(public_id: str) -> ResponseReturnValue:
     status, who, now = own(ClientStatus, public_id), principal(), clock.now()
     chosen = request.form.get("destination")
     destination_id = own(ClientStatus, chosen).id if chosen else None
-    account_id, actor, status_id, name = who.account_id, who.actor, status.id, status.name
+    actor, status_id, name = who.actor, status.id, status.name
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             status = still_there(session, ClientStatus, status_id)
             to = still_there(session, ClientStatus, destination_id) if destination_id else None
             moved = statuses.delete(session, account, status, to, now=now, actor=actor)

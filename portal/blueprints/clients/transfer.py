@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from portal import clock, csv_file
-from portal.billing import accounts, client_import, client_list, foresight, overages, statuses
+from portal.billing import client_import, client_list, foresight, overages, statuses
 from portal.billing.client_import import Beyond, OtherImport
 from portal.billing.clients import GoesOver
 from portal.billing.rules import client_file
@@ -39,7 +39,7 @@ from portal.language import look_up, message
 from portal.models import ClientStatus
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import principal, requires
+from portal.web.access import lock_own, principal, requires
 from portal.web.permissions import Permission
 from portal.web.signing import timed_signer
 
@@ -88,10 +88,10 @@ def confirm_import() -> ResponseReturnValue:
     if beyond not in tuple(Beyond):
         abort(422)
     who, now = principal(), clock.now()
-    account_id, actor = who.account_id, who.actor
+    actor = who.actor
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             client_import.carry_out(
                 session,
                 account,

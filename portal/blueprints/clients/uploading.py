@@ -14,7 +14,7 @@ from portal.billing.rules.errors import RuleBroken
 from portal.client_documents import DiskFull, TooLarge, Upload
 from portal.file_store import StoreFailed
 from portal.language import gettext as _
-from portal.web.access import principal
+from portal.web.access import lock_own, principal
 
 FILES_AT_MOST = 100
 STATUSES: dict[type[RuleBroken], int] = {TooLarge: 413, DiskFull: 503}
@@ -68,7 +68,7 @@ def keep(client_id: int, sent: list[FileStorage]) -> Outcome:
     for file in sent[:FILES_AT_MOST]:
         upload = Upload(file.filename or "", file.stream)
         try:
-            client_documents.keep(account_id, client_id, upload, actor=actor)
+            client_documents.keep(account_id, client_id, upload, lock=lock_own, actor=actor)
             kept.append(upload.name)
         except RuleBroken as refused:
             status = STATUSES.get(type(refused), 422)

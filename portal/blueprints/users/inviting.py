@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.billing import accounts, invitations
+from portal.billing import invitations
 from portal.billing.rules.counting import takes_seat
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
@@ -24,7 +24,7 @@ from portal.mail import notices
 from portal.models import Invitation
 from portal.transaction import transaction
 from portal.web import attempts
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.links import outside_url
 from portal.web.permissions import Permission
 
@@ -54,6 +54,7 @@ def send_again(public_id: str) -> ResponseReturnValue:
     now, wall, actor = clock.now(), clock.wall_now(), principal().actor
     try:
         with transaction() as session:
+            lock_own(session)
             token = invitations.renew(session, invitation, wall=wall, now=now, actor=actor)
             _send(session, invitation, token)
     except RuleBroken as reason:
@@ -73,6 +74,7 @@ def withdraw(public_id: str) -> ResponseReturnValue:
     now, wall, actor = clock.now(), clock.wall_now(), principal().actor
     try:
         with transaction() as session:
+            lock_own(session)
             invitations.withdraw(session, invitation, wall=wall, now=now, actor=actor)
     except RuleBroken as reason:
         return refused(reason)
@@ -80,9 +82,9 @@ def withdraw(public_id: str) -> ResponseReturnValue:
 
 
 def _invite(email: str, role: Role) -> None:
-    account_id, actor = principal().account_id, principal().actor
+    actor = principal().actor
     with transaction() as session:
-        account = accounts.lock(session, account_id)
+        account = lock_own(session)
         invitation, token = invitations.invite(
             session,
             account,

@@ -31,6 +31,7 @@ from portal.web.access import requires
 from portal.web.forms import Form, password_field, text_field
 from portal.web.permissions import Permission, home_endpoint
 from portal.web.principals import SignedIn
+from portal.web.sign_ins import ByBrowser, ByPassword, NoLongerProven, Proof
 
 WRONG = message("This is not the password you sign in with here.")
 
@@ -60,8 +61,9 @@ def accept(token: str) -> ResponseReturnValue:
         raise ReadOnly
     person = people.find_by_email(db.session(), invitation.email)
     form = _form(person)
+    proof = _proof(form, person)
     if form.validate_on_submit() and _is_proven(form, invitation, person):
-        return _join(invitation, person, form)
+        return _join(invitation, proof, form)
     return _page(invitation, form, 422 if form.errors else 200)
 
 
@@ -71,6 +73,15 @@ def _form(person: User | None) -> Form:
     if current_user.is_authenticated and current_user.user.id == person.id:
         return SignedInForm()
     return KnownPersonForm()
+
+
+def _proof(form: Form, person: User | None) -> Proof | None:
+    """What has to hold still when a known person joins; None of a new one."""
+    if person is None:
+        return None
+    if isinstance(form, SignedInForm):
+        return ByBrowser(person)
+    return ByPassword(person, person.password_hash)
 
 
 def _is_proven(form: Form, invitation: Invitation, person: User | None) -> bool:
@@ -87,13 +98,17 @@ def _is_proven(form: Form, invitation: Invitation, person: User | None) -> bool:
     return problem is None
 
 
-def _join(invitation: Invitation, person: User | None, form: Form) -> ResponseReturnValue:
-    password_hash = "" if person else passwords.hash_of(form.password.data)
+def _join(invitation: Invitation, proof: Proof | None, form: Form) -> ResponseReturnValue:
+    password_hash = "" if proof else passwords.hash_of(form.password.data)
     try:
         with transaction() as session:
             account = accounts.lock(session, invitation.account_id)
             confirm_seats(session, account, int(takes_seat(invitation.role, active=True)))
-            user = person or _new_person(session, invitation, form.name.data, password_hash)
+            if proof is not None:
+                proof.holds(session)
+                user = proof.user
+            else:
+                user = _new_person(session, invitation, form.name.data, password_hash)
             signed_in = _accept(session, invitation, user)
     except NotConfirmed:
         return _page(invitation, form, 200)
@@ -101,8 +116,9 @@ def _join(invitation: Invitation, person: User | None, form: Form) -> ResponseRe
         return _page(invitation, form, 409)
     except FullWhileParked:
         return _page(invitation, form, 422)
-    except (RuleBroken, IntegrityError):
-        # Accepted or withdrawn meanwhile, or the email became somebody's: look again.
+    except (RuleBroken, IntegrityError, NoLongerProven):
+        # Accepted or withdrawn meanwhile, the email became somebody's, or the password another:
+        # look again.
         return redirect(request.path, 303)
     sign_ins.remember(signed_in)
     flash(_("Welcome to %(account)s.", account=invitation.account.name), "success")

@@ -7,7 +7,7 @@ from flask import abort, request
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.billing import accounts, people
+from portal.billing import people
 from portal.billing.rules.errors import RuleBroken
 from portal.billing.rules.roles import Role
 from portal.blueprints.users import bp
@@ -15,7 +15,7 @@ from portal.blueprints.users.board import NotConfirmed, Question, confirm_seats,
 from portal.language import gettext as _
 from portal.models import Membership
 from portal.transaction import transaction
-from portal.web.access import own, principal, requires
+from portal.web.access import lock_own, own, principal, requires
 from portal.web.permissions import Permission
 
 
@@ -63,10 +63,10 @@ def _act(
     said: str,
 ) -> ResponseReturnValue:
     """Carry out `operation`, asking first where the seats it takes go over the limit."""
-    account_id, actor, name = principal().account_id, principal().actor, membership.user.name
+    actor, name = principal().actor, membership.user.name
     try:
         with transaction() as session:
-            account = accounts.lock(session, account_id)
+            account = lock_own(session)
             session.refresh(membership)
             confirm_seats(session, account, seats(membership))
             operation(session, membership, now=clock.now(), actor=actor)

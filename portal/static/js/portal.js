@@ -118,7 +118,6 @@
     }
     if (target.matches("[data-select-all], [data-select]")) showSelection(target.closest("table"));
     if (target.matches("[data-theme-choice] input")) chooseTheme(target.value);
-    if (target.matches("[data-submit-on-change]")) target.form.requestSubmit();
   });
 
   // A submitted form shows that it is busy and is not sent twice.
@@ -129,7 +128,7 @@
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method === "dialog" || form.method === "get") return;
+    if (form.method === "get") return;
     if (form.dataset.busy) {
       event.preventDefault();
       event.stopImmediatePropagation();
@@ -137,7 +136,6 @@
     }
     form.dataset.busy = "yes";
     event.submitter?.setAttribute("aria-busy", "true");
-    if (form.hasAttribute("data-download")) setTimeout(() => release(form), 1500);
   }, true);
   document.addEventListener("htmx:afterRequest", ({ target }) => {
     const form = target.closest("form");
@@ -145,17 +143,9 @@
   });
   addEventListener("pageshow", () => all("form[data-busy]").forEach(release));
 
-  // Menus, questions and dialogs.
-  document.addEventListener("click", (event) => {
-    const { target } = event;
+  // Menus and questions.
+  document.addEventListener("click", ({ target }) => {
     all("details[data-menu][open]").filter((menu) => !menu.contains(target)).forEach((menu) => (menu.open = false));
-    const opener = target.closest("[data-opens]");
-    const dialog = opener && document.getElementById(opener.dataset.opens);
-    if (dialog) {
-      event.preventDefault();
-      dialog.showModal();
-    }
-    if (target.matches("dialog[open]")) target.close();
     target.closest("[data-dismiss]")?.parentElement.remove();
     if (target.closest("[data-close]")) closeMenu(target.closest("details"));
   });

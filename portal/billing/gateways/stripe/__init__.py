@@ -2,7 +2,7 @@
 
 A payment is one PaymentIntent, confirmed as it is created. It carries the portal's key in two
 ways: as the idempotency key, which Stripe keeps for a day, and in its metadata, by which it is
-found for ever. What may have been sent more than a day ago is looked for before it is sent.
+found for ever. What may have been sent more than 23 hours ago is looked for before it is sent.
 
 A PaymentIntent that was declined could still be paid later, so it is cancelled before the portal
 hears DECLINED. Whatever goes wrong on the way is UNKNOWN.
