@@ -195,9 +195,10 @@ def _with(basket: Basket, bought: tuple[Item, ...]) -> Basket:
 def _refuse_misfit(
     session: Session, account: Account, subscription: Subscription, row: SubscriptionAddOn
 ) -> None:
+    """Of what this add-on is for: others that go were looked at when they were let go."""
     used = usage.counts(session, account.id)
     remaining = subscriptions.renewing(session, subscription)
-    fitting = next_cycle.without(subscription, remaining, used)
+    fitting = next_cycle.fit_of({row.price.add_on.metric}, remaining, used)
     if not fitting.fits:
         plan = _("Your plan without %(add_on)s", add_on=row.price.add_on.name)
         raise DoesNotFit(plan, fitting.to_remove)

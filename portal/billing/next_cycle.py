@@ -1,5 +1,6 @@
 """What the next cycle is charged for, as things stand: asked by who renews and who foretells."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -53,8 +54,13 @@ def following(
 def without(subscription: Subscription, basket: Basket, used: Usage) -> Fit:
     """Whether usage fits without the add-ons that don't renew: of their metrics, not of others."""
     going = {row.price.add_on.metric for row in subscription.add_ons if row.renewing < row.quantity}
+    return fit_of(going, basket, used)
+
+
+def fit_of(metrics: Collection[Metric], basket: Basket, used: Usage) -> Fit:
+    """Whether usage fits into the limits of these metrics, whatever it is of others."""
     unlimited: dict[Metric, int | None] = dict.fromkeys(Metric)
-    return fit(used, unlimited | {metric: basket.limits[metric] for metric in going})
+    return fit(used, unlimited | {metric: basket.limits[metric] for metric in metrics})
 
 
 def _with_what_renews(session: Session, subscription: Subscription) -> NextCycle:

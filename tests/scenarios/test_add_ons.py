@@ -93,6 +93,18 @@ def test_charge_add_ons_in_use_cannot_be_let_go(cast: Cast) -> None:
     assert cast.running_add_on(cast.acme, "seat").renewing == 1
 
 
+def test_charge_add_ons_of_one_kind_go_whatever_is_used_of_another(cast: Cast) -> None:
+    """The seat was let go when it was free and is in use now: that says nothing of the clients,
+    and where it still is at the renewal, the seat stays."""
+    cast.buy(cast.acme, **{"seat": 1, "clients-100": 1})
+    cast.let_go(cast.acme, "seat")
+    cast.members(cast.acme, 9)
+    cast.let_go(cast.acme, "clients-100")
+    assert cast.running_add_on(cast.acme, "clients-100").renewing == 0
+    cast.let_pass(days=30)
+    assert cast.running_add_on(cast.acme, "seat").renewing == 1
+
+
 def test_charge_add_ons_that_came_into_use_again_renew_and_the_admins_hear_why(
     cast: Cast,
 ) -> None:
