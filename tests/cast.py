@@ -138,13 +138,20 @@ class Cast:
 
     def use_card(self, account: Account, card: str) -> None:
         """Pay by another test card from now on."""
+        self._use(account, "sandbox", card, CARDS[card].label)
+
+    def use_transfers(self, account: Account) -> None:
+        """Pay by bank transfer from now on."""
+        self._use(account, "manual", "bank-transfer", "Bank transfer")
+
+    def _use(self, account: Account, gateway: str, reference: str, label: str) -> None:
         with transaction() as session:
             payments.set_method(
                 session,
                 accounts.lock(session, account.id),
-                gateway="sandbox",
-                reference=card,
-                label=CARDS[card].label,
+                gateway=gateway,
+                reference=reference,
+                label=label,
                 now=self.clock.now(),
             )
 

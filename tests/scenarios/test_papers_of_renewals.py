@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from portal.billing import accounts, payments
 from portal.billing.gateways import Answer, Charge, Outcome
 from portal.billing.gateways.sandbox import SandboxGateway
 from portal.extensions import db
@@ -14,7 +13,6 @@ from portal.jobs import renewals, schedule
 from portal.models import Invoice, RefundTo, User
 from portal.papers import invoice_display, making
 from portal.papers.invoice_display import IssuedInvoice
-from portal.transaction import transaction
 from tests.cast import Cast
 from tests.correction_stories import reissue, void
 from tests.credit_stories import change_details, credit, newest
@@ -89,10 +87,7 @@ def test_they_wait_for_two_hours_and_not_for_ever(
     cast: Cast, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked after 5 minutes, an hour and a day, the gateway answers the third time only."""
-    with monkeypatch.context() as patch:
-        patch.setattr(SandboxGateway, "enquire", _silent)
-        cast.use_card(cast.acme, "card_times_out_paid")
-        cast.let_pass(days=30, hours=3)
+    _renewed_in_silence(cast, monkeypatch, hours=3)
     renewal = newest(cast.acme)
     assert made[renewal.number_text] == ("31 Mar 11:05", "due")
     cast.let_pass(days=2)
@@ -104,10 +99,7 @@ def test_an_answer_of_the_last_minute_is_in_them(
     cast: Cast, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gateway is asked at 9:05 and 10:05: it is there by then."""
-    with monkeypatch.context() as patch:
-        patch.setattr(SandboxGateway, "enquire", _silent)
-        cast.use_card(cast.acme, "card_times_out_paid")
-        cast.let_pass(days=30, minutes=59)
+    _renewed_in_silence(cast, monkeypatch, minutes=59)
     cast.let_pass(hours=1)
     assert made[newest(cast.acme).number_text] == ("31 Mar 10:05", "31 Mar by 4319")
 
@@ -171,15 +163,7 @@ def test_a_transfer_chosen_before_the_charge_is_sent_waits_for_nothing(
     cast: Cast, made: Made
 ) -> None:
     renewal = _renewed(cast)
-    with transaction() as session:
-        payments.set_method(
-            session,
-            accounts.lock(session, cast.acme.id),
-            gateway="manual",
-            reference="bank-transfer",
-            label="Bank transfer",
-            now=cast.clock.now(),
-        )
+    cast.use_transfers(cast.acme)
     schedule.run_due()
     assert made[renewal.number_text] == ("31 Mar 09:00", "due")
 
@@ -189,6 +173,14 @@ def _renewed(cast: Cast) -> Invoice:
     cast.clock.advance(days=30)
     renewals.renew(cast.acme.id)
     return newest(cast.acme)
+
+
+def _renewed_in_silence(cast: Cast, monkeypatch: pytest.MonkeyPatch, **by: float) -> None:
+    """The renewal was charged, and for so long the gateway says nothing of it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SandboxGateway, "enquire", _silent)
+        cast.use_card(cast.acme, "card_times_out_paid")
+        cast.let_pass(days=30, **by)
 
 
 def _silent(_gateway: SandboxGateway, _charge: Charge) -> Answer:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.billing import accounts, payments, subscriptions
+from portal.billing import subscriptions
 from portal.config import Settings
 from portal.extensions import db
 from portal.models import (
@@ -17,7 +17,6 @@ from portal.models import (
     SubscriptionStatus,
     User,
 )
-from portal.transaction import transaction
 from tests.cast import Cast
 from tests.payment_stories import (
     arrive,
@@ -54,15 +53,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def acme(cast: Cast) -> Account:
     """Acme pays by transfer from now on."""
-    with transaction() as session:
-        payments.set_method(
-            session,
-            accounts.lock(session, cast.acme.id),
-            gateway="manual",
-            reference="bank-transfer",
-            label="Bank transfer",
-            now=cast.clock.now(),
-        )
+    cast.use_transfers(cast.acme)
     return cast.acme
 
 
